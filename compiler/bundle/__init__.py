@@ -1,0 +1,1 @@
+"""The bundle: the files a compiled model is made of, and the schema both sides share."""

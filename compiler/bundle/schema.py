@@ -1,0 +1,235 @@
+"""Manifest and plan: what passes from the compiler to the browser.
+
+This file is the one source of truth. `compiler.bundle.typescript` writes `static/src/plan.ts`
+from it, and readers on both sides refuse a `format` they do not know and keys they do not expect.
+
+Files of a bundle (all but `manifest.json` are named by content hash and never change)::
+
+    manifest.json                     Manifest
+    plans/<variant>-<hash>.json       Plan
+    kernels/<variant>-<hash>.wgsl     kernel text; a Kernel names its byte span
+    weights/<hash>.bin                at most SHARD_BYTES each; a Tensor names its spans
+    tokenizer/<hash>.json             tokenizer.json (in parts when large) and tokenizer_config.json
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Literal
+
+FORMAT = 1
+SHARD_BYTES = 24 * 1024 * 1024  # fits every static host (25 MiB on the tightest)
+ALIGN = 256  # WebGPU's default minStorageBufferOffsetAlignment, in bytes
+
+
+class Control(IntEnum):
+    """Slots of the state buffer `control`, i32 each.
+
+    The host writes them between submits; the sampling kernel advances POSITION and sets DONE.
+    """
+
+    POSITION = 0  # index into `tokens` of the first token the next step consumes
+    COUNT = 1  # rows of a prefill chunk that hold real tokens; the rest are padding
+    CONTEXT = 2  # number of positions the KV cache holds
+    DONE = 3  # 1 once a stop token was sampled: later steps no longer advance
+    SEED = 4  # the sampling seed's 32 bits
+    TOP_K = 5  # 0: off
+    STOP_COUNT = 6  # how many of the following slots hold stop tokens
+    STOP = 7  # first stop token
+
+
+CONTROL_SLOTS = 64
+
+
+class Sampling(IntEnum):
+    """Slots of the state buffer `sampling`, f32 each. The values below switch a filter off."""
+
+    TEMPERATURE = 0  # 0: greedy
+    TOP_P = 1  # 1
+    MIN_P = 2  # 0
+    REPETITION = 3  # 1
+    PRESENCE = 4  # 0
+    FREQUENCY = 5  # 0
+
+
+SAMPLING_SLOTS = 8
+
+# State buffer `counts`, i32[vocab]: how often each token was generated, plus this bit if the
+# prompt holds it (the repetition penalty looks at both, the other two at generated ones alone).
+PROMPT_BIT = 1 << 30
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """One GPU buffer or span of wasm memory."""
+
+    name: str  # weight: the tensor's name in the manifest; otherwise unique in the plan
+    kind: Literal["weight", "state", "scratch", "input", "output"]
+    bytes: int  # the fixed part
+    bytes_per_token: int  # state only: added for every position of the chosen context
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One entry point of the kernel file."""
+
+    name: str  # for people: profiles, error messages, `inspect`
+    entry: str  # the function to call
+    offset: int  # span of its text in the kernel file, in bytes
+    bytes: int
+    workgroup: list[int]  # [x, y, z] invocations
+    workgroup_bytes: int  # workgroup memory used
+    access: list[Literal["read", "read_write"]]  # one per binding, in @binding order
+
+
+@dataclass(frozen=True)
+class Binding:
+    """A range of a buffer bound to a kernel."""
+
+    buffer: int  # index into Plan.buffers
+    offset: int  # bytes, a multiple of ALIGN
+    bytes: int  # 0: to the buffer's end
+
+
+@dataclass(frozen=True)
+class Step:
+    """One dispatch."""
+
+    kernel: int  # index into Plan.kernels
+    grid: list[int]  # [x, y, z] workgroups
+    bindings: list[Binding]  # in @binding order
+    layer: int | None  # decoder layer it belongs to; null before the first and after the last
+
+
+@dataclass(frozen=True)
+class Function:
+    """A straight list of dispatches.
+
+    `decode` consumes tokens[POSITION], leaves logits in its output `logits` (f32[vocab]), samples
+    tokens[POSITION + 1] and advances POSITION. `prefill_<N>` appends tokens[POSITION ..
+    POSITION + COUNT - 1], COUNT <= N, to the KV cache and leaves `control` as it is.
+    """
+
+    rows: int  # tokens consumed by one run
+    outputs: dict[str, int]  # name to index into Plan.buffers
+    steps: list[Step]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything one variant executes. State buffers the host knows by name: `control`, `tokens`
+    (i32[context + 1]), `sampling`, `counts`. All state starts as zeros."""
+
+    format: int
+    variant: str
+    buffers: list[Buffer]
+    kernels: list[Kernel]
+    functions: dict[str, Function]
+
+
+@dataclass(frozen=True)
+class Span:
+    """A range of a file of the bundle."""
+
+    file: str
+    offset: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How the values of a tensor are coded.
+
+    Value = code * scale + minimum (`has_minimum`), or (code - 2**(bits - 1)) * scale for 4-bit
+    codes without minimum; 8-bit codes are signed. 16 and 32 bits are plain f16 and f32: group 0.
+    """
+
+    bits: Literal[4, 8, 16, 32]
+    group: int  # values along the input axis that share a scale; 0: none
+    has_minimum: bool
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One weight as kernels read it: `parts` of one buffer, each starting at a multiple of ALIGN.
+
+    Layouts (see compiler/quantize/layout.py): `linear` and `embedding` weights are `blocked`,
+    everything else is `plain` (C order). Its bytes are the spans of `shards`, in order.
+    """
+
+    shape: list[int]
+    scheme: Scheme
+    layout: Literal["plain", "blocked"]
+    bytes: int
+    parts: dict[str, Span]  # "values" (plain); "codes" and, when quantized, "scales"; file is ""
+    shards: list[Span]
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """Size and hash of one file, checked before it is used."""
+
+    bytes: int
+    sha256: str  # hexadecimal
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """What a device must offer to run a variant, in WebGPU's own names."""
+
+    features: list[str]
+    limits: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes of device memory; the state takes state_base + context * state_per_token."""
+
+    weights: int
+    scratch: int
+    state_base: int
+    state_per_token: int
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One set of kernels for the bundle's weights."""
+
+    backend: Literal["webgpu", "wasm"]
+    plan: str  # file name
+    kernels: str  # file name
+    requires: Requirements
+    memory: Memory
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """Files that make up the tokenizer, as the Hugging Face libraries read them."""
+
+    model: list[str]  # tokenizer.json, in parts to be joined in order
+    config: str  # tokenizer_config.json
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The only file whose content may change under its name."""
+
+    format: int
+    name: str
+    architecture: str
+    license: str  # "" when the source names none
+    source: str  # what was compiled: a file name, or a hub id with its revision
+    parameters: int
+    vocabulary: int
+    context: int  # positions the model was made for
+    default_context: int  # what the engine allocates unless told otherwise
+    bits_per_weight: float
+    chat_template: str  # Jinja text; "" for a model without one
+    special_tokens: dict[str, str]  # bos_token, eos_token, ... as the chat template names them
+    stop_tokens: list[int]  # ids that end an answer
+    tokenizer: Tokenizer
+    variants: dict[str, Variant]  # best first
+    tensors: dict[str, Tensor]
+    files: dict[str, FileEntry]
+    notes: list[str] = field(default_factory=list)  # what a person should know before using it

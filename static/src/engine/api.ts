@@ -1,0 +1,212 @@
+/**
+ * The engine's public API: what `/engine.js` exports.
+ *
+ * ```js
+ * import { createEngine } from "/engine.js";
+ * const engine = await createEngine({ model: "/models/smollm2-135m-instruct/" });
+ * const stream = await engine.chat.completions.create({
+ *   messages: [{ role: "user", content: "Why is the sky blue?" }],
+ *   stream: true,
+ * });
+ * for await (const chunk of stream) console.log(chunk.choices[0].delta.content);
+ * ```
+ */
+
+export type Backend = "webgpu" | "wasm";
+
+export interface EngineOptions {
+  /** Address of the bundle's folder (or of its manifest.json), relative to the page or absolute. */
+  model: string;
+  /** Expected SHA-256 of manifest.json, `sha256-<hex>`; a mismatch throws `integrity`. */
+  integrity?: string;
+  /** Use this backend or throw; by default the best the device offers. */
+  backend?: Backend;
+  /** Use this variant or throw, even on a software adapter. */
+  variant?: string;
+  /** Positions of the KV cache, in tokens; by default the manifest's `default_context`. */
+  context?: number;
+  onProgress?: (progress: Progress) => void;
+  signal?: AbortSignal;
+}
+
+/** What `createEngine` is doing. Byte counts cover weights, kernels, plan and tokenizer. */
+export interface Progress {
+  phase: "manifest" | "download" | "compile" | "ready";
+  /** Bytes verified and on the device so far, out of `total`. */
+  loaded: number;
+  total: number;
+  /** Of `loaded`, what came from the local cache. */
+  cached: number;
+  /** Bytes per second over the network, and seconds left; undefined until known. */
+  rate?: number;
+  secondsLeft?: number;
+  /** Kernel pipelines ready, out of all. */
+  pipelines: number;
+  pipelinesTotal: number;
+}
+
+export interface ChatMessage {
+  role: "system" | "user" | "assistant" | "tool";
+  content: string;
+}
+
+/** Sampling settings, with OpenAI's names and meanings where OpenAI has them. */
+export interface SamplingParams {
+  /** 0 is greedy. Default 0.7. */
+  temperature?: number;
+  /** Default 0.95; 1 is off. */
+  top_p?: number;
+  /** Default 0: off. */
+  top_k?: number;
+  /** Default 0: off. Tokens below `min_p` times the likeliest one's probability are dropped. */
+  min_p?: number;
+  /** Default 1: off. Divides positive logits (multiplies negative ones) of tokens seen before. */
+  repetition_penalty?: number;
+  presence_penalty?: number;
+  frequency_penalty?: number;
+  /** 32-bit; the same seed, messages and settings give the same answer. Default: random. */
+  seed?: number;
+}
+
+export interface ChatRequest extends SamplingParams {
+  messages: ChatMessage[];
+  stream?: boolean;
+  /** Tokens to generate at most; by default what the context has room for. */
+  max_tokens?: number;
+  /** Up to four strings that end the answer; they are not part of it. */
+  stop?: string | string[];
+  signal?: AbortSignal;
+}
+
+export type FinishReason = "stop" | "length" | "abort";
+
+export interface Usage {
+  prompt_tokens: number;
+  completion_tokens: number;
+  total_tokens: number;
+  /** Prompt tokens whose keys and values were still in the cache. */
+  cached_tokens: number;
+  /** Wall time in seconds. */
+  prefill_seconds: number;
+  decode_seconds: number;
+}
+
+export interface ChatCompletion {
+  id: string;
+  object: "chat.completion";
+  created: number;
+  model: string;
+  choices: [
+    {
+      index: 0;
+      message: { role: "assistant"; content: string };
+      finish_reason: FinishReason;
+    },
+  ];
+  usage: Usage;
+}
+
+export interface ChatCompletionChunk {
+  id: string;
+  object: "chat.completion.chunk";
+  created: number;
+  model: string;
+  choices: [
+    {
+      index: 0;
+      delta: { role?: "assistant"; content?: string };
+      finish_reason: FinishReason | null;
+    },
+  ];
+  /** On the last chunk only. */
+  usage?: Usage;
+}
+
+/** One way of running the model, and whether this device can. */
+export interface Rung {
+  variant: string;
+  backend: Backend;
+  usable: boolean;
+  /** Why not (or a caveat, when usable), in plain words. */
+  reasons: string[];
+}
+
+/** What the capability check learned; it stays on the device. */
+export interface CapabilityReport {
+  secureContext: boolean;
+  crossOriginIsolated: boolean;
+  adapter: { vendor: string; architecture: string; description: string; fallback: boolean } | null;
+  features: string[];
+  limits: Record<string, number>;
+  /** Best first. */
+  rungs: Rung[];
+  /** The variant that will be used; null when none can. */
+  chosen: string | null;
+}
+
+export interface EngineInfo {
+  model: string;
+  variant: string;
+  backend: Backend;
+  context: number;
+  vocabulary: number;
+  report: CapabilityReport;
+}
+
+export interface Engine {
+  readonly info: EngineInfo;
+  readonly chat: {
+    readonly completions: {
+      create(request: ChatRequest & { stream: true }): Promise<AsyncIterable<ChatCompletionChunk>>;
+      create(request: ChatRequest & { stream?: false }): Promise<ChatCompletion>;
+    };
+  };
+  /** Tokens the rendered messages take, the generation prompt included. */
+  countTokens(messages: ChatMessage[]): Promise<number>;
+  /** Token ids of a text, special tokens recognised, none added. */
+  tokenize(text: string): Promise<number[]>;
+  /**
+   * Greedy continuation of `ids`: the next `count` token ids, stop tokens not heeded.
+   * For tests and for comparing with PyTorch.
+   */
+  generate(ids: number[], count: number): Promise<number[]>;
+  /**
+   * Forced decoding: logits after each of `ids[first..]`, as one f32 array of shape
+   * (ids.length - first, vocabulary). `ids[0..first]` are prefilled.
+   */
+  evaluate(ids: number[], first: number): Promise<Float32Array>;
+  /** Frees the device and ends the worker; the engine is unusable afterwards. */
+  dispose(): Promise<void>;
+}
+
+export type ErrorCode =
+  | "insecure-context"
+  | "webgpu-unavailable"
+  | "no-adapter"
+  | "device-too-small"
+  | "unsupported-format"
+  | "bad-bundle"
+  | "network"
+  | "integrity"
+  | "storage"
+  | "out-of-memory"
+  | "device-lost"
+  | "worker-lost"
+  | "gpu-validation"
+  | "context-overflow"
+  | "bad-request"
+  | "aborted"
+  | "internal";
+
+/** Every error the engine throws. `message` names what went wrong, `hint` what to do about it. */
+export class WebkilnError extends Error {
+  override readonly name = "WebkilnError";
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    readonly hint: string,
+  ) {
+    super(message);
+  }
+}
