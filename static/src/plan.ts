@@ -1,0 +1,243 @@
+// Generated from compiler/bundle/schema.py; do not edit.
+
+export const FORMAT = 1;
+
+/** fits every static host (25 MiB on the tightest) */
+export const SHARD_BYTES = 24 * 1024 * 1024;
+
+/** WebGPU's default minStorageBufferOffsetAlignment, in bytes */
+export const ALIGN = 256;
+
+/**
+ * Slots of the state buffer `control`, i32 each.
+ *
+ * The host writes them between submits; the sampling kernel advances POSITION and sets DONE.
+ */
+export const Control = {
+  /** index into `tokens` of the first token the next step consumes */
+  POSITION: 0,
+  /** rows of a prefill chunk that hold real tokens; the rest are padding */
+  COUNT: 1,
+  /** number of positions the KV cache holds */
+  CONTEXT: 2,
+  /** 1 once a stop token was sampled: later steps no longer advance */
+  DONE: 3,
+  /** the sampling seed's 32 bits */
+  SEED: 4,
+  /** 0: off */
+  TOP_K: 5,
+  /** how many of the following slots hold stop tokens */
+  STOP_COUNT: 6,
+  /** first stop token */
+  STOP: 7,
+} as const;
+
+export const CONTROL_SLOTS = 64;
+
+/** Slots of the state buffer `sampling`, f32 each. The values below switch a filter off. */
+export const Sampling = {
+  /** 0: greedy */
+  TEMPERATURE: 0,
+  /** 1 */
+  TOP_P: 1,
+  /** 0 */
+  MIN_P: 2,
+  /** 1 */
+  REPETITION: 3,
+  /** 0 */
+  PRESENCE: 4,
+  /** 0 */
+  FREQUENCY: 5,
+} as const;
+
+export const SAMPLING_SLOTS = 8;
+
+/**
+ * State buffer `counts`, i32[vocab]: how often each token was generated, plus this bit if the
+ * prompt holds it (the repetition penalty looks at both, the other two at generated ones alone).
+ */
+export const PROMPT_BIT = 1 << 30;
+
+/** One GPU buffer or span of wasm memory. */
+export interface Buffer {
+  /** weight: the tensor's name in the manifest; otherwise unique in the plan */
+  name: string;
+  kind: "weight" | "state" | "scratch" | "input" | "output";
+  /** the fixed part */
+  bytes: number;
+  /** state only: added for every position of the chosen context */
+  bytes_per_token: number;
+}
+
+/** One entry point of the kernel file. */
+export interface Kernel {
+  /** for people: profiles, error messages, `inspect` */
+  name: string;
+  /** the function to call */
+  entry: string;
+  /** span of its text in the kernel file, in bytes */
+  offset: number;
+  bytes: number;
+  /** [x, y, z] invocations */
+  workgroup: number[];
+  /** workgroup memory used */
+  workgroup_bytes: number;
+  /** one per binding, in @binding order */
+  access: ("read" | "read_write")[];
+}
+
+/** A range of a buffer bound to a kernel. */
+export interface Binding {
+  /** index into Plan.buffers */
+  buffer: number;
+  /** bytes, a multiple of ALIGN */
+  offset: number;
+  /** 0: to the buffer's end */
+  bytes: number;
+}
+
+/** One dispatch. */
+export interface Step {
+  /** index into Plan.kernels */
+  kernel: number;
+  /** [x, y, z] workgroups */
+  grid: number[];
+  /** in @binding order */
+  bindings: Binding[];
+  /** decoder layer it belongs to; null before the first and after the last */
+  layer: number | null;
+}
+
+/**
+ * A straight list of dispatches.
+ *
+ * `decode` consumes tokens[POSITION], leaves logits in its output `logits` (f32[vocab]), samples
+ * tokens[POSITION + 1] and advances POSITION. `prefill_<N>` appends tokens[POSITION ..
+ * POSITION + COUNT - 1], COUNT <= N, to the KV cache and leaves `control` as it is.
+ */
+export interface Function {
+  /** tokens consumed by one run */
+  rows: number;
+  /** name to index into Plan.buffers */
+  outputs: Record<string, number>;
+  steps: Step[];
+}
+
+/**
+ * Everything one variant executes. State buffers the host knows by name: `control`, `tokens`
+ * (i32[context + 1]), `sampling`, `counts`. All state starts as zeros.
+ */
+export interface Plan {
+  format: number;
+  variant: string;
+  buffers: Buffer[];
+  kernels: Kernel[];
+  functions: Record<string, Function>;
+}
+
+/** A range of a file of the bundle. */
+export interface Span {
+  file: string;
+  offset: number;
+  bytes: number;
+}
+
+/**
+ * How the values of a tensor are coded.
+ *
+ * Value = code * scale + minimum (`has_minimum`), or (code - 2**(bits - 1)) * scale for 4-bit
+ * codes without minimum; 8-bit codes are signed. 16 and 32 bits are plain f16 and f32: group 0.
+ */
+export interface Scheme {
+  bits: 4 | 8 | 16 | 32;
+  /** values along the input axis that share a scale; 0: none */
+  group: number;
+  has_minimum: boolean;
+}
+
+/**
+ * One weight as kernels read it: `parts` of one buffer, each starting at a multiple of ALIGN.
+ *
+ * Layouts (see compiler/quantize/layout.py): `linear` and `embedding` weights are `blocked`,
+ * everything else is `plain` (C order). Its bytes are the spans of `shards`, in order.
+ */
+export interface Tensor {
+  shape: number[];
+  scheme: Scheme;
+  layout: "plain" | "blocked";
+  bytes: number;
+  /** "values" (plain); "codes" and, when quantized, "scales"; file is "" */
+  parts: Record<string, Span>;
+  shards: Span[];
+}
+
+/** Size and hash of one file, checked before it is used. */
+export interface FileEntry {
+  bytes: number;
+  /** hexadecimal */
+  sha256: string;
+}
+
+/** What a device must offer to run a variant, in WebGPU's own names. */
+export interface Requirements {
+  features: string[];
+  limits: Record<string, number>;
+}
+
+/** Bytes of device memory; the state takes state_base + context * state_per_token. */
+export interface Memory {
+  weights: number;
+  scratch: number;
+  state_base: number;
+  state_per_token: number;
+}
+
+/** One set of kernels for the bundle's weights. */
+export interface Variant {
+  backend: "webgpu" | "wasm";
+  /** file name */
+  plan: string;
+  /** file name */
+  kernels: string;
+  requires: Requirements;
+  memory: Memory;
+}
+
+/** Files that make up the tokenizer, as the Hugging Face libraries read them. */
+export interface Tokenizer {
+  /** tokenizer.json, in parts to be joined in order */
+  model: string[];
+  /** tokenizer_config.json */
+  config: string;
+}
+
+/** The only file whose content may change under its name. */
+export interface Manifest {
+  format: number;
+  name: string;
+  architecture: string;
+  /** "" when the source names none */
+  license: string;
+  /** what was compiled: a file name, or a hub id with its revision */
+  source: string;
+  parameters: number;
+  vocabulary: number;
+  /** positions the model was made for */
+  context: number;
+  /** what the engine allocates unless told otherwise */
+  default_context: number;
+  bits_per_weight: number;
+  /** Jinja text; "" for a model without one */
+  chat_template: string;
+  /** bos_token, eos_token, ... as the chat template names them */
+  special_tokens: Record<string, string>;
+  /** ids that end an answer */
+  stop_tokens: number[];
+  tokenizer: Tokenizer;
+  /** best first */
+  variants: Record<string, Variant>;
+  tensors: Record<string, Tensor>;
+  files: Record<string, FileEntry>;
+  /** what a person should know before using it */
+  notes: string[];
+}
