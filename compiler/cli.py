@@ -1,0 +1,125 @@
+"""compile-model: arguments, progress and exit codes; nothing else.
+
+Two programs in one: `compile-model SOURCE` compiles, `compile-model inspect BUNDLE` describes.
+`main` looks at the first argument, so a source that is itself called "inspect" is written
+`./inspect`. (A Typer app with a default command would have to guess the same, less visibly.)
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from compiler import progress, summary
+from compiler.bundle import inspect as inspection
+from compiler.bundle.read import Bundle
+from compiler.errors import CompileError
+
+compile_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+inspect_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+# Top-level modules of the extra `compile`.
+COMPILE_EXTRA = {
+    "gguf",
+    "huggingface_hub",
+    "numpy",
+    "safetensors",
+    "torch",
+    "transformers",
+    "tvm",
+    "ziglang",
+}
+
+
+class Quantization(StrEnum):
+    """How weights are stored; the default keeps a quantized source's codes and is q4 otherwise."""
+
+    KEEP = "keep"
+    Q4 = "q4"
+    Q8 = "q8"
+    F16 = "f16"
+    F32 = "f32"
+
+
+@compile_app.command(epilog="compile-model inspect BUNDLE [--json] describes a finished bundle.")
+def compile_model(
+    source: Annotated[str, typer.Argument(help="A GGUF file, a model folder or a Hub id.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Default: models/<model name>.")
+    ] = None,
+    quantization: Annotated[
+        Quantization | None, typer.Option(help="Default: keep if quantized already, else q4.")
+    ] = None,
+    context: Annotated[
+        int | None, typer.Option(min=1, help="Positions the engine allocates by default.")
+    ] = None,
+    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of a Hub id.")] = None,
+) -> None:
+    """Compile a PyTorch language model into a folder of files that run in a browser."""
+    with _translated():
+        # Imported here: torch and tvm take seconds, and `--help` must not need them.
+        from compiler.build import build
+
+        with progress.shown_on(Console(stderr=True)) as shown:
+            result = build(
+                source,
+                output=output,
+                quantization=None if quantization is None else quantization.value,
+                context=context,
+                revision=revision,
+                progress=shown,
+            )
+        Console().print(summary.readable(result))
+
+
+@inspect_app.command("inspect")
+def inspect_bundle(
+    bundle: Annotated[Path, typer.Argument(help="A folder made by compile-model.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
+) -> None:
+    """Describe a bundle: sizes, dispatches, and what it asks of a device."""
+    with _translated():
+        opened = Bundle.open(bundle)
+        if as_json:
+            print(json.dumps(inspection.facts(opened), indent=2))
+        else:
+            Console().print(inspection.readable(opened))
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """One line and an exit code for what a person can cause; a traceback for our faults."""
+    try:
+        yield
+    except CompileError as error:
+        _fail(str(error), error.exit_code)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in COMPILE_EXTRA:
+            raise
+        _fail(f"{missing} is not installed: pip install 'webkiln[compile]'", 1)
+
+
+def _fail(message: str, code: int) -> None:
+    print(f"compile-model: {message}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    """Entry point of the command."""
+    if sys.argv[1:2] == ["inspect"]:
+        inspect_app(sys.argv[2:], prog_name="compile-model inspect")
+    else:
+        compile_app(sys.argv[1:], prog_name="compile-model")
+
+
+if __name__ == "__main__":
+    main()
