@@ -1,0 +1,84 @@
+"""What every source of weights offers, whatever it is stored as."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+from transformers import PretrainedConfig
+
+from compiler.quantize import Quantized
+
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """What is known of a tensor without reading it."""
+
+    shape: tuple[int, ...]  # as in the transformers model, slowest axis first
+    stored: str  # the type in the file: "F32", "BF16", "Q4_1", ...
+    bytes: int  # size in the file
+
+
+@dataclass(frozen=True)
+class TokenizerFiles:
+    """The tokenizer and what belongs to a chat."""
+
+    model_json: bytes  # tokenizer.json
+    config: dict[str, Any]  # tokenizer_config.json
+    chat_template: str  # Jinja text; "" for a model without one
+    special_tokens: dict[str, str]  # bos_token, eos_token, ... as chat templates name them
+    stop_tokens: list[int]  # ids that end an answer, ascending
+
+
+class Tensors(Protocol):
+    """Named tensors in files, read one at a time: memory never holds more than one."""
+
+    def names(self) -> list[str]:
+        """Names as the files give them, in the files' order."""
+        ...
+
+    def info(self, name: str) -> TensorInfo:
+        """KeyError for an unknown name."""
+        ...
+
+    def load(self, name: str) -> Array:
+        """The values as f32, in a fresh C-order array. KeyError for an unknown name."""
+        ...
+
+
+class Checkpoint(Tensors, Protocol):
+    """A model: configuration, tokenizer and weights by their transformers `state_dict` names.
+
+    Tied weights that the source leaves out (`lm_head.weight`) are left out here too. Example::
+
+        with open_checkpoint("model.gguf") as checkpoint:
+            model = AutoModelForCausalLM.from_config(checkpoint.config)
+            for name in checkpoint.names():
+                weight = checkpoint.quantized(name) or quantize(checkpoint.load(name), Q4)
+    """
+
+    label: str  # what the user gave: a file or folder name, or hub id@revision
+    config: PretrainedConfig  # ready for AutoModelForCausalLM.from_config
+    license: str  # "" when the source names none
+
+    @property
+    def tokenizer(self) -> TokenizerFiles:
+        """Read when first asked for; CheckpointError when there is none."""
+        ...
+
+    def quantized(self, name: str) -> Quantized | None:
+        """The stored codes (N, K) in the rows' transformers order, or None.
+
+        None where the stored type is no scheme of ours, or the values do not map code for code.
+        """
+        ...
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exception: object) -> None: ...

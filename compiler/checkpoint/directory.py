@@ -1,0 +1,124 @@
+"""A directory as `save_pretrained` writes it and the hub holds it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+from huggingface_hub import ModelCard
+from transformers import AutoConfig, PretrainedConfig
+
+from compiler.checkpoint.base import Array, TensorInfo, Tensors, TokenizerFiles
+from compiler.checkpoint.safetensors import SafetensorsFiles
+from compiler.checkpoint.tokenizer_files import read_json, read_tokenizer
+from compiler.checkpoint.torchfile import TorchFiles
+from compiler.errors import CheckpointError, UnsupportedModelError
+from compiler.quantize import Quantized
+
+# Weights in order of preference; each may be cut into the files that its index lists.
+SAFETENSORS, TORCH = "model.safetensors", "pytorch_model.bin"
+INDEX = ".index.json"
+
+
+class DirectoryCheckpoint:
+    """A Checkpoint read from config.json, tokenizer files and safetensors or PyTorch weights.
+
+    `names()` are the files' own: models whose keys transformers renames or fuses on loading keep
+    the stored ones. Raises CheckpointError for missing or damaged files, UnsupportedModelError
+    for a configuration that transformers does not know or weights quantized in a foreign way.
+    """
+
+    def __init__(self, directory: Path, label: str = "") -> None:
+        self._directory = directory
+        self.label = label or directory.resolve().name
+        self.config = _read_config(directory)
+        self.license = _read_license(directory / "README.md")
+        self._tensors = _open_weights(directory)
+
+    @cached_property
+    def tokenizer(self) -> TokenizerFiles:
+        return read_tokenizer(self._directory)
+
+    def names(self) -> list[str]:
+        return self._tensors.names()
+
+    def info(self, name: str) -> TensorInfo:
+        return self._tensors.info(name)
+
+    def load(self, name: str) -> Array:
+        return self._tensors.load(name)
+
+    def quantized(self, name: str) -> Quantized | None:
+        self._tensors.info(name)
+        return None
+
+    def close(self) -> None:
+        """Nothing stays open between reads."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def _read_config(directory: Path) -> PretrainedConfig:
+    file = directory / "config.json"
+    if not file.exists():
+        raise CheckpointError(
+            f"{directory} has no config.json: give a directory that save_pretrained wrote, "
+            "a hub id or a .gguf file"
+        )
+    raw = read_json(file)
+    if quantization := raw.get("quantization_config"):
+        method = quantization.get("quant_method", "unknown")
+        raise UnsupportedModelError(
+            f"{directory} holds weights quantized with {method}: "
+            "compile the original checkpoint or a GGUF file of the model"
+        )
+    try:
+        config = AutoConfig.from_pretrained(directory, local_files_only=True)
+    except Exception as error:  # transformers raises ValueError, KeyError, OSError and its own
+        raise UnsupportedModelError(
+            f"{file} describes a model that transformers cannot build "
+            f"(model_type {raw.get('model_type')!r}): {str(error).splitlines()[0]}"
+        ) from error
+    assert isinstance(config, PretrainedConfig)
+    return config
+
+
+def _read_license(card: Path) -> str:
+    """The licence named in the front matter of a model card, or ""."""
+    if not card.exists():
+        return ""
+    try:
+        data = ModelCard(card.read_text("utf-8"), ignore_metadata_errors=True).data
+    except Exception:  # a card is prose; nothing in it may stop a compilation
+        return ""
+    name = data.get("license_name") if data.get("license") == "other" else None
+    return str(name or data.get("license") or "")
+
+
+def _open_weights(directory: Path) -> Tensors:
+    if files := weight_files(directory, SAFETENSORS):
+        return SafetensorsFiles(files)
+    if files := weight_files(directory, TORCH):
+        return TorchFiles(files)
+    found = sorted(file.name for file in directory.glob("*.gguf"))
+    hint = f"give one of its GGUF files itself ({', '.join(found)})" if found else "add the weights"
+    raise CheckpointError(
+        f"{directory} holds no weights ({SAFETENSORS} or {TORCH}, whole or with its index): {hint}"
+    )
+
+
+def weight_files(directory: Path, name: str) -> list[Path]:
+    """The file `name`, or the files its index lists; [] when there is neither."""
+    if (directory / name).exists():
+        return [directory / name]
+    index = read_json(directory / (name + INDEX))
+    files = [directory / file for file in sorted(set(index.get("weight_map", {}).values()))]
+    for file in files:
+        if not file.exists():
+            raise CheckpointError(f"{file} is missing, though {name}{INDEX} lists it: get it again")
+    return files

@@ -1,0 +1,94 @@
+"""The GGUF container: metadata and raw tensor blocks, read through the gguf library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+import numpy.typing as npt
+
+from compiler.checkpoint.base import Array
+from compiler.errors import CheckpointError, UnsupportedModelError
+
+
+@dataclass(frozen=True)
+class GgufTensor:
+    """Where a tensor lies in the file."""
+
+    shape: tuple[int, ...]  # slowest axis first (GGUF itself writes the fastest first)
+    type: gguf.GGMLQuantizationType
+    offset: int  # bytes from the file's start
+    bytes: int
+
+
+@dataclass(frozen=True)
+class GgufFile:
+    """A parsed file; tensor data stays on disk."""
+
+    path: Path
+    metadata: dict[str, Any]  # plain Python values, arrays as lists
+    tensors: dict[str, GgufTensor]
+
+    def blocks(self, name: str) -> npt.NDArray[np.uint8]:
+        """The stored bytes of a tensor: u8 (..., bytes of one row), mapped from the file."""
+        tensor = self.tensors[name]
+        # Mapped anew each time: unmapping afterwards keeps pages read from adding up in memory.
+        data = np.memmap(self.path, np.uint8, "r", tensor.offset, (tensor.bytes,))
+        return data.reshape(*tensor.shape[:-1], -1)
+
+    def values(self, name: str) -> Array:
+        """A tensor dequantized to f32, in a fresh array.
+
+        Raises UnsupportedModelError for a type that the gguf library cannot dequantize.
+        """
+        tensor = self.tensors[name]
+        try:
+            values = gguf.dequantize(self.blocks(name), tensor.type)
+        except NotImplementedError as error:
+            raise UnsupportedModelError(
+                f"{self.path.name}: {name} is stored as {tensor.type.name}, which cannot be read: "
+                "use a file quantized to Q4_0, Q4_1, Q8_0, Q4_K or Q6_K, or F16"
+            ) from error
+        return np.array(values, np.float32).reshape(tensor.shape)
+
+
+class _BoundedReader(gguf.GGUFReader):
+    """Slices past a file's end come back short from NumPy, and a damaged count loops for ever."""
+
+    def _get(self, offset: int, dtype: Any, count: int = 1, override_order: Any = None) -> Any:
+        found = super()._get(offset, dtype, count, override_order)
+        if len(found) < count:
+            raise ValueError(
+                f"it ends at byte {len(self.data)}, before the data listed for {offset}"
+            )
+        return found
+
+
+def read_gguf(path: Path) -> GgufFile:
+    """Parse metadata and the tensor table.
+
+    Raises CheckpointError when the file is missing, truncated, damaged, or names unknown types.
+    """
+    try:
+        reader = _BoundedReader(path)
+        metadata = {key: field.contents() for key, field in reader.fields.items()}
+        tensors = {
+            tensor.name: GgufTensor(
+                tuple(int(extent) for extent in reversed(tensor.shape)),
+                tensor.tensor_type,
+                int(tensor.data_offset),
+                int(tensor.n_bytes),
+            )
+            for tensor in reader.tensors
+        }
+    except (OSError, ValueError, KeyError, IndexError, OverflowError, MemoryError) as error:
+        raise CheckpointError(
+            f"{path} is not a readable GGUF file ({error}): it is missing, truncated or damaged; "
+            "get it again"
+        ) from error
+    if reader.byte_order == "S":
+        raise CheckpointError(f"{path} is a GGUF file for big-endian machines: get the usual one")
+    return GgufFile(path, metadata, tensors)
