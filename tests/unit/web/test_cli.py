@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from web import cli, server
+
+
+class Served:
+    """Stands in for uvicorn's server: records the sockets it was given."""
+
+    sockets: list[socket.socket]
+
+    def __init__(self, config: object) -> None:
+        pass
+
+    def run(self, sockets: list[socket.socket]) -> None:
+        Served.sockets = sockets
+        for each in sockets:
+            each.close()
+
+
+def _serve(*arguments: str) -> Result:
+    return CliRunner().invoke(cli.app, ["serve", *arguments])
+
+
+@pytest.fixture
+def built(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "find_page", lambda: page)
+    monkeypatch.setattr(server, "find_page", lambda: page)
+    monkeypatch.setattr("uvicorn.Server", Served)
+
+
+@pytest.mark.usefixtures("built")
+def test_the_address_to_open_is_printed(models: Path) -> None:
+    result = _serve("--models", str(models), "--port", "0")
+    assert result.exit_code == 0
+    assert re.fullmatch(r"open http://127\.0\.0\.1:[1-9]\d*/\n", result.stdout)
+    assert "warning" not in result.stderr
+
+
+@pytest.mark.usefixtures("built")
+@pytest.mark.parametrize("folder", ["nowhere", "."])
+def test_without_bundles_nothing_is_served(tmp_path: Path, folder: str) -> None:
+    result = _serve("--models", str(tmp_path / folder))
+    assert result.exit_code == 1
+    assert result.stderr.startswith("llm-site: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_page_that_is_not_built_is_named(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web.files.__file__", str(tmp_path / "web" / "files.py"))
+    result = _serve("--models", str(models))
+    assert result.exit_code == 1
+    assert "make build" in result.stderr
+
+
+@pytest.mark.usefixtures("built")
+def test_a_port_in_use_is_named(models: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        result = _serve("--models", str(models), "--port", port)
+    assert result.exit_code == 1
+    assert f"cannot listen on 127.0.0.1 port {port}: Address already in use" in result.stderr
+
+
+@pytest.mark.usefixtures("built")
+def test_listening_to_other_machines_warns(models: Path) -> None:
+    result = _serve("--models", str(models), "--port", "0", "--host", "0.0.0.0")
+    assert result.exit_code == 0
+    assert "warning" in result.stderr
+    assert "https" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("localhost", True),
+        ("::1", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("192.168.1.2", False),
+        ("example.org", False),
+    ],
+)
+def test_loopback(host: str, loopback: bool) -> None:
+    assert cli.is_loopback(host) is loopback
+
+
+def _verifier(monkeypatch: pytest.MonkeyPatch, **attributes: Any) -> None:
+    module = ModuleType("web.verify")
+    module.__dict__.update(attributes)
+    monkeypatch.setitem(sys.modules, "web.verify", module)
+
+
+@pytest.mark.parametrize(("agrees", "code"), [(True, 0), (False, 1)])
+def test_verify_exits_with_its_verdict(
+    monkeypatch: pytest.MonkeyPatch, agrees: bool, code: int
+) -> None:
+    calls: list[object] = []
+
+    def compare(*arguments: object) -> bool:
+        calls.append(arguments)
+        return agrees
+
+    _verifier(monkeypatch, verify=compare)
+    result = CliRunner().invoke(cli.app, ["verify", "models/tiny", "tiny.gguf"])
+    assert result.exit_code == code
+    assert calls == [(Path("models/tiny"), "tiny.gguf")]
+
+
+def test_verify_names_the_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_playwright(*_: object) -> bool:
+        raise ModuleNotFoundError("No module named 'playwright'", name="playwright")
+
+    _verifier(monkeypatch, verify=without_playwright)
+    result = CliRunner().invoke(cli.app, ["verify", "models/tiny", "tiny.gguf"])
+    assert result.exit_code == 1
+    expected = "playwright is not installed: pip install 'webkiln[verify,compile]'"
+    assert result.stderr == f"llm-site: {expected}\n"
+
+
+@contextmanager
+def _running(models: Path, page: Path, *options: str) -> Iterator[str]:
+    """A real `llm-site serve` on a free port; its address."""
+    code = "import sys; from pathlib import Path; from web import cli, server; "
+    code += f"cli.find_page = server.find_page = lambda: Path({str(page)!r}); cli.main()"
+    command = [sys.executable, "-c", code, "serve", "--models", str(models), "--port", "0"]
+    process = subprocess.Popen(
+        [*command, *options], stdout=subprocess.PIPE, text=True, env={**os.environ}
+    )
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().removeprefix("open ").strip()
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+def test_a_real_server_answers(models: Path, page: Path) -> None:
+    with (
+        _running(models, page) as address,
+        urllib.request.urlopen(address + "models.json", timeout=10) as response,
+    ):
+        assert json.load(response)[0]["name"] == "tiny"
+        assert "server" not in response.headers

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from web import server
+from web.headers import CONTENT_SECURITY_POLICY, SECURITY_HEADERS
+from web.server import app_from_environment
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/", 200),
+        ("/page.js", 200),
+        ("/models.json", 200),
+        ("/healthz", 200),
+        ("/models/tiny/manifest.json", 200),
+        ("/models/tiny/missing", 404),
+        ("/nothing", 404),
+    ],
+)
+def test_every_answer_carries_the_security_headers(
+    client: TestClient, path: str, status: int
+) -> None:
+    response = client.get(path)
+    assert response.status_code == status
+    for name, value in SECURITY_HEADERS.items():
+        assert response.headers[name] == value
+
+
+def test_a_fault_of_ours_carries_them_too(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_revalidated", None)
+    response = client.get("/")
+    assert response.status_code == 500
+    assert response.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+
+
+def test_the_policy_allows_nothing_inline_and_no_other_origin() -> None:
+    assert "unsafe-inline" not in CONTENT_SECURITY_POLICY
+    assert "unsafe-eval" not in CONTENT_SECURITY_POLICY.replace("'wasm-unsafe-eval'", "")
+    assert "http" not in CONTENT_SECURITY_POLICY
+    assert "*" not in CONTENT_SECURITY_POLICY
+
+
+def test_the_page_has_no_inline_script_or_style(client: TestClient) -> None:
+    html = client.get("/").text
+    assert '<script type="module" src="/page.js"></script>' in html
+    assert html.count("<script") == 1
+    assert "<style" not in html
+    assert "style=" not in html
+    assert "onclick" not in html
+
+
+@pytest.mark.parametrize(
+    ("path", "media_type"),
+    [
+        ("/", "text/html; charset=utf-8"),
+        ("/engine.js", "text/javascript; charset=utf-8"),
+        ("/worker.js", "text/javascript; charset=utf-8"),
+        ("/page.css", "text/css; charset=utf-8"),
+    ],
+)
+def test_the_page_is_revalidated_by_its_tag(client: TestClient, path: str, media_type: str) -> None:
+    first = client.get(path)
+    assert first.headers["Content-Type"] == media_type
+    assert first.headers["Cache-Control"] == "no-cache"
+    again = client.get(path, headers={"If-None-Match": first.headers["ETag"]})
+    assert again.status_code == 304
+    assert again.headers["Cache-Control"] == "no-cache"
+
+
+def test_a_changed_file_gets_another_tag(client: TestClient, page: Path) -> None:
+    tag = client.get("/page.js").headers["ETag"]
+    (page / "page.js").write_text("changed")
+    again = client.get("/page.js", headers={"If-None-Match": tag})
+    assert again.status_code == 200
+    assert again.text == "changed"
+
+
+def test_text_is_compressed_and_weights_are_not(client: TestClient) -> None:
+    assert client.get("/page.js").headers["Content-Encoding"] == "gzip"
+    manifest = client.get("/models/tiny/manifest.json").json()
+    shard = manifest["tensors"]["embed"]["shards"][0]["file"]
+    response = client.get(f"/models/tiny/{shard}")
+    assert "Content-Encoding" not in response.headers
+    assert response.headers["Content-Length"] == "1024"
+
+
+def test_only_what_was_built_is_served_beside_the_page(client: TestClient, page: Path) -> None:
+    (page / "notes.txt").write_text("private")
+    assert client.get("/notes.txt").status_code == 404
+
+
+def test_nothing_can_be_posted(client: TestClient) -> None:
+    for path in ("/", "/models.json", "/page.js", "/models/tiny/manifest.json"):
+        assert client.post(path).status_code in (404, 405)
+
+
+def test_health(client: TestClient) -> None:
+    response = client.get("/healthz")
+    assert response.json() == {"status": "ok", "models": 1}
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+def test_the_reloader_finds_the_models(
+    models: Path, page: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(server.MODELS_VARIABLE, str(models))
+    monkeypatch.setattr(server, "find_page", lambda: page)
+    with TestClient(app_from_environment()) as client:
+        assert client.get("/healthz").json()["models"] == 1

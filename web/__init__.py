@@ -1,0 +1,1 @@
+"""llm-site: serves bundles and the chat page that runs them."""

@@ -1,0 +1,149 @@
+"""llm-site: serves bundles, and checks them against PyTorch."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+from rich.console import Console
+from rich.logging import RichHandler
+from starlette.applications import Starlette
+
+from compiler.errors import CompileError
+from web.errors import SiteError
+from web.files import find_page
+from web.models import Models
+from web.server import MODELS_VARIABLE, create_app
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+console = Console(stderr=True)
+
+INSECURE = (
+    "browsers give WebGPU, storage and hashing to secure pages only: over plain http that is this "
+    "machine alone. Visitors on other machines need https in front of this server, for example a "
+    "reverse proxy with a certificate."
+)
+VERIFY_INSTALL = "pip install 'webkiln[verify,compile]'"
+
+
+@app.callback()
+def root() -> None:
+    """Serve compiled models and the chat page that runs them."""
+
+
+@app.command()
+def serve(
+    models: Annotated[Path, typer.Option(help="Folder of bundles.")] = Path("models"),
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")] = 8000,
+    reload: Annotated[bool, typer.Option(help="Restart when Python code changes.")] = False,
+) -> None:
+    """Serve the page and the models in DIR."""
+    with _translated():
+        logging.basicConfig(level=logging.WARNING, handlers=[RichHandler(console=console)])
+        find_page()
+        Models(models).require_any()
+        listener = _listen(host, port)
+        if not is_loopback(host):
+            console.print(f"[bold red]warning:[/] {INSECURE}", highlight=False)
+        print(f"open {_address(host, listener.getsockname()[1])}", flush=True)
+        if reload:
+            _serve_reloading(models, listener)
+        else:
+            uvicorn.Server(_config(create_app(models))).run(sockets=[listener])
+
+
+@app.command()
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="A folder made by compile-model.")],
+    source: Annotated[str, typer.Argument(help="What it was compiled from.")],
+) -> None:
+    """Compare a bundle, in a headless browser, with PyTorch on the same weights."""
+    with _translated():
+        try:
+            from web.verify import verify as compare
+
+            agrees = compare(bundle, source)
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] in ("web", "compiler"):
+                raise
+            raise SiteError(f"{error.name} is not installed: {VERIFY_INSTALL}") from error
+        raise typer.Exit(0 if agrees else 1)
+
+
+def _config(application: Starlette | str) -> uvicorn.Config:
+    """An application named by a string is a factory, and reloaded when it changes."""
+    by_name = isinstance(application, str)
+    return uvicorn.Config(
+        application,
+        factory=by_name,
+        reload=by_name,
+        reload_dirs=[str(Path(__file__).parent)] if by_name else None,
+        log_level="warning",
+        server_header=False,
+        ws="none",
+    )
+
+
+def _serve_reloading(models: Path, listener: socket.socket) -> None:
+    """uvicorn's reloader starts a process of its own, which imports the application by name."""
+    from uvicorn.supervisors import ChangeReload
+
+    os.environ[MODELS_VARIABLE] = str(models.absolute())
+    config = _config("web.server:app_from_environment")
+    ChangeReload(config, uvicorn.Server(config).run, [listener]).run()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A bound socket: the port is known, and known to be free, before anything is started."""
+    try:
+        return socket.create_server((host, port), family=_family(host))
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SiteError(
+            f"cannot listen on {host} port {port}: {reason}; choose another with --port or --host"
+        ) from error
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _address(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """One line and an exit code for what a person can cause; a traceback for our faults."""
+    try:
+        yield
+    except (SiteError, CompileError) as error:
+        print(f"llm-site: {error}", file=sys.stderr)
+        raise typer.Exit(error.exit_code) from None
+
+
+def main() -> None:
+    """Entry point of the command."""
+    app(prog_name="llm-site")
+
+
+if __name__ == "__main__":
+    main()

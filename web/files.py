@@ -1,0 +1,71 @@
+"""The two folders served as they are: the built page and the bundles."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from web.errors import SiteError
+from web.headers import IMMUTABLE, REVALIDATE
+
+BUILT = ("engine.js", "worker.js", "page.js", "page.css")
+
+# What a bundle may hold. Folders that begin with a dot are builds in progress.
+BUNDLE_FILE = re.compile(
+    r"[^/.][^/]*/(manifest\.json|(?P<hashed>(plans|kernels|weights|tokenizer)/[\w-]+\.\w+))"
+)
+
+# Named here because the machine's own table may know better, or know nothing.
+MEDIA_TYPES = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".json": "application/json",
+    ".wgsl": "text/plain; charset=utf-8",
+    ".wasm": "application/wasm",
+    ".bin": "application/octet-stream",
+}
+
+
+def find_page() -> Path:
+    """The built page: static/dist in a checkout, dist beside this file in the wheel."""
+    here = Path(__file__).parent
+    for folder in (here.parent / "static" / "dist", here / "dist"):
+        if all((folder / name).is_file() for name in BUILT):
+            return folder
+    raise SiteError("the page is not built: run `make build` (needs Node 20 or newer)")
+
+
+class BundleFiles(StaticFiles):
+    """Files of bundles and nothing else that lies in the models folder."""
+
+    def __init__(self, models: Path) -> None:
+        # Links are followed: a person may well link a bundle into the folder.
+        super().__init__(directory=models, follow_symlink=True)
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        match = BUNDLE_FILE.fullmatch(Path(path).as_posix())
+        if not match:
+            raise HTTPException(404)
+        response = await super().get_response(path, scope)
+        return _labelled(response, path, IMMUTABLE if match["hashed"] else REVALIDATE)
+
+
+class PageFiles(StaticFiles):
+    """Scripts and styles of the page."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        if path not in BUILT:
+            raise HTTPException(404)
+        return _labelled(await super().get_response(path, scope), path, REVALIDATE)
+
+
+def _labelled(response: Response, path: str, cache_control: str) -> Response:
+    response.headers["Cache-Control"] = cache_control
+    if response.status_code == 200:
+        response.headers["Content-Type"] = MEDIA_TYPES[Path(path).suffix]
+    return response
