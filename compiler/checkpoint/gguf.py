@@ -48,7 +48,19 @@ class GgufCheckpoint:
         self.license = str(self._file.metadata.get("general.license", ""))
         processor: Any = TENSOR_PROCESSORS.get(architecture(self._file), TensorProcessor)
         self._processor: Any = processor(config=self.config.to_dict())
-        self._names = tensor_names(self._file, self.config, self._processor)
+        self._names: dict[str, str] = {}
+        for name, (stored, shape) in tensor_names(self._file, self.config).items():
+            self._names[name] = stored
+            self._check_shape(name, shape)
+
+    def _check_shape(self, name: str, expected: tuple[int, ...]) -> None:
+        """A configuration read wrongly from the metadata shows here first."""
+        if (shape := self.info(name).shape) != expected:
+            raise UnsupportedModelError(
+                f"{self._file.path} stores {self._names[name]} as {shape}, but transformers' "
+                f"{self.config.model_type} model wants {expected}: compile its Hugging Face "
+                "checkpoint instead"
+            )
 
     @cached_property
     def tokenizer(self) -> TokenizerFiles:
@@ -60,7 +72,7 @@ class GgufCheckpoint:
     def info(self, name: str) -> TensorInfo:
         tensor = self._file.tensors[self._names[name]]
         # transformers' shape: its processors transpose weights and add axes for some models.
-        probe = np.broadcast_to(np.float32(-1), tensor.shape)
+        probe = np.broadcast_to(np.int8(-1), tensor.shape)
         shape = self._processed(probe, name).shape
         return TensorInfo(shape, str(tensor.type.name), tensor.bytes)
 
@@ -79,17 +91,20 @@ class GgufCheckpoint:
         codes = _decode(self._file.blocks(self._names[name]), scheme)
         return codes.take_rows(order) if (np.diff(order) != 1).any() else codes
 
-    def _processed(self, values: Array, name: str) -> Array:
+    def _processed(self, values: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
         """What transformers does to a dequantized tensor: row order, transposition, offsets."""
+        aside: dict[str, dict[str, Any]] = {"tensors": {}}
         result = self._processor.process(
-            weights=values, name=self._names[name], tensor_key_mapping={}, parsed_parameters={}
+            weights=values, name=self._names[name], tensor_key_mapping={}, parsed_parameters=aside
         )
-        if result.name is None:
+        if result.name is not None:
+            return np.asarray(result.weights)
+        if set(aside["tensors"]) != {name}:
             raise UnsupportedModelError(
                 f"{self._file.path} stores {name} fused with other tensors: "
                 "compile its Hugging Face checkpoint instead"
             )
-        return np.asarray(result.weights)
+        return np.asarray(aside["tensors"][name])
 
     def _row_order(self, name: str, rows: int) -> npt.NDArray[np.intp] | None:
         """The stored row of each transformers row, if that is all that changes: codes then hold.

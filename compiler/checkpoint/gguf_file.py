@@ -56,14 +56,22 @@ class GgufFile:
 
 
 class _BoundedReader(gguf.GGUFReader):
-    """Slices past a file's end come back short from NumPy, and a damaged count loops for ever."""
+    """The library's reader, with an end: NumPy returns slices past a file's end short, which would
+    let a damaged count loop for ever."""
+
+    @property
+    def data(self) -> npt.NDArray[np.uint8]:  # type: ignore[override]
+        """The whole file, as a plain view of its map: slicing a memmap takes twice as long."""
+        return self._bytes
+
+    @data.setter
+    def data(self, mapped: npt.NDArray[np.uint8]) -> None:
+        self._bytes = np.asarray(mapped)
 
     def _get(self, offset: int, dtype: Any, count: int = 1, override_order: Any = None) -> Any:
         found = super()._get(offset, dtype, count, override_order)
         if len(found) < count:
-            raise ValueError(
-                f"it ends at byte {len(self.data)}, before the data listed for {offset}"
-            )
+            raise ValueError(f"it ends at byte {len(self.data)}, where more should follow")
         return found
 
 

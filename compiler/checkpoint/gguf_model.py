@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import gguf
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig
 from transformers.integrations.ggml import GGUF_CONFIG_DEFAULTS_MAPPING, GGUF_CONFIG_MAPPING
-from transformers.modeling_gguf_pytorch_utils import TensorProcessor, get_gguf_hf_weights_map
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
 from compiler.checkpoint.gguf_file import GgufFile
@@ -121,30 +121,47 @@ def _apply_rope_factors(file: GgufFile, config: PretrainedConfig) -> None:
         )
 
 
-def tensor_names(
-    file: GgufFile, config: PretrainedConfig, processor: TensorProcessor
-) -> dict[str, str]:
-    """transformers name -> GGUF name of every parameter the file holds.
+Shape = tuple[int, ...]
+
+
+def tensor_names(file: GgufFile, config: PretrainedConfig) -> dict[str, tuple[str, Shape]]:
+    """transformers name -> (GGUF name, transformers shape) of every parameter the file holds.
 
     Raises CheckpointError for a missing parameter, UnsupportedModelError for a tensor that has no
-    place in the transformers model, or whose shape differs from the parameter's.
+    place in the transformers model.
     """
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
-    names = {theirs: ours for ours, theirs in get_gguf_hf_weights_map(model, processor).items()}
-    found = {theirs: ours for theirs, ours in names.items() if ours in file.tensors}
+    table = _gguf_names(file, config)
+    prefix = f"{model.base_model_prefix}."
+    found = {}
+    for name, parameter in model.state_dict().items():
+        stem, dot, kind = name.rpartition(".")
+        theirs = table.get_name(stem) or table.get_name(stem.removeprefix(prefix))
+        if theirs is not None and theirs + dot + kind in file.tensors:
+            found[name] = (theirs + dot + kind, tuple(parameter.shape))
     tied = set(model._tied_weights_keys or {}) if config.tie_word_embeddings else set()
-    missing = [name for name, _ in model.named_parameters() if name not in found]
-    missing = [name for name in missing if name not in tied]
+    missing = [name for name, _ in model.named_parameters() if name not in {*found, *tied}]
     if missing:
         raise CheckpointError(f"{file.path} lacks {_some(missing)}: get it again, or another")
-    stray = sorted(set(file.tensors) - set(found.values()) - {ROPE_FACTORS})
+    stray = sorted(set(file.tensors) - {ours for ours, _ in found.values()} - {ROPE_FACTORS})
     if stray:
         raise UnsupportedModelError(
             f"{file.path} holds {_some(stray)}, which transformers' {config.model_type} model has "
             "no place for: compile its Hugging Face checkpoint instead"
         )
     return found
+
+
+def _gguf_names(file: GgufFile, config: PretrainedConfig) -> gguf.TensorNameMap:
+    """The gguf library's table from the names that models use to its own."""
+    for known, name in gguf.MODEL_ARCH_NAMES.items():
+        if name == architecture(file):
+            return gguf.get_tensor_name_map(known, config.num_hidden_layers)
+    raise UnsupportedModelError(
+        f"{file.path} holds the architecture {architecture(file)!r}, unknown to this version of "
+        "the gguf library: compile its Hugging Face checkpoint instead"
+    )
 
 
 def _some(names: list[str]) -> str:
