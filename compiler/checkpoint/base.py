@@ -82,3 +82,9 @@ class Checkpoint(Tensors, Protocol):
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *exception: object) -> None: ...
+
+
+def one_line(error: Exception) -> str:
+    """A library's error message, which may run over many lines, as part of one of ours."""
+    words = " ".join(str(error).split()) or type(error).__name__
+    return words if len(words) <= 200 else words[:199] + "…"

@@ -9,7 +9,7 @@ from typing import Self
 from huggingface_hub import ModelCard
 from transformers import AutoConfig, PretrainedConfig
 
-from compiler.checkpoint.base import Array, TensorInfo, Tensors, TokenizerFiles
+from compiler.checkpoint.base import Array, TensorInfo, Tensors, TokenizerFiles, one_line
 from compiler.checkpoint.safetensors import SafetensorsFiles
 from compiler.checkpoint.tokenizer_files import read_json, read_tokenizer
 from compiler.checkpoint.torchfile import TorchFiles
@@ -78,13 +78,12 @@ def _read_config(directory: Path) -> PretrainedConfig:
             "compile the original checkpoint or a GGUF file of the model"
         )
     try:
-        config = AutoConfig.from_pretrained(directory, local_files_only=True)
+        config: PretrainedConfig = AutoConfig.from_pretrained(directory, local_files_only=True)
     except Exception as error:  # transformers raises ValueError, KeyError, OSError and its own
         raise UnsupportedModelError(
             f"{file} describes a model that transformers cannot build "
-            f"(model_type {raw.get('model_type')!r}): {str(error).splitlines()[0]}"
+            f"(model_type {raw.get('model_type')!r}): {one_line(error)}"
         ) from error
-    assert isinstance(config, PretrainedConfig)
     return config
 
 

@@ -59,8 +59,8 @@ class _BoundedReader(gguf.GGUFReader):
     """The library's reader, with an end: NumPy returns slices past a file's end short, which would
     let a damaged count loop for ever."""
 
-    @property
-    def data(self) -> npt.NDArray[np.uint8]:  # type: ignore[override]
+    @property  # type: ignore[override]
+    def data(self) -> npt.NDArray[np.uint8]:
         """The whole file, as a plain view of its map: slicing a memmap takes twice as long."""
         return self._bytes
 

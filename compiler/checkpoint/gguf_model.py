@@ -57,6 +57,10 @@ def read_config(file: GgufFile) -> PretrainedConfig:
             f"{file.path} holds the architecture {arch!r}, which transformers cannot build "
             f"({error}): compile its Hugging Face checkpoint instead"
         ) from error
+    # transformers' table sends this elsewhere for some models (GPT-2), and tables have this length.
+    config.max_position_embeddings = file.metadata.get(
+        f"{arch}.context_length", config.max_position_embeddings
+    )
     if scaling:
         config.rope_parameters = {**config.rope_parameters, **scaling}
     if ROPE_FACTORS in file.tensors:

@@ -22,6 +22,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
+from compiler.checkpoint.base import one_line
 from compiler.checkpoint.directory import INDEX, SAFETENSORS, TORCH
 from compiler.errors import CheckpointError
 
@@ -98,7 +99,7 @@ def _cached(repo: str, revision: str | None, cause: Exception) -> tuple[str, str
         folder = snapshot_download(repo, revision=revision, local_files_only=True)
     except (LocalEntryNotFoundError, OSError) as error:
         raise CheckpointError(
-            f"{repo} cannot be fetched from {constants.ENDPOINT} ({_first_line(cause)}) and is not "
+            f"{repo} cannot be fetched from {constants.ENDPOINT} ({one_line(cause)}) and is not "
             "in the cache: check the network, HF_ENDPOINT and HF_HUB_OFFLINE, or give a local path"
         ) from error
     return folder, Path(folder).name
@@ -121,8 +122,4 @@ def _explain(repo: str, revision: str | None, error: Exception) -> str:
     status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
     if status in (401, 403):
         return f"{repo} may not be read (status {status}): set HF_TOKEN to a token that may"
-    return f"{repo} cannot be fetched from {constants.ENDPOINT} ({_first_line(error)}): try again"
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0] or type(error).__name__
+    return f"{repo} cannot be fetched from {constants.ENDPOINT} ({one_line(error)}): try again"

@@ -10,7 +10,7 @@ from typing import Any
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
-from compiler.checkpoint.base import TokenizerFiles
+from compiler.checkpoint.base import TokenizerFiles, one_line
 from compiler.errors import CheckpointError
 
 SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token")
@@ -71,7 +71,9 @@ def parse_tokenizer(model_json: bytes, source: Path) -> Tokenizer:
     try:
         return Tokenizer.from_buffer(model_json)
     except Exception as error:  # the library raises plain Exception
-        raise CheckpointError(f"{source} is no tokenizer ({error}): get it again") from error
+        raise CheckpointError(
+            f"{source} is no tokenizer ({one_line(error)}): get it again"
+        ) from error
 
 
 def stop_tokens(
@@ -97,7 +99,8 @@ def _model_json(directory: Path) -> bytes:
     except Exception as error:  # whatever is missing or broken, the answer to it is the same
         raise CheckpointError(
             f"{directory} has no tokenizer.json and none can be made from its other files "
-            f"({error}): add one with AutoTokenizer.from_pretrained(...).save_pretrained(...)"
+            f"({one_line(error)}): add one with "
+            "AutoTokenizer.from_pretrained(...).save_pretrained(...)"
         ) from error
 
 

@@ -9,7 +9,7 @@ from zipfile import is_zipfile
 
 import torch
 
-from compiler.checkpoint.base import Array, TensorInfo
+from compiler.checkpoint.base import Array, TensorInfo, one_line
 from compiler.errors import CheckpointError
 
 _TYPES = {
@@ -63,9 +63,8 @@ def _read(file: Path) -> dict[str, torch.Tensor]:
     try:
         state = torch.load(file, map_location="cpu", weights_only=True, mmap=is_zipfile(file))
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(
-            f"{file} cannot be read ({reason}): it is missing, truncated or not a PyTorch "
+            f"{file} cannot be read ({one_line(error)}): it is missing, truncated or not a PyTorch "
             "state_dict; get it again, or as safetensors"
         ) from error
     if not isinstance(state, dict) or not all(isinstance(t, torch.Tensor) for t in state.values()):

@@ -1,0 +1,74 @@
+"""The real GGUF file, against the gguf library and against what the model says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import gguf
+import numpy as np
+import pytest
+import torch
+from tokenizers import Tokenizer
+from transformers import AutoModelForCausalLM
+
+from compiler.checkpoint import Checkpoint, open_checkpoint
+from compiler.quantize import Q4_MIN, Q8, dequantize
+from tests.support.smollm2 import smollm2_gguf
+
+
+@pytest.fixture(scope="module")
+def checkpoint() -> Iterator[Checkpoint]:
+    with open_checkpoint(str(smollm2_gguf())) as opened:
+        yield opened
+
+
+def test_names_are_those_of_the_model(checkpoint: Checkpoint) -> None:
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(checkpoint.config)
+    assert set(checkpoint.names()) == set(model.state_dict()) - {"lm_head.weight"}
+    assert checkpoint.config.tie_word_embeddings
+    assert checkpoint.config.rope_parameters["rope_theta"] == 100000
+    assert checkpoint.license == "apache-2.0"
+
+
+def test_values_are_the_gguf_librarys(checkpoint: Checkpoint) -> None:
+    stored = {tensor.name: tensor for tensor in gguf.GGUFReader(smollm2_gguf()).tensors}
+    pairs = {
+        "model.embed_tokens.weight": "token_embd.weight",
+        "model.layers.29.mlp.down_proj.weight": "blk.29.ffn_down.weight",
+        "model.layers.3.self_attn.v_proj.weight": "blk.3.attn_v.weight",
+        "model.norm.weight": "output_norm.weight",
+    }
+    for ours, theirs in pairs.items():
+        expected = gguf.dequantize(stored[theirs].data, stored[theirs].tensor_type)
+        np.testing.assert_array_equal(checkpoint.load(ours), expected, err_msg=ours)
+
+
+def test_codes_are_carried_over(checkpoint: Checkpoint) -> None:
+    schemes = []
+    for name in checkpoint.names():
+        coded = checkpoint.quantized(name)
+        if coded is None:
+            assert checkpoint.info(name).stored == "F32"
+            continue
+        schemes.append(coded.scheme)
+        if ".0." in name or "embed" in name:
+            np.testing.assert_array_equal(dequantize(coded), checkpoint.load(name), err_msg=name)
+    assert (schemes.count(Q4_MIN), schemes.count(Q8), len(schemes)) == (210, 1, 211)
+
+
+def test_the_model_knows_the_capital_of_france(checkpoint: Checkpoint) -> None:
+    """Rows of Q and K in the wrong order, or a wrong rope_theta, give no sentence at all."""
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(checkpoint.config)
+    weights = {name: torch.from_numpy(checkpoint.load(name)) for name in checkpoint.names()}
+    model.load_state_dict(weights, assign=True, strict=False)
+    model.tie_weights()
+    model.model.rotary_emb = type(model.model.rotary_emb)(config=checkpoint.config)
+    tokenizer = Tokenizer.from_buffer(checkpoint.tokenizer.model_json)
+    ids = torch.tensor([tokenizer.encode("The capital of France is").ids])
+    with torch.no_grad():
+        for _ in range(6):
+            next_id = model.eval()(ids).logits[:, -1].argmax(-1, keepdim=True)
+            ids = torch.cat([ids, next_id], dim=1)
+    assert " Paris" in tokenizer.decode(ids[0].tolist())

@@ -1,0 +1,64 @@
+"""Tiny random checkpoints, written the way real ones are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import AddedToken, Tokenizer, decoders, pre_tokenizers
+from tokenizers.models import BPE
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+
+ALPHABET = sorted(pre_tokenizers.ByteLevel.alphabet())
+
+
+def llama(**changes: Any) -> LlamaForCausalLM:
+    """Two layers, 4 heads on 2, hidden 64, vocabulary 288; tied unless told otherwise."""
+    settings = {
+        "hidden_size": 64,
+        "intermediate_size": 96,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "vocab_size": 288,
+        "max_position_embeddings": 128,
+        "tie_word_embeddings": True,
+        "bos_token_id": 257,
+        "eos_token_id": 258,
+    }
+    torch.manual_seed(0)
+    return LlamaForCausalLM(LlamaConfig(**{**settings, **changes}))
+
+
+def gpt2() -> GPT2LMHeadModel:
+    """One layer of GPT-2, whose matrices are stored input first."""
+    torch.manual_seed(0)
+    return GPT2LMHeadModel(
+        GPT2Config(n_layer=1, n_embd=32, n_head=2, vocab_size=288, n_positions=64, bos_token_id=257)
+    )
+
+
+def vocabulary() -> tuple[list[str], list[str]]:
+    """(tokens, merges): the byte alphabet, one merge, and the special tokens 257 to 259."""
+    return [*ALPHABET, "he", "<s>", "<|end|>", "<|im_end|>"], ["h e"]
+
+
+def write_tokenizer(directory: Path) -> Tokenizer:
+    """tokenizer.json and tokenizer_config.json for `vocabulary()`."""
+    tokens, merges = vocabulary()
+    pairs = [tuple(merge.split(" ")) for merge in merges]
+    tokenizer = Tokenizer(BPE({token: i for i, token in enumerate(tokens)}, pairs))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([AddedToken(token, special=True) for token in tokens[257:]])
+    tokenizer.save(str(directory / "tokenizer.json"))
+    config = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "bos_token": {"content": "<s>", "special": True},
+        "eos_token": "<|end|>",
+        "chat_template": "{{ messages }}",
+    }
+    (directory / "tokenizer_config.json").write_text(json.dumps(config))
+    return tokenizer
