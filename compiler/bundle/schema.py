@@ -51,6 +51,7 @@ class Sampling(IntEnum):
     REPETITION = 3  # 1
     PRESENCE = 4  # 0
     FREQUENCY = 5  # 0
+    TOP_K = 6  # 0; a whole number
 
 
 SAMPLING_SLOTS = 8

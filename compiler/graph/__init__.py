@@ -1,0 +1,1 @@
+"""Named Relax passes: canonical operators, recognised patterns, quantization decisions."""

@@ -1,0 +1,90 @@
+"""Webkiln's own operators inside Relax, and small readers of Relax expressions.
+
+An operator is a `call_dps_packed` to `webkiln.<name>` with its settings in the call's attributes:
+opaque to TVM's passes, with its result's shape stated, and replaced by a kernel when the plan is
+written. Shapes are those of the operands in C order:
+
+    linear      x (rows, K), weight (N, K) [, bias (N,)] [, residual (rows, N)] -> (rows, N)
+                activation: applied to the product; gated: weight (2N, K) holds gate then up rows
+                and the result is activation(gate) * up
+    embed       ids (rows,) i32, weight (V, K) -> (rows, K)
+    rms_norm    x (..., K), weight (K,) -> as x; epsilon
+    layer_norm  x (..., K), weight (K,), bias (K,) -> as x; epsilon
+    attention   query, key, value (1, heads, rows, depth) -> (1, rows, heads, depth); as traced
+    append      packed (rows, (heads + 2 kv) * depth) | query, key, value (rows, heads * depth)
+                [, cos, sin (rows, rotary)] [, query norm, key norm (depth,)]
+                -> rotated query (rows, heads, depth); key and value go to the layer's KV cache
+    attend      query (rows, heads, depth) -> (rows, heads, depth), over the layer's KV cache
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import tvm
+from tvm import relax
+
+PREFIX = "webkiln."
+
+
+def make(
+    name: str, args: Sequence[relax.Expr], shape: Sequence[int], **settings: Any
+) -> relax.Call:
+    """A call of operator `name` with an f32 result of `shape`."""
+    return relax.Call(
+        tvm.ir.Op.get("relax.call_dps_packed"),
+        [relax.ExternFunc(PREFIX + name), relax.Tuple(list(args))],
+        tvm.ir.make_node("ir.DictAttrs", **settings),
+        [relax.TensorType(list(shape), "float32")],
+    )
+
+
+def name(expr: Any) -> str:
+    """"webkiln.linear", "relax.add", ... of a call; "" for anything else."""
+    if not isinstance(expr, relax.Call):
+        return ""
+    if isinstance(expr.op, tvm.ir.Op):
+        if expr.op.name == "relax.call_dps_packed":
+            return str(expr.args[0].global_symbol)
+        return str(expr.op.name)
+    return ""
+
+
+def operands(call: relax.Call) -> list[relax.Expr]:
+    """Tensor operands, without the callee of a `call_dps_packed`."""
+    if name(call).startswith(PREFIX):
+        return list(call.args[1].fields)
+    return list(call.args)
+
+
+def shape(expr: relax.Expr) -> tuple[int, ...]:
+    """The static shape of a tensor."""
+    return tuple(int(extent) for extent in expr.ty.shape)
+
+
+def dtype(expr: relax.Expr) -> str:
+    """The element type of a tensor, such as "float32"."""
+    return str(expr.ty.dtype)
+
+
+def setting(call: relax.Call, key: str) -> Any:
+    """One setting of a Webkiln operator."""
+    return call.attrs[key]
+
+
+def constant(expr: Any) -> float | None:
+    """The value of a scalar constant, else None."""
+    if isinstance(expr, tvm.ir.GenericConst) and expr.value.numpy().size == 1:
+        return float(expr.value.numpy().reshape(()))
+    return None
+
+
+def is_param(expr: relax.Expr) -> bool:
+    """Whether `expr` is a parameter of the function rather than the result of a binding."""
+    return isinstance(expr, relax.Var) and not isinstance(expr, relax.DataflowVar)
+
+
+def callee(call: relax.Call) -> str:
+    """The global function a `call_tir` calls."""
+    return cast(str, call.args[0].name_hint)

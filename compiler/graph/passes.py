@@ -1,0 +1,46 @@
+"""The graph passes, in order."""
+
+from __future__ import annotations
+
+from tvm import relax
+
+from compiler.graph import attention, canonicalize, fuse, norms, ops
+from compiler.graph.program import Program
+from compiler.graph.rewrite import Rule, View, dump, rewrite
+
+
+def passes(same_coding: fuse.SameCoding) -> list[tuple[str, Rule]]:
+    """(name, rule) of every pass. Each is right whether or not any other recognises its pattern."""
+    return [
+        ("drop-identity", canonicalize.drop_identity),
+        ("fold-weight-arithmetic", canonicalize.fold_weight_arithmetic),
+        ("linear", canonicalize.canonical_linear),
+        ("bias", canonicalize.canonical_bias),
+        ("embedding", canonicalize.canonical_embedding),
+        ("activation", canonicalize.canonical_activation),
+        ("rms-norm", norms.recognise_rms_norm),
+        ("layer-norm", norms.recognise_layer_norm),
+        ("attention", attention.lower_attention(same_coding)),
+        ("gated-mlp", fuse.fuse_gated_mlp(same_coding)),
+        ("fuse-activation", fuse.fuse_activation),
+        ("fuse-residual", fuse.fuse_residual),
+    ]
+
+
+def optimise(program: Program, same_coding: fuse.SameCoding, logits: bool) -> Program:
+    """Runs every pass; without `logits` the program only fills the KV cache (prefill)."""
+    for index, (name, rule) in enumerate(passes(same_coding)):
+        program = rewrite(program, rule)
+        dump(program, index, name)
+    if not logits:
+        program = rewrite(program, _cache_only)
+        dump(program, len(passes(same_coding)), "cache-only")
+    return program
+
+
+def _cache_only(view: View, var: relax.Var, value: relax.Expr) -> relax.Expr | None:
+    """The result becomes what was appended to the cache, so that the LM head is dead code."""
+    if not isinstance(value, relax.Tuple) or var != view.result:
+        return None
+    appended = [b.var for b in view.bindings if ops.name(b.value) == "webkiln.append"]
+    return relax.Tuple(appended)

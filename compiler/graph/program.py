@@ -1,0 +1,73 @@
+"""The program the graph passes transform: a Relax module and where its weights come from.
+
+A weight is a `Recipe`: an expression over checkpoint tensors that is evaluated when the bundle is
+written, one weight at a time, so that no pass ever holds weight data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+import tvm
+
+
+@dataclass(frozen=True)
+class Source:
+    """A tensor of the checkpoint, by its transformers name."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Transposed:
+    """(a, b) -> (b, a): GPT-2 keeps its projections as (inputs, outputs)."""
+
+    of: Recipe
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Concatenation along the first axis: Q, K and V of a layer, or gate and up."""
+
+    of: tuple[Recipe, ...]
+
+
+@dataclass(frozen=True)
+class Elementwise:
+    """An arithmetic expression over one recipe and a constant, such as Gemma's 1 + weight."""
+
+    op: str  # a key of ARITHMETIC
+    of: Recipe
+    constant: float
+
+
+Recipe: TypeAlias = Source | Transposed | Rows | Elementwise
+
+ARITHMETIC: Mapping[str, Callable[[np.ndarray, np.float32], np.ndarray]] = {
+    "relax.add": np.add,
+    "relax.subtract": np.subtract,
+    "relax.multiply": np.multiply,
+    "relax.divide": np.divide,
+}
+
+
+@dataclass(frozen=True)
+class Program:
+    """`main(ids, positions, weights...)` and the recipe of each weight, by parameter name."""
+
+    module: tvm.IRModule
+    weights: dict[str, Recipe] = field(default_factory=dict)
+
+
+def sources(recipe: Recipe) -> list[str]:
+    """Names of the checkpoint tensors a recipe reads, in order."""
+    match recipe:
+        case Source(name):
+            return [name]
+        case Rows(parts):
+            return [name for part in parts for name in sources(part)]
+        case Transposed(of) | Elementwise(_, of, _):
+            return sources(of)

@@ -1,0 +1,1 @@
+"""The hot kernels, in TVM TIR, each made by a factory from its shapes and settings."""

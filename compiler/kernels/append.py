@@ -1,0 +1,158 @@
+"""Query/key norms, rotary embedding, and the write to the KV cache: one workgroup per head."""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass
+from functools import cache
+
+from tvm import tirx
+
+from compiler.bundle.schema import CONTROL_SLOTS, Control
+from compiler.kernels.cache import CacheShape
+from compiler.kernels.dsl import (
+    Builder,
+    Expr,
+    KernelFunction,
+    both,
+    ceil_div,
+    f32,
+    finished,
+    kernel,
+    let,
+    loop,
+    select,
+    store,
+    when,
+)
+from compiler.kernels.reduce import combine
+
+THREADS = 64
+
+
+@dataclass(frozen=True)
+class Append:
+    """Shapes and settings. `packed`: one operand (rows, (heads + 2 kv_heads) * depth)."""
+
+    rows: int
+    heads: int
+    cache: CacheShape
+    packed: bool
+    rotary: int  # leading values of a head that are rotated; 0: none
+    normed: bool  # RMSNorm over each head of query and key
+    epsilon: float
+
+
+@cache
+def append(spec: Append) -> KernelFunction:
+    """Arguments: qkv | q, k, v; cos, sin (rows, rotary); query_norm, key_norm (depth,); control;
+    kv (read and written); out, the query (rows, heads, depth)."""
+    with kernel(f"append_{spec.rows}x{spec.heads}x{spec.cache.depth}") as k:
+        body = _Body(k, spec)
+        body.run()
+    return finished(k)
+
+
+class _Body:
+    def __init__(self, k: Builder, spec: Append) -> None:
+        self.k, self.spec = k, spec
+        shape = spec.cache
+        kinds = (spec.heads, shape.kv_heads, shape.kv_heads)
+        if spec.packed:
+            self.total = sum(kinds)
+            self.packed = k.buffer("qkv", (spec.rows, self.total, shape.depth), "float32")
+        else:
+            self.parts = [
+                k.buffer(n, (spec.rows, h, shape.depth), "float32")
+                for n, h in zip("qkv", kinds, strict=True)
+            ]
+        if spec.rotary:
+            self.cos = k.buffer("cos", (spec.rows, spec.rotary), "float32")
+            self.sin = k.buffer("sin", (spec.rows, spec.rotary), "float32")
+        if spec.normed:
+            self.norms = [k.buffer(n, (shape.depth,), "float32") for n in ("query_norm", "key_norm")]
+        self.control = k.buffer("control", (CONTROL_SLOTS,), "int32")
+        cache_shape = (shape.context, 2, shape.kv_heads, shape.depth)
+        self.kv = k.buffer("kv", cache_shape, "float32", write=True)
+        self.out = k.buffer("out", (spec.rows, spec.heads, shape.depth), "float32", write=True)
+        (self.head, self.row), (self.thread,) = k.launch((sum(kinds), spec.rows), (THREADS,))
+
+    def run(self) -> None:
+        """Each invocation owns every THREADS-th value of its head."""
+        spec = self.spec
+        self.head_values = self.k.shared(spec.cache.depth)
+        self._each(lambda d: store(self.head_values, self._read(d), d))
+        self.scale = self.k.local(1)
+        store(self.scale, f32(1), 0)
+        if spec.normed:
+            self._normalise()
+        self._each(self._write)
+
+    def _each(self, body: object) -> None:
+        assert callable(body)
+        depth = self.spec.cache.depth
+        with loop(ceil_div(depth, THREADS)) as step:
+            d = step * THREADS + self.thread
+            if depth % THREADS:
+                with when(d < depth):
+                    body(d)
+            else:
+                body(d)
+
+    def _read(self, d: Expr) -> Expr:
+        if self.spec.packed:
+            return self.packed[self.row, self.head, d]
+        query, key, value = self.parts
+        heads, kv_heads = self.spec.heads, self.spec.cache.kv_heads
+        # Clamped, because select evaluates both sides.
+        of_query = query[self.row, tirx.min(self.head, heads - 1), d]
+        local = tirx.max(self.head - heads, 0)
+        of_key = key[self.row, tirx.min(local, kv_heads - 1), d]
+        of_value = value[self.row, tirx.max(local - kv_heads, 0), d]
+        is_key = self.head < heads + kv_heads
+        return select(self.head < heads, of_query, select(is_key, of_key, of_value))
+
+    def _normalise(self) -> None:
+        total = self.k.local(1)
+        store(total, f32(0), 0)
+        self._each(
+            lambda d: store(total, total[0] + self.head_values[d] * self.head_values[d], 0)
+        )
+        squares = combine(self.k, self.thread, total[0], THREADS, operator.add)
+        scale = tirx.rsqrt(squares / f32(self.spec.cache.depth) + f32(self.spec.epsilon))
+        store(self.scale, scale, 0)
+
+    def _normed(self, d: Expr) -> Expr:
+        value = self.head_values[d]
+        if not self.spec.normed:
+            return value
+        query, key = self.norms
+        weight = select(self.head < self.spec.heads, query[d], key[d])
+        is_value = self.head >= self.spec.heads + self.spec.cache.kv_heads
+        return select(is_value, value, value * self.scale[0] * weight)
+
+    def _write(self, d: Expr) -> None:
+        spec = self.spec
+        value = let(self._rotated(d) if spec.rotary else self._normed(d))
+        with when(self.head < spec.heads):
+            store(self.out, value, self.row, self.head, d)
+        position = self.control[Control.POSITION] + self.row
+        real = self.row < self.control[Control.COUNT] if spec.rows > 1 else self.row < 1
+        inside = position < self.control[Control.CONTEXT]
+        with when(both(self.head >= spec.heads, real, inside)):
+            local = self.head - spec.heads
+            kind, kv_head = local // spec.cache.kv_heads, local % spec.cache.kv_heads
+            store(self.kv, value, position, kind, kv_head, d)
+
+    def _rotated(self, d: Expr) -> Expr:
+        """x cos + rotate_half(x) sin for query and key, over the first `rotary` values."""
+        half = self.spec.rotary // 2
+        other = select(d < half, d + half, d - half)
+        other = tirx.max(tirx.min(other, self.spec.cache.depth - 1), 0)
+        sign = select(d < half, f32(-1), f32(1))
+        index = tirx.min(d, self.spec.rotary - 1)
+        own = let(self._normed(d))
+        crossed = sign * self._normed(other)
+        turned = own * self.cos[self.row, index] + crossed * self.sin[self.row, index]
+        is_value = self.head >= self.spec.heads + self.spec.cache.kv_heads
+        return select(tirx.any(is_value, d >= self.spec.rotary), own, turned)

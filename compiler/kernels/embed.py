@@ -1,0 +1,66 @@
+"""The first steps of a run: which tokens at which positions, and their embeddings."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from compiler.bundle.schema import CONTROL_SLOTS, Control, Scheme
+from compiler.kernels import weights
+from compiler.kernels.dsl import (
+    KernelFunction,
+    ceil_div,
+    finished,
+    kernel,
+    lane,
+    let,
+    maximum,
+    minimum,
+    store,
+    when,
+)
+
+THREADS = 64
+
+
+@cache
+def inputs(rows: int, context: int) -> KernelFunction:
+    """control, tokens -> ids (rows,), positions (rows,): tokens[POSITION + i] and POSITION + i.
+
+    Padding rows repeat the last position of the context, so that no table is read outside.
+    """
+    with kernel(f"inputs_{rows}") as k:
+        control = k.buffer("control", (CONTROL_SLOTS,), "int32")
+        tokens = k.buffer("tokens", (context + 1,), "int32")
+        ids = k.buffer("ids", (rows,), "int32", write=True)
+        positions = k.buffer("positions", (rows,), "int32", write=True)
+        (block,), (thread,) = k.launch((ceil_div(rows, THREADS),), (THREADS,))
+        row = block * THREADS + thread
+        with when(row < rows):
+            position = let(minimum(control[Control.POSITION] + row, control[Control.CONTEXT] - 1))
+            store(ids, tokens[position], row)
+            store(positions, position, row)
+    return finished(k)
+
+
+@cache
+def embed(rows: int, vocabulary: int, columns: int, scheme: Scheme) -> KernelFunction:
+    """ids (rows,), weight (vocabulary, columns) -> out (rows, columns)."""
+    with kernel(f"embed_{scheme.bits}_{rows}x{columns}_of_{vocabulary}") as k:
+        ids = k.buffer("ids", (rows,), "int32")
+        weight = weights.declare(k, scheme, vocabulary, columns)
+        out = k.buffer("out", (rows, columns), "float32", write=True)
+        units = ceil_div(weight.vectors, weight.unit)
+        (block, row), (thread,) = k.launch((ceil_div(units, THREADS), rows), (THREADS,))
+        unit = block * THREADS + thread
+        with when(unit < units):
+            token = let(maximum(minimum(ids[row], vocabulary - 1), 0))
+            for index, quad in enumerate(weight.decode(unit, token)):
+                width = weight.unit * weight.width
+                for j in range(4):
+                    column = unit * width + index * 4 + j
+                    if columns % width:
+                        with when(column < columns):
+                            store(out, lane(quad, j), row, column)
+                    else:
+                        store(out, lane(quad, j), row, column)
+    return finished(k)

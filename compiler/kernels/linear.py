@@ -1,0 +1,213 @@
+"""out = activation(x weight^T + bias) + residual, weights decoded on the way.
+
+x (M, K), weight (N, K), bias (N,), residual and out (M, N). Gated: weight (2N, K) holds the gate's
+rows, then up's, and out = activation(gate) * up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from tvm import tirx
+
+from compiler.bundle.schema import Scheme
+from compiler.kernels import weights
+from compiler.kernels.dsl import (
+    Builder,
+    Expr,
+    KernelFunction,
+    both,
+    ceil_div,
+    dot,
+    f32,
+    finished,
+    kernel,
+    let,
+    loop,
+    select,
+    store,
+    vec4,
+    when,
+)
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Shapes and settings of one linear layer. `width` is N of the result."""
+
+    rows: int  # M
+    width: int  # N
+    columns: int  # K
+    scheme: Scheme
+    bias: bool = False
+    residual: bool = False
+    gated: bool = False
+    activation: str = "none"
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """How the product is spread over invocations."""
+
+    rows: int  # tokens per invocation
+    width: int  # weight rows per workgroup, one per invocation
+    split: int  # invocations that share a weight row, each taking every `split`-th unit of K
+
+
+def default_tiling(spec: Linear) -> Tiling:
+    """Matrix-vector: split K so that narrow layers still fill a GPU. Matrix-matrix: each
+    invocation reuses a decoded weight for several tokens."""
+    if spec.rows == 1:
+        split = 8 if spec.width <= 2048 else 4 if spec.width <= 16384 else 1
+        return Tiling(1, 64 if split == 1 else 32, split)
+    return Tiling(min(16, spec.rows), 64, 1)
+
+
+@cache
+def linear(spec: Linear, tiling: Tiling) -> KernelFunction:
+    """Arguments: x, codes, scales (quantized), bias, residual (where present), out."""
+    with kernel(_name(spec)) as k:
+        body = _Body(k, spec, tiling)
+        body.accumulate()
+        body.reduce_and_write()
+    return finished(k)
+
+
+def _name(spec: Linear) -> str:
+    kind = "gated" if spec.gated else "linear"
+    coding = f"q{spec.scheme.bits}" if spec.scheme.group else f"f{spec.scheme.bits}"
+    extras = "".join(f"_{e}" for e in ("bias", "residual") if getattr(spec, e))
+    activation = "" if spec.activation == "none" else f"_{spec.activation}"
+    return f"{kind}_{coding}_{spec.rows}x{spec.width}x{spec.columns}{activation}{extras}"
+
+
+class _Body:
+    """The kernel's statements, sharing its indices and buffers."""
+
+    def __init__(self, k: Builder, spec: Linear, tiling: Tiling) -> None:
+        self.k, self.spec, self.tiling = k, spec, tiling
+        self.aligned = spec.columns % 4 == 0
+        shape = (spec.rows, spec.columns // 4) if self.aligned else (spec.rows, spec.columns)
+        self.x = k.buffer("x", shape, "float32x4" if self.aligned else "float32")
+        stacked = 2 if spec.gated else 1
+        self.weight = weights.declare(k, spec.scheme, stacked * spec.width, spec.columns)
+        self.bias = k.buffer("bias", (stacked * spec.width,), "float32") if spec.bias else None
+        out = (spec.rows, spec.width)
+        self.residual = k.buffer("residual", out, "float32") if spec.residual else None
+        self.out = k.buffer("out", out, "float32", write=True)
+        grid = (ceil_div(spec.width, tiling.width), ceil_div(spec.rows, tiling.rows))
+        blocks, self.threads = k.launch(grid, (tiling.width, tiling.split))
+        self.n = blocks[0] * tiling.width + self.threads[0]
+        self.m = blocks[1] * tiling.rows
+        self.weight_rows = [self.n + i * spec.width for i in range(stacked)]
+        self.sums = k.local(stacked * tiling.rows)
+
+    def accumulate(self) -> None:
+        """Sums the invocation's share of K for its tokens and weight rows."""
+        units = ceil_div(self.weight.vectors, self.weight.unit)
+        for index in range(len(self.weight_rows) * self.tiling.rows):
+            store(self.sums, f32(0), index)
+        with loop(ceil_div(units, self.tiling.split)) as step:
+            unit = step * self.tiling.split + self.threads[1]
+            with when(both(unit < units, self.n < self.spec.width)):
+                self._accumulate_unit(unit)
+
+    def _accumulate_unit(self, unit: Expr) -> None:
+        values = [self.weight.decode(unit, row) for row in self.weight_rows]
+        quads = len(values[0])
+        for i in range(self.tiling.rows):
+            x = [self._load(i, unit * quads + j) for j in range(quads)]
+            for row, decoded in enumerate(values):
+                index = row * self.tiling.rows + i
+                total = self.sums[index]
+                for j in range(quads):
+                    total = dot(x[j], decoded[j]) + total
+                store(self.sums, total, index)
+
+    def _load(self, i: int, quad: Expr) -> Expr:
+        """Four activations of token m + i. Rows past the end repeat the last one's."""
+        row = self.m + i
+        if self.spec.rows % self.tiling.rows:
+            row = tirx.min(row, self.spec.rows - 1)
+        if self.aligned:
+            inside = self.spec.columns % self.weight.width == 0
+            x = self.x[row, quad]
+            return let(x) if inside else let(select(quad * 4 < self.spec.columns, x, vec4(f32(0))))
+        lanes = [quad * 4 + j for j in range(4)]
+        safe = [tirx.min(j, self.spec.columns - 1) for j in lanes]
+        reads = [self.x[row, j] for j in safe]
+        zero = f32(0)
+        masked = [select(j < self.spec.columns, v, zero) for j, v in zip(lanes, reads, strict=True)]
+        return let(vec4(*masked))
+
+    def reduce_and_write(self) -> None:
+        """Adds up the shares of K through workgroup memory and writes the result once."""
+        if self.tiling.split > 1:
+            self._reduce()
+        with when(both(self.threads[1] == 0, self.n < self.spec.width)):
+            for i in range(self.tiling.rows):
+                with when(self.m + i < self.spec.rows):
+                    store(self.out, self._finish(i), self.m + i, self.n)
+
+    def _reduce(self) -> None:
+        tx, ty = self.threads
+        width, split = self.tiling.width, self.tiling.split
+        count = len(self.weight_rows) * self.tiling.rows
+        partial = self.k.shared(count * split * width)
+        for index in range(count):
+            store(partial, self.sums[index], (index * split + ty) * width + tx)
+        for index in range(count):
+            total = partial[index * split * width + tx]
+            for other in range(1, split):
+                total = total + partial[(index * split + other) * width + tx]
+            store(self.sums, total, index)
+
+    def _finish(self, i: int) -> Expr:
+        """Bias, activation, gate and residual, in the order PyTorch applies them."""
+        parts = []
+        for index, row in enumerate(self.weight_rows):
+            value = self.sums[index * self.tiling.rows + i]
+            parts.append(let(value if self.bias is None else value + self.bias[row]))
+        value = ACTIVATIONS[self.spec.activation](parts[0])
+        if self.spec.gated:
+            value = value * parts[1]
+        if self.residual is not None:
+            value = value + self.residual[self.m + i, self.n]
+        return value
+
+
+def _silu(x: Expr) -> Expr:
+    return x / (f32(1) + tirx.exp(-x))
+
+
+def _tanh(x: Expr) -> Expr:
+    """tanh without overflow: some WGSL compilers expand tanh(x) into exp(2x)."""
+    return f32(1) - f32(2) / (tirx.exp(tirx.min(x, f32(40)) * f32(2)) + f32(1))
+
+
+def _gelu_tanh(x: Expr) -> Expr:
+    inner = (x + x * x * x * f32(0.044715)) * f32(0.7978845608028654)
+    return x * f32(0.5) * (f32(1) + _tanh(inner))
+
+
+def _gelu(x: Expr) -> Expr:
+    """x Phi(x) with erf by Abramowitz and Stegun 7.1.26, absolute error below 1.5e-7."""
+    z = let(tirx.abs(x) * f32(0.7071067811865476))
+    t = let(f32(1) / (f32(1) + z * f32(0.3275911)))
+    poly = f32(1.061405429)
+    for coefficient in (-1.453152027, 1.421413741, -0.284496736, 0.254829592):
+        poly = poly * t + f32(coefficient)
+    erf = let(f32(1) - poly * t * tirx.exp(-z * z))
+    return x * f32(0.5) * (f32(1) + select(x < f32(0), -erf, erf))
+
+
+ACTIVATIONS: dict[str, Callable[[Expr], Expr]] = {
+    "none": lambda x: x,
+    "silu": _silu,
+    "gelu": _gelu,
+    "gelu_tanh": _gelu_tanh,
+    "relu": lambda x: tirx.max(x, f32(0)),
+}
+

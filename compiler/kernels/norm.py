@@ -1,0 +1,89 @@
+"""RMSNorm and LayerNorm over the last axis: one workgroup a row."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from functools import cache
+
+from tvm import tirx
+
+from compiler.kernels.dsl import (
+    Builder,
+    Expr,
+    KernelFunction,
+    ceil_div,
+    f32,
+    finished,
+    kernel,
+    loop,
+    store,
+    when,
+)
+from compiler.kernels.reduce import combine
+
+THREADS = 64
+
+
+@cache
+def rms_norm(rows: int, columns: int, epsilon: float) -> KernelFunction:
+    """x (rows, columns), weight (columns,) -> out = x rsqrt(mean(x^2) + epsilon) weight."""
+    with kernel(f"rms_norm_{rows}x{columns}") as k:
+        x = k.buffer("x", (rows, columns), "float32")
+        weight = k.buffer("weight", (columns,), "float32")
+        out = k.buffer("out", (rows, columns), "float32", write=True)
+        (row,), (thread,) = k.launch((rows,), (THREADS,))
+        squares = row_sum(k, thread, columns, lambda i: x[row, i] * x[row, i])
+        scale = k.local(1)
+        store(scale, tirx.rsqrt(squares / f32(columns) + f32(epsilon)), 0)
+        for_columns(
+            thread, columns, lambda i: store(out, x[row, i] * scale[0] * weight[i], row, i)
+        )
+    return finished(k)
+
+
+@cache
+def layer_norm(rows: int, columns: int, epsilon: float) -> KernelFunction:
+    """x (rows, columns), weight, bias (columns,) -> (x - mean) rsqrt(var + epsilon) weight + bias.
+
+    The variance is summed from differences to the mean, as PyTorch's is, not from squares.
+    """
+    with kernel(f"layer_norm_{rows}x{columns}") as k:
+        x = k.buffer("x", (rows, columns), "float32")
+        weight = k.buffer("weight", (columns,), "float32")
+        bias = k.buffer("bias", (columns,), "float32")
+        out = k.buffer("out", (rows, columns), "float32", write=True)
+        (row,), (thread,) = k.launch((rows,), (THREADS,))
+        mean, scale = k.local(1), k.local(1)
+        store(mean, row_sum(k, thread, columns, lambda i: x[row, i]) / f32(columns), 0)
+        variance = row_sum(
+            k, thread, columns, lambda i: (x[row, i] - mean[0]) * (x[row, i] - mean[0])
+        )
+        store(scale, tirx.rsqrt(variance / f32(columns) + f32(epsilon)), 0)
+        for_columns(
+            thread,
+            columns,
+            lambda i: store(out, (x[row, i] - mean[0]) * scale[0] * weight[i] + bias[i], row, i),
+        )
+    return finished(k)
+
+
+def row_sum(
+    k: Builder, thread: Expr, columns: int, term: Callable[[Expr], Expr]
+) -> Expr:
+    """Sum over a row by the whole workgroup; every invocation gets the result."""
+    partial = k.local(1)
+    store(partial, f32(0), 0)
+    for_columns(thread, columns, lambda i: store(partial, partial[0] + term(i), 0))
+    return combine(k, thread, partial[0], THREADS, operator.add)
+
+
+def for_columns(thread: Expr, columns: int, body: Callable[[Expr], None]) -> None:
+    """Runs `body(i)` for the columns this invocation owns."""
+    with loop(ceil_div(columns, THREADS)) as step:
+        column = step * THREADS + thread
+        if columns % THREADS:
+            with when(column < columns):
+                body(column)
+        else:
+            body(column)

@@ -1,0 +1,1 @@
+"""From recognised Relax programs to a plan: kernels, buffers and steps."""

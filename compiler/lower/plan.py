@@ -1,0 +1,191 @@
+"""Listings to a plan: buffers, kernels with their text, and steps that index both."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from compiler.bundle.schema import (
+    CONTROL_SLOTS,
+    FORMAT,
+    SAMPLING_SLOTS,
+    Binding,
+    Buffer,
+    Function,
+    Kernel,
+    Plan,
+    Span,
+    Step,
+)
+from compiler.kernels.cache import CacheShape
+from compiler.kernels.dsl import KernelFunction
+from compiler.lower.memory import Slot, plan_scratch
+from compiler.lower.steps import Launch, Listing, Value
+from compiler.lower.wgsl import Shader, compile_kernels
+
+
+@dataclass(frozen=True)
+class PackedTensor:
+    """Size and parts of a weight as stored."""
+
+    bytes: int
+    parts: dict[str, Span]
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """A plan and the kernel file it refers to."""
+
+    plan: Plan
+    kernels: bytes
+
+
+def write_plan(
+    variant: str,
+    listings: Mapping[str, Listing],
+    caches: Mapping[int, CacheShape],
+    tensors: Mapping[str, PackedTensor],
+    vocabulary: int,
+) -> Lowered:
+    """The plan of one variant from the launches of its functions."""
+    kernels, text, kernel_index = _kernel_table(listings.values())
+    buffers = _Buffers(caches, tensors, vocabulary)
+    functions = {}
+    for name, listing in listings.items():
+        buffers.begin(listing)
+        layers = _layers(listing.launches)
+        steps = []
+        for launch, layer in zip(listing.launches, layers, strict=True):
+            index, shader = kernel_index[launch.kernel]
+            by_name = dict(zip(launch.kernel.arguments, launch.values, strict=True))
+            bindings = [buffers.binding(by_name[argument]) for argument in shader.arguments]
+            steps.append(Step(index, list(launch.kernel.grid), bindings, layer))
+        outputs = {key: buffers.index(value) for key, value in listing.outputs.items()}
+        functions[name] = Function(listing.rows, outputs, steps)
+    return Lowered(Plan(FORMAT, variant, buffers.table(), kernels, functions), text)
+
+
+class _Buffers:
+    """The plan's buffer table: state, weights, outputs, then scratch shared by all functions."""
+
+    def __init__(
+        self,
+        caches: Mapping[int, CacheShape],
+        tensors: Mapping[str, PackedTensor],
+        vocabulary: int,
+    ) -> None:
+        self._tensors = tensors
+        self._fixed = _state_buffers(caches, vocabulary)
+        self._fixed += [Buffer(n, "weight", t.bytes, 0) for n, t in tensors.items()]
+        self._fixed.append(Buffer("logits", "output", vocabulary * 4, 0))
+        self._index = {buffer.name: i for i, buffer in enumerate(self._fixed)}
+        self._slots: list[Slot] = []
+        self._assigned: dict[str, int] = {}
+        self._outputs: dict[str, str] = {}
+
+    def begin(self, listing: Listing) -> None:
+        """Places the scratch values of the next function."""
+        self._assigned = plan_scratch(listing, self._slots)
+        self._outputs = {value.name: name for name, value in listing.outputs.items()}
+
+    def index(self, value: Value) -> int:
+        if value.kind != "scratch":
+            return self._index[value.name]
+        if value.name in self._outputs:
+            return self._index[self._outputs[value.name]]
+        return len(self._fixed) + self._assigned[value.name]
+
+    def binding(self, value: Value) -> Binding:
+        if value.kind == "weight":
+            part = self._tensors[value.name].parts[value.part]
+            return Binding(self.index(value), part.offset, part.bytes)
+        return Binding(self.index(value), 0, 0)
+
+    def table(self) -> list[Buffer]:
+        scratch = [
+            Buffer(f"scratch.{i}", "scratch", slot.bytes, 0) for i, slot in enumerate(self._slots)
+        ]
+        return [*self._fixed, *scratch]
+
+
+def _state_buffers(caches: Mapping[int, CacheShape], vocabulary: int) -> list[Buffer]:
+    fixed = [
+        Buffer("control", "state", CONTROL_SLOTS * 4, 0),
+        Buffer("tokens", "state", 4, 4),
+        Buffer("sampling", "state", SAMPLING_SLOTS * 4, 0),
+        Buffer("counts", "state", vocabulary * 4, 0),
+    ]
+    layers = [
+        Buffer(f"kv.{layer}", "state", 0, shape.bytes_per_token)
+        for layer, shape in sorted(caches.items())
+    ]
+    return [*fixed, *layers]
+
+
+def _kernel_table(
+    listings: Iterable[Listing],
+) -> tuple[list[Kernel], bytes, dict[KernelFunction, tuple[int, Shader]]]:
+    """Kernel records, the kernel file, and index and shader of each kernel function."""
+    functions = list(dict.fromkeys(x.kernel for one in listings for x in one.launches))
+    named = _unique_names(functions)
+    shaders = compile_kernels(named)
+    kernels, text = [], bytearray()
+    for function in named:
+        shader = shaders[function.name]
+        code = shader.text.encode()
+        kernels.append(
+            Kernel(
+                name=function.name,
+                entry=shader.entry,
+                offset=len(text),
+                bytes=len(code),
+                workgroup=list(shader.workgroup),
+                workgroup_bytes=shader.workgroup_bytes,
+                access=["read_write" if write else "read" for write in shader.writable],
+            )
+        )
+        text += code
+    index = {
+        function: (i, shaders[renamed.name])
+        for i, (function, renamed) in enumerate(zip(functions, named, strict=True))
+    }
+    return kernels, bytes(text), index
+
+
+def _unique_names(functions: Sequence[KernelFunction]) -> list[KernelFunction]:
+    """The same kernels; those that share a name (they differ in settings) get a number."""
+    seen: dict[str, int] = {}
+    named = []
+    for function in functions:
+        count = seen[function.name] = seen.get(function.name, 0) + 1
+        name = function.name if count == 1 else f"{function.name}_v{count}"
+        symbol = function.function.with_attr("global_symbol", name)
+        named.append(replace(function, name=name, function=symbol))
+    return named
+
+
+def _layers(launches: Sequence[Launch]) -> list[int | None]:
+    """The decoder layer of each launch: its own, or read off its weights' names ("layers.3.").
+
+    A launch with neither belongs to the layer of the next one that has; what comes before the
+    first layer's weights and after the last one's is in no layer.
+    """
+    known: list[int | None] = []
+    for launch in launches:
+        numbers = [m.group(1) for v in launch.values if (m := _LAYER.search(v.name))]
+        known.append(launch.layer if launch.layer is not None else _first_int(numbers))
+    labelled = [i for i, layer in enumerate(known) if layer is not None]
+    if not labelled:
+        return known
+    for index in range(labelled[-1], labelled[0], -1):
+        if known[index] is None:
+            known[index] = known[index + 1]
+    return known
+
+
+def _first_int(numbers: Sequence[str]) -> int | None:
+    return int(numbers[0]) if numbers else None
+
+
+_LAYER = re.compile(r"\.(\d+)\.")

@@ -1,0 +1,248 @@
+"""A lowered program as a straight list of kernel launches over named values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+from tvm import relax
+
+from compiler.errors import UnsupportedModelError
+from compiler.graph import ops
+from compiler.graph.program import Program, Recipe
+from compiler.graph.quantize import describe
+from compiler.kernels import append as append_kernel
+from compiler.kernels import attend as attend_kernel
+from compiler.kernels import embed as embed_kernel
+from compiler.kernels import linear as linear_kernel
+from compiler.kernels import norm as norm_kernel
+from compiler.kernels import sample as sample_kernel
+from compiler.kernels.cache import CacheShape
+from compiler.kernels.dsl import KernelFunction
+from compiler.lower.generic import kernel_of
+from compiler.lower.tensors import Constants, Matrix, Plain, Store
+
+
+@dataclass(frozen=True)
+class Value:
+    """A buffer as a step sees it: state and weights by name, scratch by number."""
+
+    kind: str  # "state", "weight", "scratch"
+    name: str
+    bytes: int
+    part: str = ""  # of a weight
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One kernel launch; `values` follow the kernel's arguments."""
+
+    kernel: KernelFunction
+    values: tuple[Value, ...]
+    layer: int | None
+
+
+@dataclass
+class Listing:
+    """The launches of one function and what it leaves behind."""
+
+    rows: int
+    launches: list[Launch] = field(default_factory=list)
+    outputs: dict[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Model:
+    """What kernels must know of the model besides its graph."""
+
+    vocabulary: int
+    context: int  # the most positions it can be used with
+
+
+CONTROL = Value("state", "control", 0)
+TOKENS = Value("state", "tokens", 0)
+SAMPLING = Value("state", "sampling", 0)
+COUNTS = Value("state", "counts", 0)
+
+
+class Lister:
+    """Walks a program's bindings and emits launches."""
+
+    def __init__(self, program: Program, model: Model, store: Store, rows: int) -> None:
+        self.program, self.model, self.store = program, model, store
+        self.listing = Listing(rows)
+        self.values: dict[relax.Var, Value | tuple[Value, ...]] = {}
+        self.caches: dict[int, CacheShape] = {}
+        self._scratch = 0
+        self._emitters: dict[str, Callable[[relax.Call, Value], None]] = {
+            "webkiln.linear": self._linear,
+            "webkiln.embed": self._embed,
+            "webkiln.rms_norm": self._norm,
+            "webkiln.layer_norm": self._norm,
+            "webkiln.append": self._append,
+            "webkiln.attend": self._attend,
+        }
+
+    def run(self, *, sample: bool) -> Listing:
+        """Lists `main`; with `sample` its result is logits and the next token is chosen."""
+        main = self.program.module["main"]
+        rows = self.listing.rows
+        for param in main.params[:2]:
+            self.values[param] = self._new(rows * 4)
+        ids, positions = (self._value(p) for p in main.params[:2])
+        self._launch(embed_kernel.inputs(rows, self.model.context), CONTROL, TOKENS, ids, positions)
+        for block in main.body.blocks:
+            for binding in block.bindings:
+                self._bind(binding.var, binding.value)
+        if sample:
+            self._sample(self._tuple(main.body.body)[0])
+        return self.listing
+
+    def _sample(self, logits: Value) -> None:
+        scaled = self._new(self.model.vocabulary * 4)
+        adjust = sample_kernel.adjust(self.model.vocabulary)
+        self._launch(adjust, logits, COUNTS, SAMPLING, scaled)
+        choose = sample_kernel.choose(self.model.vocabulary, self.model.context)
+        self._launch(choose, scaled, SAMPLING, CONTROL, TOKENS, COUNTS)
+        self.listing.outputs["logits"] = logits
+
+    def _bind(self, var: relax.Var, value: relax.Expr) -> None:
+        name = ops.name(value)
+        if name == "relax.reshape":
+            self.values[var] = self._value(value.args[0])
+        elif name == "relax.call_tir":
+            self._generic(var, value)
+        elif name in self._emitters:
+            out = self._new(prod(ops.shape(var)) * 4)
+            self.values[var] = out
+            self._emitters[name](value, out)
+        elif isinstance(value, relax.Var):
+            self.values[var] = self.values[value]
+        elif isinstance(value, relax.TupleGetItem):
+            self.values[var] = self._tuple(value.tuple_value)[value.index]
+        elif isinstance(value, relax.Tuple):
+            self.values[var] = tuple(self._value(field) for field in value.fields)
+        else:
+            raise UnsupportedModelError(f"{name or type(value).__name__} has no place in a plan")
+
+    def _tuple(self, expr: relax.Expr) -> tuple[Value, ...]:
+        values = self.values[expr]
+        return values if isinstance(values, tuple) else (values,)
+
+    def _value(self, expr: relax.Expr) -> Value:
+        """The buffer of a tensor: a result, a plain weight or a constant."""
+        if isinstance(expr, relax.Var) and expr in self.values:
+            value = self.values[expr]
+            return value[0] if isinstance(value, tuple) else value
+        if isinstance(expr, relax.Var):
+            recipe = self._recipe(expr)
+            name = self.store.plain(Plain(describe(recipe), recipe, ops.shape(expr)))
+        else:
+            name = self.store.constant(Constants.of(expr.value.numpy()))
+        return Value("weight", name, prod(ops.shape(expr)) * 4, "values")
+
+    def _recipe(self, var: relax.Var) -> Recipe:
+        return self.program.weights[var.name]
+
+    def _matrix(self, var: relax.Var) -> tuple[Matrix, list[Value]]:
+        """A quantizable weight and its buffers, as kernels declare them."""
+        recipe = self._recipe(var)
+        matrix = self.store.matrix(describe(recipe), recipe, ops.shape(var))
+        parts = ["codes", "scales"] if matrix.scheme.group else ["codes"]
+        return matrix, [Value("weight", matrix.name, 0, part) for part in parts]
+
+    def _new(self, size: int) -> Value:
+        self._scratch += 1
+        return Value("scratch", str(self._scratch), size)
+
+    def _launch(self, kernel: KernelFunction, *values: Value, layer: int | None = None) -> None:
+        if len(values) != len(kernel.arguments):
+            raise AssertionError(f"{kernel.name} takes {kernel.arguments}, got {len(values)}")
+        self.listing.launches.append(Launch(kernel, values, layer))
+
+    def _generic(self, var: relax.Var, call: relax.Call) -> None:
+        fields = var.ty.fields if hasattr(var.ty, "fields") else [var.ty]
+        outs = tuple(self._new(_bytes(kind)) for kind in fields)
+        self.values[var] = outs if len(outs) > 1 else outs[0]
+        function = self.program.module[call.args[0]]
+        kernel = self.store.generic(
+            kernel_of(f"{ops.callee(call)}_{self.listing.rows}", function, len(outs))
+        )
+        inputs = [self._value(arg) for arg in call.args[1].fields]
+        self._launch(kernel, *inputs, *outs)
+
+    def _linear(self, call: relax.Call, out: Value) -> None:
+        x, weight, *rest = ops.operands(call)
+        matrix, parts = self._matrix(weight)
+        spec = linear_kernel.Linear(
+            rows=ops.shape(call)[0],
+            width=ops.shape(call)[1],
+            columns=ops.shape(weight)[1],
+            scheme=matrix.scheme,
+            bias=bool(ops.setting(call, "bias")),
+            residual=bool(ops.setting(call, "residual")),
+            gated=bool(ops.setting(call, "gated")),
+            activation=str(ops.setting(call, "activation")),
+        )
+        kernel = linear_kernel.linear(spec, linear_kernel.default_tiling(spec))
+        extra = [self._value(value) for value in rest]
+        self._launch(kernel, self._value(x), *parts, *extra, out)
+
+    def _embed(self, call: relax.Call, out: Value) -> None:
+        ids, table = ops.operands(call)
+        matrix, parts = self._matrix(table)
+        rows, columns = ops.shape(call)
+        kernel = embed_kernel.embed(rows, ops.shape(table)[0], columns, matrix.scheme)
+        self._launch(kernel, self._value(ids), *parts, out)
+
+    def _norm(self, call: relax.Call, out: Value) -> None:
+        make = norm_kernel.rms_norm if ops.name(call) == "webkiln.rms_norm" else norm_kernel.layer_norm
+        shape = ops.shape(call)
+        kernel = make(prod(shape[:-1]), shape[-1], float(ops.setting(call, "epsilon")))
+        self._launch(kernel, *(self._value(arg) for arg in ops.operands(call)), out)
+
+    def _append(self, call: relax.Call, out: Value) -> None:
+        rows, heads, depth = ops.shape(call)
+        layer = int(ops.setting(call, "layer"))
+        spec = append_kernel.Append(
+            rows=rows,
+            heads=heads,
+            cache=self._cache(call, depth),
+            packed=bool(ops.setting(call, "packed")),
+            rotary=int(ops.setting(call, "rotary")),
+            normed=bool(ops.setting(call, "normed")),
+            epsilon=float(ops.setting(call, "epsilon")),
+        )
+        inputs = [self._value(arg) for arg in ops.operands(call)]
+        kv = Value("state", f"kv.{layer}", 0)
+        self._launch(append_kernel.append(spec), *inputs, CONTROL, kv, out, layer=layer)
+
+    def _attend(self, call: relax.Call, out: Value) -> None:
+        rows, heads, depth = ops.shape(call)
+        layer = int(ops.setting(call, "layer"))
+        spec = attend_kernel.Attend(
+            rows=rows,
+            heads=heads,
+            cache=self._cache(call, depth),
+            scale=float(ops.setting(call, "scale")),
+            window=int(ops.setting(call, "window")),
+            softcap=float(ops.setting(call, "softcap")),
+        )
+        query = self._value(ops.operands(call)[0])
+        kv = Value("state", f"kv.{layer}", 0)
+        self._launch(attend_kernel.attend(spec), query, kv, CONTROL, out, layer=layer)
+
+    def _cache(self, call: relax.Call, depth: int) -> CacheShape:
+        layer, kv_heads = int(ops.setting(call, "layer")), int(ops.setting(call, "kv_heads"))
+        if depth % 4:
+            raise UnsupportedModelError(f"a head depth of {depth} is not a multiple of 4")
+        return self.caches.setdefault(layer, CacheShape(self.model.context, kv_heads, depth))
+
+
+def _bytes(kind: Any) -> int:
+    shape = [int(extent) for extent in kind.shape]
+    if str(kind.dtype) not in ("float32", "int32", "uint32"):
+        raise UnsupportedModelError(f"{kind.dtype} values of shape {shape} in device memory")
+    return prod(shape) * 4

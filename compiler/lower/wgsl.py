@@ -1,0 +1,74 @@
+"""Kernels to WGSL text, through TVM's code generator."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import tvm
+
+from compiler.errors import UnsupportedModelError
+from compiler.kernels.dsl import KernelFunction
+from compiler.lower.generic import TARGET
+
+# TVM adds a uniform with the grid's extent for launches of more than 65,535 workgroups in x, and a
+# guard that reads it. Ours never launch that many, so both go, and no kernel needs a uniform.
+_POD = re.compile(r"struct PODArgs \{\s*packGridDimX: u32\s*\}\s*@group\(0\)[^;]*podArgs[^;]*;")
+_GUARD = re.compile(r"if \(blockIdx\.z \* gridDim\.x \+ blockIdx\.x > podArgs\.packGridDimX\)[^}]*\}")
+_BINDING = re.compile(r"@binding\((\d+)\) var<storage, (read|read_write)> (\w+?)_ptr :")
+_WORKGROUP = re.compile(r"@workgroup_size\((\d+), (\d+), (\d+)\)")
+_MEMORY = re.compile(r"var<workgroup> \w+ : array<([\w<>]+), (\d+)>;")
+_ENTRY = re.compile(r"^fn (\w+)\(", re.MULTILINE)
+_SIZES = {"f32": 4, "i32": 4, "u32": 4, "vec2<f32>": 8, "vec4<f32>": 16, "vec4<u32>": 16}
+
+
+@dataclass(frozen=True)
+class Shader:
+    """One kernel's module of WGSL and what it binds."""
+
+    text: str
+    entry: str
+    arguments: tuple[str, ...]  # buffer names in @binding order
+    writable: tuple[bool, ...]  # the same order
+    workgroup: tuple[int, int, int]
+    workgroup_bytes: int
+
+
+def compile_kernels(kernels: Sequence[KernelFunction]) -> dict[str, Shader]:
+    """The shader of every kernel, by kernel name. Names must be unique."""
+    functions = {kernel.name: kernel.function for kernel in kernels}
+    try:
+        library = tvm.compile(tvm.IRModule(functions), target=TARGET)
+    except Exception as error:  # TVM raises its own kinds of RuntimeError
+        raise UnsupportedModelError(f"TVM cannot generate WebGPU code: {error}") from error
+    source = library.mod.imports[0].inspect_source()
+    shaders = {}
+    for part in source.split("// Function: ")[1:]:
+        if "@compute" in part:
+            shader = _read(part)
+            shaders[shader.entry.removesuffix("_kernel")] = shader
+    missing = functions.keys() - shaders.keys()
+    if missing:
+        raise UnsupportedModelError(f"TVM generated no code for {', '.join(sorted(missing))}")
+    return shaders
+
+
+def _read(text: str) -> Shader:
+    text = _GUARD.sub("", _POD.sub("", text))
+    lines = (line.strip() for line in text.splitlines()[1:])
+    text = "\n".join(line for line in lines if line and not line.startswith("//")) + "\n"
+    found = sorted((int(i), access, name) for i, access, name in _BINDING.findall(text))
+    workgroup, entry = _WORKGROUP.search(text), _ENTRY.search(text)
+    if workgroup is None or entry is None or "podArgs" in text:
+        raise UnsupportedModelError(f"TVM generated WGSL of an unknown form:\n{text[:400]}")
+    x, y, z = (int(extent) for extent in workgroup.groups())
+    memory = sum(_SIZES[kind] * int(count) for kind, count in _MEMORY.findall(text))
+    return Shader(
+        text,
+        entry.group(1),
+        tuple(name for _, _, name in found),
+        tuple(access == "read_write" for _, access, _ in found),
+        (x, y, z),
+        memory,
+    )

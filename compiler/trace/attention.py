@@ -1,0 +1,97 @@
+"""Attention as one opaque operator, so that no model's own attention code is traced.
+
+Registered through transformers' AttentionInterface; the mask interface returns None because the
+runtime's attention is causal over the KV cache by construction.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from transformers.masking_utils import AttentionMaskInterface
+from transformers.modeling_utils import AttentionInterface
+
+from compiler.errors import UnsupportedModelError
+
+IMPLEMENTATION = "webkiln"
+OP = "attention.default"  # the name the importer looks converters up by
+
+# Arguments that models pass to every attention implementation and that change nothing here.
+IGNORED = {
+    "cache_position",
+    "dropout",
+    "head_mask",
+    "is_causal",
+    "layer_idx",
+    "output_attentions",
+    "output_hidden_states",
+    "output_router_logits",
+    "position_ids",
+    "return_dict",
+    "use_cache",
+}
+
+
+@torch.library.custom_op("webkiln::attention", mutates_args=())
+def attention(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    layer: int,
+    scale: float,
+    window: int,
+    softcap: float,
+) -> torch.Tensor:
+    """Causal attention over the KV cache of `layer`.
+
+    query (1, heads, rows, depth), key and value (1, kv_heads, rows, depth) -> (1, rows, heads,
+    value depth). `window` 0: unlimited; `softcap` 0: off (else cap * tanh(score / cap), Gemma 2).
+    """
+    raise NotImplementedError("exists for tracing only")
+
+
+@attention.register_fake
+def _(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    layer: int,
+    scale: float,
+    window: int,
+    softcap: float,
+) -> torch.Tensor:
+    return query.new_empty(query.shape[0], query.shape[2], query.shape[1], value.shape[3])
+
+
+def _attend(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    mask: torch.Tensor | None = None,
+    scaling: float | None = None,
+    sliding_window: int | None = None,
+    softcap: float | None = None,
+    **others: Any,
+) -> tuple[torch.Tensor, None]:
+    """The function transformers calls in place of eager or SDPA attention."""
+    unknown = [k for k, v in others.items() if k not in IGNORED and v is not None]
+    if unknown or mask is not None:
+        what = ", ".join(unknown) or "an explicit attention mask"
+        raise UnsupportedModelError(
+            f"{type(module).__name__} passes {what} to its attention, which is not supported yet"
+        )
+    layer = getattr(module, "layer_idx", None)
+    if layer is None:
+        raise UnsupportedModelError(f"{type(module).__name__} does not number its layers")
+    scale = query.shape[-1] ** -0.5 if scaling is None else float(scaling)
+    window = int(sliding_window or 0)
+    out = attention(query, key, value, int(layer), scale, window, float(softcap or 0.0))
+    return out, None
+
+
+def register() -> None:
+    """Makes `attn_implementation="webkiln"` known to transformers; may be called again."""
+    AttentionInterface.register(IMPLEMENTATION, _attend)
+    AttentionMaskInterface.register(IMPLEMENTATION, lambda *args, **kwargs: None)

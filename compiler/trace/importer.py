@@ -1,0 +1,71 @@
+"""ExportedProgram -> Relax, with the attention operator kept opaque."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import torch
+import transformers
+from tvm import relax
+from tvm.relax.frontend.torch import from_exported_program
+
+from compiler.errors import UnsupportedModelError
+from compiler.graph import ops
+from compiler.graph.program import Program, Source
+from compiler.trace import attention, model
+
+PREFIX = "model."  # what the wrapper module adds to parameter names
+
+
+def trace(torch_model: transformers.PreTrainedModel, rows: int) -> Program:
+    """The Relax program of `rows` tokens: `main(ids, positions, weights...) -> (logits,)`.
+
+    Raises UnsupportedModelError naming the construct that torch or TVM cannot translate.
+    """
+    try:
+        exported = model.export(torch_model, rows)
+    except UnsupportedModelError:
+        raise
+    except Exception as error:  # torch.export raises many kinds, all about the model's code
+        raise UnsupportedModelError(f"torch.export cannot trace this model: {error}") from error
+    return import_program(exported)
+
+
+def import_program(exported: torch.export.ExportedProgram) -> Program:
+    """Translates to Relax and notes which checkpoint tensor each weight parameter is."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            module = from_exported_program(
+                exported,
+                keep_params_as_input=True,
+                custom_convert_map={attention.OP: _convert_attention},
+            )
+    except (AssertionError, ValueError, NotImplementedError) as error:
+        raise UnsupportedModelError(f"TVM cannot import an operator: {error}") from error
+    signature = exported.graph_signature
+    tensors = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
+    main = module["main"].without_attr("params").without_attr("num_input")
+    weights = {
+        p.name: Source(tensors[p.name].removeprefix(PREFIX))
+        for p in main.params
+        if p.name in tensors
+    }
+    module.update_func(module.get_global_var("main"), main)
+    return Program(module, dict(weights))
+
+
+def _convert_attention(node: Any, importer: Any) -> relax.Var:
+    query, key, value, layer, scale, window, softcap = importer.retrieve_args(node)
+    batch, heads, rows, _ = ops.shape(query)
+    call = ops.make(
+        "attention",
+        [query, key, value],
+        (batch, rows, heads, ops.shape(value)[3]),
+        layer=layer,
+        scale=scale,
+        window=window,
+        softcap=softcap,
+    )
+    return importer.block_builder.emit(call)
