@@ -1,0 +1,70 @@
+/** The message box with its send and stop buttons. */
+
+import { find } from "./dom";
+
+export class Composer {
+  private readonly form = find("composer", HTMLFormElement);
+  private readonly input = find("input", HTMLTextAreaElement);
+  private readonly sendButton = find("send", HTMLButtonElement);
+  private readonly stopButton = find("stop", HTMLButtonElement);
+  private busy = false;
+
+  constructor(
+    private readonly onSend: (text: string) => void,
+    onStop: () => void,
+  ) {
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.submit();
+    });
+    this.input.addEventListener("input", () => this.update());
+    this.input.addEventListener("keydown", (event) => {
+      // While an input method composes a character, Enter belongs to it. On touch keyboards
+      // there is no Shift+Enter, so Enter stays a new line.
+      const touch = matchMedia("(pointer: coarse)").matches;
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing || touch) return;
+      event.preventDefault();
+      this.submit();
+    });
+    this.stopButton.addEventListener("click", onStop);
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && this.busy && !document.querySelector("dialog[open]")) onStop();
+    });
+    this.update();
+  }
+
+  setBusy(busy: boolean): void {
+    this.busy = busy;
+    const hadFocus = this.stopButton === document.activeElement;
+    this.sendButton.hidden = busy;
+    this.stopButton.hidden = !busy;
+    if (hadFocus) this.focus();
+    this.update();
+  }
+
+  /** Puts a text in the box for the person to send or change. */
+  fill(text: string): void {
+    this.input.value = text;
+    this.update();
+    this.focus();
+  }
+
+  focus(): void {
+    this.input.focus({ preventScroll: true });
+  }
+
+  private submit(): void {
+    const text = this.input.value.trim();
+    if (this.busy || text === "") return;
+    this.input.value = "";
+    this.update();
+    this.onSend(text);
+  }
+
+  private update(): void {
+    this.sendButton.disabled = this.input.value.trim() === "";
+    // Grows with its text; the style sheet sets the largest height.
+    this.input.style.height = "auto";
+    this.input.style.height = `${this.input.scrollHeight}px`;
+  }
+}

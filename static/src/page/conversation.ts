@@ -1,0 +1,67 @@
+/** The turns of a conversation, apart from how they look. */
+
+import type { ChatMessage, FinishReason } from "./engine";
+
+export interface TurnStats {
+  promptTokens: number;
+  cachedTokens: number;
+  completionTokens: number;
+  prefillSeconds: number;
+  decodeSeconds: number;
+}
+
+export interface Turn {
+  role: "user" | "assistant";
+  content: string;
+  /** No longer sent to the model, because the context was full. */
+  dropped?: boolean;
+  /** Assistant only; absent while streaming and after a fault. */
+  finish?: FinishReason;
+  stats?: TurnStats;
+}
+
+/** What the model is sent: the system prompt and the turns that were not dropped. */
+export function toMessages(system: string, turns: Turn[]): ChatMessage[] {
+  const messages: ChatMessage[] = system.trim() ? [{ role: "system", content: system }] : [];
+  for (const turn of turns) {
+    // An answer that failed before its first word is no turn of the conversation.
+    if (turn.dropped || (turn.role === "assistant" && turn.content === "")) continue;
+    messages.push({ role: turn.role, content: turn.content });
+  }
+  return messages;
+}
+
+/**
+ * Marks the oldest exchange as dropped: a question and everything up to the next one. False when
+ * only the newest question is left, which cannot be dropped.
+ */
+export function dropOldest(turns: Turn[]): boolean {
+  const kept = turns.filter((turn) => !turn.dropped);
+  const next = kept.findIndex((turn, index) => index > 0 && turn.role === "user");
+  if (next < 0) return false;
+  for (const turn of kept.slice(0, next)) turn.dropped = true;
+  return true;
+}
+
+/** Removes what followed the last question; false if there is no question. */
+export function rewindToQuestion(turns: Turn[]): boolean {
+  const last = turns.findLastIndex((turn) => turn.role === "user");
+  if (last < 0) return false;
+  turns.length = last + 1;
+  return true;
+}
+
+export function parseTurns(stored: string | null): Turn[] {
+  try {
+    const found: unknown = JSON.parse(stored ?? "[]");
+    return Array.isArray(found) ? found.filter(isTurn) : [];
+  } catch {
+    return [];
+  }
+}
+
+function isTurn(value: unknown): value is Turn {
+  if (typeof value !== "object" || value === null) return false;
+  const { role, content } = value as Partial<Turn>;
+  return (role === "user" || role === "assistant") && typeof content === "string";
+}

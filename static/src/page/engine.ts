@@ -1,0 +1,58 @@
+/** The engine as any page of the site gets it: by its address, at run time. */
+
+import type {
+  CapabilityReport,
+  ChatCompletionChunk,
+  ChatMessage,
+  ChatRequest,
+  Engine,
+  EngineOptions,
+  ErrorCode,
+  Progress,
+} from "../engine/api";
+
+export type { FinishReason, Usage } from "../engine/api";
+export type {
+  CapabilityReport,
+  ChatCompletionChunk,
+  ChatMessage,
+  ChatRequest,
+  Engine,
+  ErrorCode,
+  Progress,
+};
+
+export interface DeviceQuestion extends Pick<EngineOptions, "variant" | "context"> {
+  model: string;
+  integrity: string;
+}
+
+export interface EngineModule {
+  createEngine(options: EngineOptions): Promise<Engine>;
+  checkDevice(question: DeviceQuestion): Promise<{ report: CapabilityReport }>;
+}
+
+// A plain string, so that neither the compiler nor the bundler follows it.
+const ADDRESS: string = "./engine.js";
+
+/** The module; a failed import may be tried again. */
+export function importEngine(): Promise<EngineModule> {
+  return import(ADDRESS);
+}
+
+/** What the page shows of an error, whoever threw it. */
+export interface Trouble {
+  code: ErrorCode;
+  message: string;
+  hint: string;
+}
+
+/** The engine's own errors pass; anything else is an internal one. */
+export function asTrouble(error: unknown): Trouble {
+  if (error instanceof Error && "code" in error && "hint" in error) {
+    const { code, message, hint } = error as Error & Trouble;
+    return { code, message, hint };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return { code: "internal", message, hint: "Reload the page and try again." };
+}

@@ -1,0 +1,38 @@
+/** A model's Markdown as safe DOM: text from a model is text from a stranger. */
+
+import DOMPurify from "dompurify";
+import { marked } from "marked";
+
+// No images (they would ask other servers, or try to), no styles, no forms, no ids.
+const ALLOWED_TAGS = [
+  ..."a b blockquote br code del em h1 h2 h3 h4 h5 h6 hr i li ol p pre s strong sub sup".split(" "),
+  ..."table tbody td th thead tr ul".split(" "),
+];
+const ALLOWED_ATTR = ["href", "title", "start", "align"];
+
+export function renderMarkdown(text: string): DocumentFragment {
+  const html = marked.parse(text, { async: false, gfm: true, breaks: true });
+  const fragment = DOMPurify.sanitize(html, {
+    ALLOWED_TAGS,
+    ALLOWED_ATTR,
+    ALLOW_DATA_ATTR: false,
+    ALLOW_ARIA_ATTR: false,
+    ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
+    RETURN_DOM_FRAGMENT: true,
+  });
+  for (const link of fragment.querySelectorAll("a")) {
+    link.target = "_blank";
+    link.rel = "noopener noreferrer";
+  }
+  for (const table of fragment.querySelectorAll("table")) scrollable(table);
+  return fragment;
+}
+
+/** Wide tables scroll by themselves; the page never does sideways. */
+function scrollable(table: HTMLTableElement): void {
+  const box = document.createElement("div");
+  box.className = "table-box";
+  box.tabIndex = 0;
+  table.replaceWith(box);
+  box.append(table);
+}

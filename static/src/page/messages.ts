@@ -1,0 +1,151 @@
+/** The conversation as it looks. */
+
+import type { Turn } from "./conversation";
+import { element, iconButton } from "./dom";
+import { plural, speed } from "./format";
+import { renderMarkdown } from "./markdown";
+
+const FINISH_NOTES = {
+  stop: "",
+  abort: "You stopped this answer.",
+  length: "Cut off: the limit of tokens was reached.",
+};
+
+export class MessageList {
+  private readonly views = new Map<Turn, View>();
+
+  constructor(
+    private readonly list: HTMLElement,
+    private readonly onRegenerate: () => void,
+  ) {}
+
+  /** Shows exactly these turns. */
+  show(turns: Turn[]): void {
+    this.views.clear();
+    this.list.replaceChildren();
+    for (const turn of turns) this.append(turn);
+    this.refresh();
+  }
+
+  append(turn: Turn): void {
+    const view =
+      turn.role === "user" ? questionView(turn) : new AnswerView(turn, this.onRegenerate);
+    this.views.set(turn, view);
+    this.list.append(view.node);
+  }
+
+  /** Text was added to a turn that is being answered. */
+  stream(turn: Turn, stats: string): void {
+    const view = this.views.get(turn);
+    if (view instanceof AnswerView) view.stream(stats);
+  }
+
+  /** Brings marks and buttons up to date, after a turn ended or some were dropped. */
+  refresh(busy = false): void {
+    const turns = [...this.views.keys()];
+    for (const [turn, view] of this.views) {
+      view.node.classList.toggle("dropped", turn.dropped === true);
+      if (view instanceof AnswerView)
+        view.settle(busy && turn === turns.at(-1), turn === turns.at(-1));
+    }
+  }
+}
+
+interface View {
+  node: HTMLElement;
+}
+
+function questionView(turn: Turn): View {
+  const node = element("li", {
+    class: "message question",
+    testid: "message-user",
+    children: [
+      element("h2", { class: "hidden", text: "You" }),
+      element("div", { class: "bubble", text: turn.content }),
+    ],
+  });
+  return { node };
+}
+
+class AnswerView implements View {
+  readonly node: HTMLElement;
+  private readonly body = element("div", { class: "answer-body", testid: "answer" });
+  private readonly stats = element("span", { class: "stats", testid: "stats" });
+  private readonly note = element("p", { class: "finish-note", testid: "finish-note" });
+  private readonly regenerate = iconButton("again", "Regenerate", "regenerate");
+  private readonly tools: HTMLElement;
+
+  constructor(
+    private readonly turn: Turn,
+    onRegenerate: () => void,
+  ) {
+    const copy = iconButton("copy", "Copy answer", "copy");
+    copyOnClick(copy, () => turn.content);
+    this.regenerate.addEventListener("click", onRegenerate);
+    this.tools = element("div", { class: "tools", children: [copy, this.regenerate] });
+    this.node = element("li", {
+      class: "message answer",
+      testid: "message-assistant",
+      children: [
+        element("h2", { class: "hidden", text: "Answer" }),
+        this.body,
+        this.note,
+        element("div", { class: "answer-foot", children: [this.tools, this.stats] }),
+      ],
+    });
+  }
+
+  stream(stats: string): void {
+    this.body.replaceChildren(renderMarkdown(this.turn.content));
+    this.stats.textContent = stats;
+  }
+
+  settle(busy: boolean, last: boolean): void {
+    const { content, finish, stats } = this.turn;
+    this.node.classList.toggle("busy", busy);
+    this.node.dataset.state = busy ? "busy" : "done";
+    this.tools.hidden = busy;
+    this.regenerate.hidden = !last;
+    if (busy) return;
+    this.body.replaceChildren(renderMarkdown(content));
+    for (const block of this.body.querySelectorAll("pre")) addCopy(block);
+    this.note.textContent = finish ? FINISH_NOTES[finish] : "This answer was interrupted.";
+    this.stats.textContent = stats ? summary(stats) : "";
+  }
+}
+
+/** "42 tokens · 12.3 tok/s · first token after 0.8 s · prompt 120 (64 reused)". */
+export function summary(stats: NonNullable<Turn["stats"]>): string {
+  const reused = stats.cachedTokens > 0 ? ` (${stats.cachedTokens} reused)` : "";
+  return [
+    plural(stats.completionTokens, "token"),
+    speed(stats.completionTokens, stats.decodeSeconds),
+    `prompt ${stats.promptTokens}${reused} in ${stats.prefillSeconds.toFixed(1)} s`,
+  ].join(" · ");
+}
+
+function addCopy(block: HTMLPreElement): void {
+  const button = iconButton("copy", "Copy code", "copy-code");
+  copyOnClick(button, () => block.querySelector("code")?.textContent ?? "");
+  const box = element("div", { class: "code-box" });
+  block.replaceWith(box);
+  block.tabIndex = 0;
+  box.append(block, button);
+}
+
+function copyOnClick(button: HTMLButtonElement, text: () => string): void {
+  // Absent in insecure contexts.
+  button.hidden = !navigator.clipboard;
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(text());
+      button.dataset.icon = "done";
+    } catch {
+      button.title = "The browser refused access to the clipboard";
+      return;
+    }
+    setTimeout(() => {
+      button.dataset.icon = "copy";
+    }, 1500);
+  });
+}

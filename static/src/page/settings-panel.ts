@@ -1,0 +1,113 @@
+/** The settings panel: fields made from the table in settings.ts, checked as they are typed. */
+
+import { element, find } from "./dom";
+import {
+  defaults,
+  parseSettings,
+  readNumber,
+  SETTINGS,
+  type Setting,
+  type Settings,
+} from "./settings";
+
+const STORE = "webkiln.settings";
+
+/** Ranges worth a slider; the others are typed. */
+const LARGEST_SLIDER = 2;
+
+export class SettingsPanel {
+  readonly value: Settings;
+  private readonly dialog = find("settings-dialog", HTMLDialogElement);
+  private readonly fields = find("settings-fields", HTMLElement);
+  private readonly system = find("system-prompt", HTMLTextAreaElement);
+
+  constructor(private readonly onChange: () => void) {
+    this.value = parseSettings(localStorage.getItem(STORE));
+    find("settings", HTMLButtonElement).addEventListener("click", () => this.dialog.showModal());
+    find("settings-reset", HTMLButtonElement).addEventListener("click", () => this.reset());
+    this.system.addEventListener("input", () => {
+      this.value.system = this.system.value;
+      this.save();
+    });
+    this.draw();
+  }
+
+  private reset(): void {
+    Object.assign(this.value, defaults());
+    this.draw();
+    this.save();
+  }
+
+  private draw(): void {
+    this.system.value = this.value.system;
+    this.fields.replaceChildren(...SETTINGS.map((setting) => this.field(setting)));
+  }
+
+  private field(setting: Setting): HTMLElement {
+    const id = `setting-${setting.name}`;
+    const current = this.value.numbers[setting.name];
+    const number = element("input", {
+      testid: id,
+      attributes: {
+        id,
+        inputmode: "decimal",
+        autocomplete: "off",
+        value: current === null ? "" : String(current),
+        "aria-describedby": `${id}-help`,
+        placeholder: setting.initial === null ? "none" : "",
+      },
+    });
+    const help = element("p", {
+      class: "help",
+      text: setting.help,
+      attributes: { id: `${id}-help` },
+    });
+    const slider = setting.max <= LARGEST_SLIDER ? this.slider(setting, current) : null;
+    const take = (text: string) => {
+      const problem = this.take(setting, text);
+      number.setAttribute("aria-invalid", String(problem !== null));
+      help.textContent = problem ?? setting.help;
+      if (slider && problem === null) slider.value = text;
+    };
+    number.addEventListener("input", () => take(number.value));
+    slider?.addEventListener("input", () => {
+      number.value = slider.value;
+      take(slider.value);
+    });
+    const label = element("label", { text: setting.label, attributes: { for: id } });
+    const row = element("div", { class: "field-row", children: [label, number] });
+    return element("div", { class: "field", children: [row, ...(slider ? [slider] : []), help] });
+  }
+
+  private slider(setting: Setting, current: number | null): HTMLInputElement {
+    const { min, max, step, label } = setting;
+    return element("input", {
+      attributes: {
+        type: "range",
+        min: String(min),
+        max: String(max),
+        step: String(step),
+        value: String(current),
+        "aria-label": `${label}, slider`,
+      },
+    });
+  }
+
+  /** Keeps a valid number; of an invalid one only the sentence that says why. */
+  private take(setting: Setting, text: string): string | null {
+    const read = readNumber(setting, text);
+    if (typeof read === "string") return read;
+    this.value.numbers[setting.name] = read.value;
+    this.save();
+    return null;
+  }
+
+  private save(): void {
+    try {
+      localStorage.setItem(STORE, JSON.stringify(this.value));
+    } catch {
+      // Full or forbidden: the settings then live as long as the page.
+    }
+    this.onChange();
+  }
+}

@@ -1,0 +1,161 @@
+/** System prompt and sampling settings: their ranges, defaults, and how they are kept. */
+
+import type { ChatRequest } from "./engine";
+
+export type NumberName =
+  | "temperature"
+  | "top_p"
+  | "top_k"
+  | "min_p"
+  | "repetition_penalty"
+  | "presence_penalty"
+  | "frequency_penalty"
+  | "seed"
+  | "max_tokens";
+
+export interface Setting {
+  name: NumberName;
+  label: string;
+  help: string;
+  min: number;
+  max: number;
+  step: number;
+  /** null: may be left empty, and is by default. */
+  initial: number | null;
+}
+
+export const SETTINGS: Setting[] = [
+  {
+    name: "temperature",
+    label: "Temperature",
+    help: "0 always takes the likeliest word; higher is freer.",
+    min: 0,
+    max: 2,
+    step: 0.05,
+    initial: 0.7,
+  },
+  {
+    name: "top_p",
+    label: "Top p",
+    help: "Keeps the likeliest words that together reach this share. 1 is off.",
+    min: 0,
+    max: 1,
+    step: 0.01,
+    initial: 0.95,
+  },
+  {
+    name: "min_p",
+    label: "Min p",
+    help: "Drops words far less likely than the likeliest. 0 is off.",
+    min: 0,
+    max: 1,
+    step: 0.01,
+    initial: 0,
+  },
+  {
+    name: "repetition_penalty",
+    label: "Repetition penalty",
+    help: "Above 1 discourages words seen before. 1 is off.",
+    min: 0.5,
+    max: 2,
+    step: 0.05,
+    initial: 1,
+  },
+  {
+    name: "presence_penalty",
+    label: "Presence penalty",
+    help: "Above 0 steers towards new subjects.",
+    min: -2,
+    max: 2,
+    step: 0.1,
+    initial: 0,
+  },
+  {
+    name: "frequency_penalty",
+    label: "Frequency penalty",
+    help: "Above 0 discourages words the more they were used.",
+    min: -2,
+    max: 2,
+    step: 0.1,
+    initial: 0,
+  },
+  {
+    name: "top_k",
+    label: "Top k",
+    help: "Keeps this many of the likeliest words. 0 is off.",
+    min: 0,
+    max: 1000000,
+    step: 1,
+    initial: 0,
+  },
+  {
+    name: "max_tokens",
+    label: "Longest answer, in tokens",
+    help: "Empty: as long as the context has room.",
+    min: 1,
+    max: 1000000,
+    step: 1,
+    initial: null,
+  },
+  {
+    name: "seed",
+    label: "Seed",
+    help: "The same seed gives the same answer. Empty: a new one each time.",
+    min: 0,
+    max: 4294967295,
+    step: 1,
+    initial: null,
+  },
+];
+
+export interface Settings {
+  system: string;
+  numbers: Record<NumberName, number | null>;
+}
+
+export function defaults(): Settings {
+  const entries = SETTINGS.map(({ name, initial }) => [name, initial]);
+  return { system: "", numbers: Object.fromEntries(entries) as Settings["numbers"] };
+}
+
+/** The number a person typed, or a sentence that says what is allowed. */
+export function readNumber(setting: Setting, text: string): { value: number | null } | string {
+  const trimmed = text.trim();
+  if (trimmed === "") {
+    return setting.initial === null ? { value: null } : `${setting.label} needs a number.`;
+  }
+  const value = Number(trimmed);
+  const whole = setting.step === 1;
+  if (value >= setting.min && value <= setting.max && (!whole || Number.isInteger(value))) {
+    return { value };
+  }
+  const kind = whole ? "a whole number" : "a number";
+  return `${setting.label} must be ${kind} from ${setting.min} to ${setting.max}.`;
+}
+
+/** Settings as they were stored; what is missing or no longer allowed gets its default. */
+export function parseSettings(stored: string | null): Settings {
+  const settings = defaults();
+  let found: unknown;
+  try {
+    found = JSON.parse(stored ?? "null");
+  } catch {
+    return settings;
+  }
+  if (typeof found !== "object" || found === null) return settings;
+  const { system, numbers } = found as Partial<Settings>;
+  if (typeof system === "string") settings.system = system;
+  for (const setting of SETTINGS) {
+    const value = numbers?.[setting.name];
+    if (typeof value !== "number") continue;
+    const read = readNumber(setting, String(value));
+    if (typeof read !== "string") settings.numbers[setting.name] = read.value;
+  }
+  return settings;
+}
+
+/** The part of a request that these settings make up; empty ones are left to the engine. */
+export function requestOptions(settings: Settings): Partial<ChatRequest> {
+  const set = Object.entries(settings.numbers).filter(([, value]) => value !== null);
+  return Object.fromEntries(set);
+}

@@ -1,0 +1,97 @@
+/** The start card: which model, what this device can do, and the way to loading it. */
+
+import { facts, rungList } from "./device";
+import { element, find } from "./dom";
+import type { CapabilityReport, Progress } from "./engine";
+import { bytes, duration } from "./format";
+import type { Model } from "./models";
+import { sentence } from "./notice";
+import { verdict } from "./trouble";
+
+export class StartCard {
+  private readonly name = find("model-name", HTMLElement);
+  private readonly size = find("model-size", HTMLElement);
+  private readonly device = find("device", HTMLElement);
+  private readonly button = find("load", HTMLButtonElement);
+  private readonly progress = find("progress", HTMLElement);
+  private readonly bar = find("progress-bar", HTMLProgressElement);
+  private readonly text = find("progress-text", HTMLElement);
+  private readonly cancel = find("cancel", HTMLButtonElement);
+
+  constructor(onLoad: () => void, onCancel: () => void) {
+    this.button.addEventListener("click", onLoad);
+    this.cancel.addEventListener("click", onCancel);
+  }
+
+  showModel(model: Model, known: boolean): void {
+    this.name.textContent = model.name;
+    this.size.textContent = known
+      ? `${bytes(model.bytes)}, kept in this browser`
+      : `${bytes(model.bytes)}, downloaded once`;
+    this.button.textContent = known ? "Start" : "Load model";
+  }
+
+  showChecking(): void {
+    this.button.disabled = true;
+    this.device.replaceChildren(element("p", { class: "muted", text: "Checking this device…" }));
+  }
+
+  /** The outcome of the capability check. */
+  showReport(report: CapabilityReport): void {
+    const { usable, title, reasons, hint } = verdict(report);
+    this.button.disabled = !usable;
+    const lines = usable ? reasons : [...reasons, hint];
+    const details = element("details", {
+      children: [element("summary", { text: "What was checked" }), facts(report), rungList(report)],
+    });
+    this.device.replaceChildren(
+      element("p", { class: usable ? "verdict good" : "verdict bad", text: title }),
+      ...lines.map((line) => element("p", { class: "muted", text: sentence(line) })),
+      details,
+    );
+  }
+
+  /** No check was possible; the notice says why. */
+  showUnchecked(): void {
+    this.device.replaceChildren();
+    this.button.disabled = true;
+  }
+
+  showLoading(loading: boolean): void {
+    this.button.hidden = loading;
+    this.progress.hidden = !loading;
+    if (!loading) return;
+    this.bar.removeAttribute("value");
+    this.text.textContent = "Starting…";
+  }
+
+  showProgress(progress: Progress): void {
+    const share = progressShare(progress);
+    if (share === null) this.bar.removeAttribute("value");
+    else this.bar.value = share;
+    this.text.textContent = progressText(progress);
+  }
+}
+
+/** Of the whole: bytes are nine tenths, pipelines the last one. Null before sizes are known. */
+export function progressShare(progress: Progress): number | null {
+  if (progress.phase === "ready") return 1;
+  if (progress.total === 0) return null;
+  const pipelines = progress.pipelinesTotal ? progress.pipelines / progress.pipelinesTotal : 0;
+  return (0.9 * progress.loaded) / progress.total + 0.1 * pipelines;
+}
+
+export function progressText(progress: Progress): string {
+  if (progress.phase === "manifest") return "Reading what the model is made of…";
+  if (progress.phase === "ready") return "Ready.";
+  const parts = [`${bytes(progress.loaded)} of ${bytes(progress.total)}`];
+  if (progress.cached > 0) parts.push(`${bytes(progress.cached)} from this browser`);
+  if (progress.loaded < progress.total) {
+    if (progress.rate !== undefined) parts.push(`${bytes(Math.round(progress.rate))}/s`);
+    if (progress.secondsLeft !== undefined) parts.push(`${duration(progress.secondsLeft)} left`);
+  }
+  if (progress.pipelinesTotal > 0) {
+    parts.push(`kernels ${progress.pipelines} of ${progress.pipelinesTotal}`);
+  }
+  return parts.join(" · ");
+}
