@@ -1,0 +1,16 @@
+"""Kernels run in a real browser; one page serves all tests of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.chromium import browser
+from tests.support.gpu import Gpu
+
+
+@pytest.fixture(scope="package")
+def gpu() -> Iterator[Gpu]:
+    with browser() as instance:
+        yield Gpu(instance)

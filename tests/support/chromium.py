@@ -1,0 +1,40 @@
+"""Headless Chromium with WebGPU, found as `make test` promises and shared by all browser tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, sync_playwright
+
+NAMES = ("google-chrome-stable", "google-chrome", "chromium", "chromium-browser")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+WEBGPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"]
+
+
+def executable() -> str | None:
+    """$CHROMIUM, else an installed Chrome or Chromium, else None for Playwright's own."""
+    if named := os.environ.get("CHROMIUM"):
+        return named
+    found = (shutil.which(name) for name in NAMES)
+    return next((path for path in found if path), None)
+
+
+@contextmanager
+def browser(*, webgpu: bool = True, flags: tuple[str, ...] = ()) -> Iterator[Browser]:
+    """A headless browser; `webgpu` runs on SwiftShader, so no GPU is needed."""
+    arguments = [*FLAGS, *(WEBGPU if webgpu else ["--disable-features=WebGPU"]), *flags]
+    with sync_playwright() as playwright:
+        instance = playwright.chromium.launch(executable_path=executable(), args=arguments)
+        try:
+            yield instance
+        finally:
+            instance.close()

@@ -1,0 +1,119 @@
+"""Runs single kernels on WebGPU in the browser and brings their buffers back."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from playwright.sync_api import Browser
+
+from compiler.kernels.dsl import KernelFunction
+from compiler.lower.wgsl import Shader, compile_kernels
+
+Array = npt.NDArray[Any]
+
+SCRIPT = """async ({ text, entry, buffers, grid }) => {
+  const bytes = (s) => Uint8Array.from(atob(s), (c) => c.charCodeAt(0));
+  const text64 = (array) => {
+    let s = "";
+    for (let i = 0; i < array.length; i += 8192)
+      s += String.fromCharCode(...array.subarray(i, i + 8192));
+    return btoa(s);
+  };
+  globalThis.device ??= await (await navigator.gpu.requestAdapter()).requestDevice();
+  const device = globalThis.device;
+  device.pushErrorScope("validation");
+  const pipelines = (globalThis.pipelines ??= new Map());
+  if (!pipelines.has(text)) {
+    const module = device.createShaderModule({ code: text });
+    const compute = { module, entryPoint: entry };
+    pipelines.set(text, await device.createComputePipelineAsync({ layout: "auto", compute }));
+  }
+  const pipeline = pipelines.get(text);
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+  const made = buffers.map(({ data }) => {
+    const content = bytes(data);
+    const buffer = device.createBuffer({ size: content.length, usage });
+    device.queue.writeBuffer(buffer, 0, content);
+    return buffer;
+  });
+  const group = device.createBindGroup({
+    layout: pipeline.getBindGroupLayout(0),
+    entries: made.map((buffer, binding) => ({ binding, resource: { buffer } })),
+  });
+  const encoder = device.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(0, group);
+  pass.dispatchWorkgroups(...grid);
+  pass.end();
+  const reads = made.map((buffer) => {
+    const read = device.createBuffer({
+      size: buffer.size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    });
+    encoder.copyBufferToBuffer(buffer, 0, read, 0, buffer.size);
+    return read;
+  });
+  device.queue.submit([encoder.finish()]);
+  const error = await device.popErrorScope();
+  if (error) throw new Error(error.message);
+  const out = [];
+  for (const read of reads) {
+    await read.mapAsync(GPUMapMode.READ);
+    out.push(text64(new Uint8Array(read.getMappedRange())));
+  }
+  return out;
+}"""
+
+
+class Gpu:
+    """A page whose only purpose is its `navigator.gpu`."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._page = browser.new_page()
+        self._shaders: dict[KernelFunction, Shader] = {}
+        self._page.route("**/*", lambda route: route.fulfill(body="", content_type="text/html"))
+        self._page.goto("http://localhost/")  # WebGPU needs a secure context
+
+    def run(self, kernel: KernelFunction, arrays: dict[str, Array]) -> dict[str, Array]:
+        """Launches `kernel` on copies of `arrays`, by argument name; returns all of them after."""
+        if kernel not in self._shaders:
+            self._shaders[kernel] = compile_kernels([kernel])[kernel.name]
+        shader = self._shaders[kernel]
+        assert set(shader.arguments) == set(kernel.arguments)
+        inputs = [np.ascontiguousarray(arrays[name]) for name in shader.arguments]
+        encoded = [{"data": base64.b64encode(_padded(a)).decode()} for a in inputs]
+        argument = {
+            "text": shader.text,
+            "entry": shader.entry,
+            "buffers": encoded,
+            "grid": list(kernel.grid),
+        }
+        results = self._page.evaluate(SCRIPT, argument)
+        return {
+            name: np.frombuffer(base64.b64decode(result)[: array.nbytes], array.dtype).reshape(
+                array.shape
+            )
+            for name, array, result in zip(shader.arguments, inputs, results, strict=True)
+        }
+
+
+def _padded(array: Array) -> bytes:
+    """At least 16 bytes, a multiple of 4: what a storage binding may be."""
+    data = array.tobytes()
+    return data.ljust(max(16, -(-len(data) // 4) * 4), b"\0")
+
+
+def assert_close(got: Array, expected: Array, tolerance: float, what: str) -> None:
+    """Absolute and relative tolerance alike; names the worst element."""
+    assert got.shape == expected.shape, f"{what}: {got.shape} instead of {expected.shape}"
+    error = np.abs(got.astype(np.float64) - expected) / np.maximum(1.0, np.abs(expected))
+    error = np.where(np.isfinite(got), error, np.inf)
+    worst = np.unravel_index(int(np.argmax(error)), error.shape)
+    index = tuple(int(i) for i in worst)
+    assert error[worst] <= tolerance, (
+        f"{what}: worst at {index}: expected {expected[worst]:.8g}, got {got[worst]:.8g} "
+        f"(error {error[worst]:.3g}, tolerance {tolerance:.3g})"
+    )
