@@ -50,6 +50,8 @@ export class Composer {
   }
 
   focus(): void {
+    // The height could not be measured while the box was hidden.
+    this.update();
     this.input.focus({ preventScroll: true });
   }
 

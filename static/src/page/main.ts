@@ -62,14 +62,32 @@ class Page {
   private async prepare(): Promise<void> {
     const models = await fetchModels();
     const model = chooseModel(models, this.query.model);
-    if (!model) throw new Error(`this site has no model ${this.query.model ?? "yet"}`);
+    if (!model) {
+      this.showNoModel(models);
+      return;
+    }
     this.offerModels(models, model);
     this.loader = new Loader(model, this.query);
     this.start.showModel(model, this.loader.known);
-    if (this.query.problems.length > 0) {
-      this.notice.show("notice", "Part of the address was not understood", this.query.problems, []);
-    }
+    this.showProblems();
     await this.check();
+  }
+
+  private showNoModel(models: Model[]): void {
+    this.start.showUnchecked();
+    find("model-name", HTMLElement).textContent = "No model";
+    const wanted = this.query.model;
+    const lines =
+      wanted === undefined
+        ? ["The site serves no bundle that this version can read."]
+        : [`There is no ${wanted} here.`, `This site has: ${models.map(slug).join(", ")}.`];
+    this.notice.show("error", "No such model", lines, []);
+  }
+
+  private showProblems(): void {
+    const { problems } = this.query;
+    if (problems.length === 0) return;
+    this.notice.show("notice", "Part of the address was not understood", problems, []);
   }
 
   private offerModels(models: Model[], chosen: Model): void {
@@ -89,16 +107,17 @@ class Page {
   }
 
   private async check(): Promise<void> {
-    if (!this.loader) return this.prepare();
+    const { loader } = this;
+    if (!loader) return;
     if (!isSecureContext) {
       this.start.showUnchecked();
       this.showTrouble(INSECURE);
       return;
     }
     this.start.showChecking();
-    const report = await this.loader.check();
+    const report = await loader.check();
     this.start.showReport(report);
-    const wanted = this.loader.known || this.query.autoload;
+    const wanted = loader.known || this.query.autoload;
     if (wanted && report.chosen !== null) await this.load();
   }
 
@@ -116,7 +135,8 @@ class Page {
     } catch (error) {
       this.setState("start");
       const trouble = asTrouble(error);
-      if (trouble.code !== "aborted") this.showTrouble(trouble);
+      const again = () => void this.load();
+      if (trouble.code !== "aborted") this.notice.showTrouble(trouble, again);
     } finally {
       this.start.showLoading(false);
     }
@@ -125,6 +145,7 @@ class Page {
   private begin(engine: Engine): void {
     this.device.show(engine);
     this.setState("ready");
+    this.showProblems();
     this.chat.attach(engine);
     this.bottom.follow();
     this.composer.focus();
@@ -142,8 +163,9 @@ class Page {
 
   private async remedy(remedy: Remedy): Promise<void> {
     try {
-      const loaded = document.body.dataset.state === "ready";
-      await (loaded || remedy === "reload" ? this.load() : this.check());
+      if (!this.loader) await this.prepare();
+      else if (remedy === "reload") await this.load();
+      else await this.check();
     } catch (error) {
       this.start.showUnchecked();
       this.showTrouble(asTrouble(error));

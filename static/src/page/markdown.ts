@@ -1,7 +1,7 @@
 /** A model's Markdown as safe DOM: text from a model is text from a stranger. */
 
 import DOMPurify from "dompurify";
-import { marked } from "marked";
+import { Marked } from "marked";
 
 // No images (they would ask other servers, or try to), no styles, no forms, no ids.
 const ALLOWED_TAGS = [
@@ -10,14 +10,35 @@ const ALLOWED_TAGS = [
 ];
 const ALLOWED_ATTR = ["href", "title", "start", "align"];
 
+const ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
+
+/**
+ * HTML in an answer is shown as the text it is; pictures become their description. Little is then
+ * left for DOMPurify to do, which is how it should be.
+ */
+export const markdown = new Marked({
+  async: false,
+  gfm: true,
+  breaks: true,
+  renderer: {
+    html: ({ text }) => (/^<br\s*\/?>$/i.test(text) ? "<br>" : escapeHtml(text)),
+    image: ({ text }) => escapeHtml(text),
+  },
+});
+
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"]/g, (character) => ENTITIES[character] ?? character);
+}
+
 export function renderMarkdown(text: string): DocumentFragment {
-  const html = marked.parse(text, { async: false, gfm: true, breaks: true });
-  const fragment = DOMPurify.sanitize(html, {
+  const fragment = DOMPurify.sanitize(markdown.parse(text, { async: false }), {
     ALLOWED_TAGS,
     ALLOWED_ATTR,
     ALLOW_DATA_ATTR: false,
     ALLOW_ARIA_ATTR: false,
     ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
+    // Their values are no addresses, so the expression above does not apply.
+    ADD_URI_SAFE_ATTR: ["align", "start"],
     RETURN_DOM_FRAGMENT: true,
   });
   for (const link of fragment.querySelectorAll("a")) {
