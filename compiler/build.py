@@ -104,7 +104,9 @@ def lower_functions(
     return Program(listings, caches, store)
 
 
-def write_tensors(store: Store, writer: BundleWriter, progress: Progress) -> dict[str, PackedTensor]:
+def write_tensors(
+    store: Store, writer: BundleWriter, progress: Progress
+) -> dict[str, PackedTensor]:
     """Packs and writes every weight, one at a time."""
     packed: dict[str, PackedTensor] = {}
     with progress.stage("weights", total=len(store.tensors)) as stage:
@@ -116,7 +118,7 @@ def write_tensors(store: Store, writer: BundleWriter, progress: Progress) -> dic
                 shape=list(shape),
                 scheme=tensor.scheme if isinstance(tensor, Matrix) else F32,
                 layout="blocked" if isinstance(tensor, Matrix) else "plain",
-                data=data.data,
+                data=data.data.data,
                 parts=data.parts,
             )
             packed[name] = PackedTensor(data.data.nbytes, data.parts)
@@ -188,7 +190,8 @@ def _notes(coding: Coding, store: Store, variant: Variant) -> list[str]:
     matrices = [t for t in store.tensors.values() if isinstance(t, Matrix)]
     recoded = [t.name for t in matrices if coding.recoded(t.recipe)]
     if coding.quantization == KEEP and recoded:
-        notes.append(f"{len(recoded)} of {len(matrices)} matrices were coded anew: {recoded[0]}, ...")
+        count = f"{len(recoded)} of {len(matrices)}"
+        notes.append(f"{count} matrices were coded anew, {recoded[0]} first among them")
     return notes
 
 

@@ -34,7 +34,6 @@ class Control(IntEnum):
     CONTEXT = 2  # number of positions the KV cache holds
     DONE = 3  # 1 once a stop token was sampled: later steps no longer advance
     SEED = 4  # the sampling seed's 32 bits
-    TOP_K = 5  # 0: off
     STOP_COUNT = 6  # how many of the following slots hold stop tokens
     STOP = 7  # first stop token
 

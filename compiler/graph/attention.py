@@ -84,9 +84,8 @@ class _Lowering:
         query, key, value = self.operands
         extra: list[relax.Expr] = []
         rotary, epsilon = 0, 0.0
-        rotated = [match_rotary(self.view, x) for x in (query, key)]
-        if rotated[0] is not None and rotated[1] is not None and _same(self.view, *rotated):
-            first, second = rotated
+        first, second = (match_rotary(self.view, x) for x in (query, key))
+        if first is not None and second is not None and _same(first, second):
             rotary = first.rotary
             query, key = first.x, second.x
             extra += [self._table(first.cos, rotary), self._table(first.sin, rotary)]
@@ -106,7 +105,7 @@ class _Lowering:
         return over_head and len({float(ops.setting(c, "epsilon")) for c in calls}) == 1
 
     def _token_major(self, expr: relax.Expr) -> relax.Expr:
-        """(1, heads, rows, depth) -> (1, rows, heads, depth), undoing a transpose if there is one."""
+        """(1, heads, rows, depth) -> (1, rows, heads, depth), undoing a transpose if any."""
         value = self.view.value(self.view.base(expr))
         if ops.name(value) == "relax.permute_dims" and _axes(value) == [0, 2, 1, 3]:
             return value.args[0]
@@ -207,5 +206,5 @@ def _axes(permute: relax.Call) -> list[int]:
     return [int(axis) for axis in permute.attrs["axes"]]
 
 
-def _same(view: View, a: Rotated, b: Rotated) -> bool:
+def _same(a: Rotated, b: Rotated) -> bool:
     return bool(a.rotary == b.rotary and a.cos == b.cos and a.sin == b.sin)

@@ -23,7 +23,9 @@ def fold_weight_arithmetic(view: View, var: relax.Var, value: relax.Expr) -> rel
     recipe, number = view.recipe(left), ops.constant(right)
     if recipe is None or number is None:
         return None
-    folded = view.weight(f"{left.name}_{var.name}", Elementwise(name, recipe, number), ops.shape(left))
+    folded = view.weight(
+        f"{left.name}_{var.name}", Elementwise(name, recipe, number), ops.shape(left)
+    )
     return relax.op.reshape(folded, ops.shape(value))
 
 
@@ -123,13 +125,14 @@ def _gelu_tanh_input(view: View, value: relax.Expr) -> relax.Expr | None:
     if x is None or tanh is None or ops.name(view.value(tanh)) != "relax.tanh":
         return None
     inner = _scaled(view.value(view.value(tanh).args[0]), 0.7978845608)
-    total = view.value(inner) if inner is not None else None
-    if ops.name(total) != "relax.add" or total.args[0] != x:
+    total = view.value(inner) if inner is not None else inner
+    if total is None or ops.name(total) != "relax.add" or total.args[0] != x:
         return None
     cube = _scaled(view.value(total.args[1]), 0.044715)
-    power = view.value(cube) if cube is not None else None
-    matches = ops.name(power) == "relax.power" and power.args[0] == x
-    return x if matches and ops.constant(power.args[1]) == 3.0 else None
+    power = view.value(cube) if cube is not None else cube
+    if power is None or ops.name(power) != "relax.power" or power.args[0] != x:
+        return None
+    return x if ops.constant(power.args[1]) == 3.0 else None
 
 
 def _scaled(value: relax.Expr, factor: float) -> relax.Expr | None:
@@ -153,5 +156,3 @@ def _rows(shape: tuple[int, ...]) -> int:
     for extent in shape[:-1]:
         rows *= extent
     return rows
-
-

@@ -33,8 +33,10 @@ def _normalised(view: View, value: relax.Expr) -> tuple[relax.Expr, float] | Non
             continue
         total = view.value(rsqrt.args[0])
         epsilon = ops.constant(total.args[1]) if ops.name(total) == "relax.add" else None
-        mean = view.value(total.args[0]) if epsilon is not None else None
-        if epsilon is None or ops.name(mean) != "relax.mean":
+        if epsilon is None:
+            continue
+        mean = view.value(total.args[0])
+        if ops.name(mean) != "relax.mean":
             continue
         if [int(a) for a in mean.attrs["axis"]] not in ([-1], [len(ops.shape(x)) - 1]):
             continue

@@ -41,7 +41,7 @@ def make(
 
 
 def name(expr: Any) -> str:
-    """"webkiln.linear", "relax.add", ... of a call; "" for anything else."""
+    """ "webkiln.linear", "relax.add", ... of a call; "" for anything else."""
     if not isinstance(expr, relax.Call):
         return ""
     if isinstance(expr.op, tvm.ir.Op):

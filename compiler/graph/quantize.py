@@ -1,4 +1,4 @@
-"""How each weight is coded: a decision made before lowering, carried out when weights are written."""
+"""How each weight is coded: decided before lowering, carried out when weights are written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ import numpy.typing as npt
 from compiler.bundle.schema import Scheme
 from compiler.checkpoint.base import Checkpoint
 from compiler.errors import CheckpointError, UsageError
-from compiler.graph.program import ARITHMETIC, Elementwise, Recipe, Rows, Source, Transposed, sources
+from compiler.graph.program import (
+    ARITHMETIC,
+    Elementwise,
+    Recipe,
+    Rows,
+    Source,
+    Transposed,
+    sources,
+)
 from compiler.quantize import schemes
 from compiler.quantize.schemes import Quantized
 

@@ -41,14 +41,16 @@ class View:
         return list(self._block.bindings)
 
     def value(self, expr: relax.Expr) -> relax.Expr:
-        """What a variable is bound to; other expressions and parameters are returned as they are."""
+        """What a variable is bound to; other expressions are returned as they are."""
         return self._values.get(expr, expr) if isinstance(expr, relax.Var) else expr
 
     def base(self, expr: relax.Expr) -> relax.Expr:
         """The variable behind any views of `expr`."""
         while True:
             value = self.value(expr)
-            same = ops.name(value) == "relax.astype" and ops.dtype(value.args[0]) == ops.dtype(value)
+            same = ops.name(value) == "relax.astype" and ops.dtype(value.args[0]) == ops.dtype(
+                value
+            )
             if not same and ops.name(value) not in VIEWS:
                 return expr
             expr = value.args[0]
@@ -145,4 +147,3 @@ def dump(program: Program, index: int, name: str) -> None:
         path = Path(folder)
         path.mkdir(parents=True, exist_ok=True)
         (path / f"{index:02d}-{name}.py").write_text(program.module.script(show_meta=False))
-

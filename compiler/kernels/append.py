@@ -70,7 +70,9 @@ class _Body:
             self.cos = k.buffer("cos", (spec.rows, spec.rotary), "float32")
             self.sin = k.buffer("sin", (spec.rows, spec.rotary), "float32")
         if spec.normed:
-            self.norms = [k.buffer(n, (shape.depth,), "float32") for n in ("query_norm", "key_norm")]
+            self.norms = [
+                k.buffer(n, (shape.depth,), "float32") for n in ("query_norm", "key_norm")
+            ]
         self.control = k.buffer("control", (CONTROL_SLOTS,), "int32")
         cache_shape = (shape.context, 2, shape.kv_heads, shape.depth)
         self.kv = k.buffer("kv", cache_shape, "float32", write=True)
@@ -115,9 +117,7 @@ class _Body:
     def _normalise(self) -> None:
         total = self.k.local(1)
         store(total, f32(0), 0)
-        self._each(
-            lambda d: store(total, total[0] + self.head_values[d] * self.head_values[d], 0)
-        )
+        self._each(lambda d: store(total, total[0] + self.head_values[d] * self.head_values[d], 0))
         squares = combine(self.k, self.thread, total[0], THREADS, operator.add)
         scale = tirx.rsqrt(squares / f32(self.spec.cache.depth) + f32(self.spec.epsilon))
         store(self.scale, scale, 0)

@@ -160,7 +160,9 @@ class _Body:
                 store(partial, self.sums[0], self.thread)
                 result = partial[self.thread]
                 for piece in range(1, self.slices):
-                    result = result + partial[tirx.min(self.thread + piece * self.quads, THREADS - 1)]
+                    result = (
+                        result + partial[tirx.min(self.thread + piece * self.quads, THREADS - 1)]
+                    )
                 self._store(self.thread, result, total)
             else:
                 self._store(self.thread + c * THREADS, self.sums[c], total)

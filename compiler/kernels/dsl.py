@@ -49,7 +49,9 @@ class Builder:
             self.writes.append(name)
         return T.arg(name, T.buffer(tuple(shape), dtype))
 
-    def launch(self, grid: Sequence[int], workgroup: Sequence[int]) -> tuple[list[Expr], list[Expr]]:
+    def launch(
+        self, grid: Sequence[int], workgroup: Sequence[int]
+    ) -> tuple[list[Expr], list[Expr]]:
         """Opens the grid; returns the workgroup's and the invocation's indices."""
         self.grid = (*grid, *([1] * (3 - len(grid))))[:3]  # type: ignore[assignment]
         blocks = [self._thread("blockIdx", axis, n) for axis, n in zip("xy", grid, strict=False)]
@@ -74,12 +76,11 @@ class Builder:
 def kernel(name: str) -> Iterator[Builder]:
     """Builds a kernel; afterwards `result` of the yielded builder holds it."""
     builder = Builder(name)
-    with IRBuilder() as ir:
-        with T.prim_func(s_tir=True):
-            T.func_name(name)
-            T.func_attr({"global_symbol": name, "tirx.noalias": True})
-            with builder._stack:
-                yield builder
+    with IRBuilder() as ir, T.prim_func(s_tir=True):
+        T.func_name(name)
+        T.func_attr({"global_symbol": name, "tirx.noalias": True})
+        with builder._stack:
+            yield builder
     builder.result = KernelFunction(
         name, ir.get(), builder.grid, tuple(builder.arguments), tuple(builder.writes)
     )

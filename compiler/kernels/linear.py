@@ -210,4 +210,3 @@ ACTIVATIONS: dict[str, Callable[[Expr], Expr]] = {
     "gelu_tanh": _gelu_tanh,
     "relu": lambda x: tirx.max(x, f32(0)),
 }
-

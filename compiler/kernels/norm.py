@@ -36,9 +36,7 @@ def rms_norm(rows: int, columns: int, epsilon: float) -> KernelFunction:
         squares = row_sum(k, thread, columns, lambda i: x[row, i] * x[row, i])
         scale = k.local(1)
         store(scale, tirx.rsqrt(squares / f32(columns) + f32(epsilon)), 0)
-        for_columns(
-            thread, columns, lambda i: store(out, x[row, i] * scale[0] * weight[i], row, i)
-        )
+        for_columns(thread, columns, lambda i: store(out, x[row, i] * scale[0] * weight[i], row, i))
     return finished(k)
 
 
@@ -68,9 +66,7 @@ def layer_norm(rows: int, columns: int, epsilon: float) -> KernelFunction:
     return finished(k)
 
 
-def row_sum(
-    k: Builder, thread: Expr, columns: int, term: Callable[[Expr], Expr]
-) -> Expr:
+def row_sum(k: Builder, thread: Expr, columns: int, term: Callable[[Expr], Expr]) -> Expr:
     """Sum over a row by the whole workgroup; every invocation gets the result."""
     partial = k.local(1)
     store(partial, f32(0), 0)

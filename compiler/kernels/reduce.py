@@ -30,9 +30,7 @@ def combine(
     return let(_fold(second, 0, side, operation))
 
 
-def _fold(
-    memory: Expr, start: Expr, count: int, operation: Callable[[Expr, Expr], Expr]
-) -> Expr:
+def _fold(memory: Expr, start: Expr, count: int, operation: Callable[[Expr, Expr], Expr]) -> Expr:
     total = memory[start]
     for index in range(1, count):
         total = operation(total, memory[start + index])

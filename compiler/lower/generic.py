@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import tvm
@@ -84,11 +83,8 @@ def _collect_grid(node: Any, grid: dict[str, int]) -> None:
             grid[tag] = max(grid[tag], int(extent))
 
 
-@dataclass(frozen=True)
-class _Children:
-    """Attributes of TIR statements that hold further statements."""
-
-    names: tuple[str, ...] = ("body", "block", "then_case", "else_case", "init", "seq")
+# Attributes of TIR statements that hold further statements.
+_CHILDREN = ("body", "block", "then_case", "else_case", "init", "seq")
 
 
 def _bindings(node: Any) -> list[tuple[str, Any]]:
@@ -98,7 +94,7 @@ def _bindings(node: Any) -> list[tuple[str, Any]]:
     binding = getattr(node, "thread_binding", None)
     if binding is not None:
         found.append((str(binding.thread_tag), node.extent))
-    for name in _Children().names:
+    for name in _CHILDREN:
         child = getattr(node, name, None)
         if child is None:
             continue

@@ -198,7 +198,8 @@ class Lister:
         self._launch(kernel, self._value(ids), *parts, out)
 
     def _norm(self, call: relax.Call, out: Value) -> None:
-        make = norm_kernel.rms_norm if ops.name(call) == "webkiln.rms_norm" else norm_kernel.layer_norm
+        is_rms = ops.name(call) == "webkiln.rms_norm"
+        make = norm_kernel.rms_norm if is_rms else norm_kernel.layer_norm
         shape = ops.shape(call)
         kernel = make(prod(shape[:-1]), shape[-1], float(ops.setting(call, "epsilon")))
         self._launch(kernel, *(self._value(arg) for arg in ops.operands(call)), out)

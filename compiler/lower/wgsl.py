@@ -15,7 +15,9 @@ from compiler.lower.generic import TARGET
 # TVM adds a uniform with the grid's extent for launches of more than 65,535 workgroups in x, and a
 # guard that reads it. Ours never launch that many, so both go, and no kernel needs a uniform.
 _POD = re.compile(r"struct PODArgs \{\s*packGridDimX: u32\s*\}\s*@group\(0\)[^;]*podArgs[^;]*;")
-_GUARD = re.compile(r"if \(blockIdx\.z \* gridDim\.x \+ blockIdx\.x > podArgs\.packGridDimX\)[^}]*\}")
+_GUARD = re.compile(
+    r"if \(blockIdx\.z \* gridDim\.x \+ blockIdx\.x > podArgs\.packGridDimX\)[^}]*\}"
+)
 _BINDING = re.compile(r"@binding\((\d+)\) var<storage, (read|read_write)> (\w+?)_ptr :")
 _WORKGROUP = re.compile(r"@workgroup_size\((\d+), (\d+), (\d+)\)")
 _MEMORY = re.compile(r"var<workgroup> \w+ : array<([\w<>]+), (\d+)>;")

@@ -24,7 +24,7 @@ def build_model(config: transformers.PretrainedConfig) -> transformers.PreTraine
     config.use_cache = False
     try:
         with _parameters_on_meta():
-            model = transformers.AutoModelForCausalLM.from_config(
+            model = transformers.AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
                 config, attn_implementation=attention.IMPLEMENTATION, dtype=torch.float32
             )
     except ValueError as error:
@@ -55,7 +55,7 @@ def _parameters_on_meta() -> Iterator[None]:
             parameter = torch.nn.Parameter(parameter.to("meta"), requires_grad=False)
         register(self, name, parameter)
 
-    torch.nn.Module.register_parameter = register_meta  # type: ignore[method-assign]
+    torch.nn.Module.register_parameter = register_meta  # type: ignore[assignment, method-assign]
     try:
         yield
     finally:
@@ -65,8 +65,8 @@ def _parameters_on_meta() -> Iterator[None]:
 def tied_names(model: torch.nn.Module) -> dict[str, list[str]]:
     """Every parameter or buffer name to all names of the same tensor, itself first."""
     groups: dict[int, list[str]] = {}
-    named = list(model.named_parameters(remove_duplicate=False))
-    named += list(model.named_buffers(remove_duplicate=False))
+    named: list[tuple[str, torch.Tensor]] = [*model.named_parameters(remove_duplicate=False)]
+    named += model.named_buffers(remove_duplicate=False)
     for name, tensor in named:
         groups.setdefault(id(tensor), []).append(name)
     return {n: [n, *(o for o in names if o != n)] for names in groups.values() for n in names}

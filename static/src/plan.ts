@@ -24,8 +24,6 @@ export const Control = {
   DONE: 3,
   /** the sampling seed's 32 bits */
   SEED: 4,
-  /** 0: off */
-  TOP_K: 5,
   /** how many of the following slots hold stop tokens */
   STOP_COUNT: 6,
   /** first stop token */
@@ -48,6 +46,8 @@ export const Sampling = {
   PRESENCE: 4,
   /** 0 */
   FREQUENCY: 5,
+  /** 0; a whole number */
+  TOP_K: 6,
 } as const;
 
 export const SAMPLING_SLOTS = 8;
