@@ -32,7 +32,7 @@ export interface EngineOptions {
 /** What `createEngine` is doing. Byte counts cover weights, kernels, plan and tokenizer. */
 export interface Progress {
   phase: "manifest" | "download" | "compile" | "ready";
-  /** Bytes verified and on the device so far, out of `total`. */
+  /** Bytes that arrived so far, out of `total`; a file that fails its check is taken back. */
   loaded: number;
   total: number;
   /** Of `loaded`, what came from the local cache. */
@@ -71,10 +71,11 @@ export interface SamplingParams {
 export interface ChatRequest extends SamplingParams {
   messages: ChatMessage[];
   stream?: boolean;
-  /** Tokens to generate at most; by default what the context has room for. */
+  /** Tokens to generate at most; by default (and at most) what the context has room for. */
   max_tokens?: number;
   /** Up to four strings that end the answer; they are not part of it. */
   stop?: string | string[];
+  /** Aborting ends the answer with what there is of it and `finish_reason: "abort"`. */
   signal?: AbortSignal;
 }
 
@@ -86,7 +87,7 @@ export interface Usage {
   total_tokens: number;
   /** Prompt tokens whose keys and values were still in the cache. */
   cached_tokens: number;
-  /** Wall time in seconds. */
+  /** Wall time in seconds until the first new token, and from then on. */
   prefill_seconds: number;
   decode_seconds: number;
 }
@@ -150,9 +151,12 @@ export interface EngineInfo {
   backend: Backend;
   context: number;
   vocabulary: number;
+  /** What a person should know: the manifest's notes, and what loading added to them. */
+  notes: string[];
   report: CapabilityReport;
 }
 
+/** One request runs at a time; others wait their turn. */
 export interface Engine {
   readonly info: EngineInfo;
   readonly chat: {

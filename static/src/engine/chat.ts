@@ -1,0 +1,61 @@
+import { Template } from "@huggingface/jinja";
+import { type ChatMessage, WebkilnError } from "./api";
+
+/** Turns messages into the text a model was trained on, as transformers renders it. */
+export class ChatTemplate {
+  private readonly template: Template | null;
+
+  constructor(
+    source: string,
+    /** bos_token, eos_token, ...: templates refer to them by these names. */
+    private readonly specialTokens: Record<string, string>,
+  ) {
+    try {
+      this.template = source === "" ? null : new Template(source);
+    } catch (error) {
+      throw new WebkilnError(
+        "bad-bundle",
+        `the chat template cannot be parsed: ${error instanceof Error ? error.message : error}`,
+        "Report the model's name; engine.generate works without a template.",
+      );
+    }
+  }
+
+  /** The prompt, ending where the assistant's answer begins. */
+  render(messages: ChatMessage[]): string {
+    if (this.template === null) {
+      throw new WebkilnError(
+        "bad-request",
+        "this model has no chat template, so it cannot be given messages",
+        "Use engine.tokenize and engine.generate, or a model tuned for chat.",
+      );
+    }
+    try {
+      return this.template.render({
+        // transformers passes None for these: templates ask `is not none`, not only `is defined`.
+        tools: null,
+        documents: null,
+        ...this.specialTokens,
+        messages,
+        add_generation_prompt: true,
+      });
+    } catch (error) {
+      // Mostly raise_exception(...) of the template itself: roles out of order, no system role.
+      throw new WebkilnError(
+        "bad-request",
+        `the model's chat template refused the messages: ${error instanceof Error ? error.message : error}`,
+        "Check the order of the roles; some models take no system message.",
+      );
+    }
+  }
+}
+
+/** Refuses a prompt that leaves no position for an answer. */
+export function checkRoom(promptTokens: number, context: number): void {
+  if (promptTokens <= context) return;
+  throw new WebkilnError(
+    "context-overflow",
+    `the conversation takes ${promptTokens} tokens and the context holds ${context}`,
+    "Drop the oldest turns, start a new chat, or load the model with a larger context.",
+  );
+}

@@ -1,0 +1,121 @@
+/** The page's end of the protocol: typed calls to a worker that may die at any time. */
+
+import { type Progress, WebkilnError } from "./api";
+import { aborted, fromWire } from "./errors";
+import type { CallName, Calls, FromWorker, ToWorker } from "./protocol";
+
+interface Pending {
+  resolve(value: unknown): void;
+  reject(error: WebkilnError): void;
+  onDelta?: (text: string) => void;
+}
+
+export interface CallOptions {
+  /** Asks the worker to stop; what that means is up to the call. */
+  signal?: AbortSignal | undefined;
+  onDelta?: (text: string) => void;
+}
+
+export class WorkerClient {
+  private readonly pending = new Map<number, Pending>();
+  private readonly worker: Worker;
+  private readonly gone = new AbortController();
+  private nextId = 1;
+  /** Why no call can succeed any more; null while the worker lives. */
+  private end: WebkilnError | null = null;
+  readonly lock = `webkiln-${crypto.getRandomValues(new Uint32Array(4)).join("-")}`;
+  onProgress: (progress: Progress) => void = () => {};
+
+  constructor(address: URL) {
+    this.worker = new Worker(address, { type: "module", name: "webkiln" });
+    this.worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.receive(data);
+    this.worker.onerror = (event) => this.fail(workerLost(event.message));
+    this.worker.onmessageerror = () => this.fail(workerLost("a message could not be read"));
+  }
+
+  call<K extends CallName>(
+    type: K,
+    takes: Calls[K]["takes"],
+    { signal, onDelta }: CallOptions = {},
+  ): Promise<Calls[K]["gives"]> {
+    const id = this.nextId++;
+    return new Promise((resolve, reject) => {
+      if (this.end !== null) throw this.end;
+      const abort = (): void => this.post({ type: "abort", id });
+      const settle = (): void => {
+        this.pending.delete(id);
+        signal?.removeEventListener("abort", abort);
+      };
+      this.pending.set(id, {
+        resolve: (value) => {
+          settle();
+          resolve(value as Calls[K]["gives"]);
+        },
+        reject: (error) => {
+          settle();
+          reject(error);
+        },
+        ...(onDelta ? { onDelta } : {}),
+      });
+      // The mapped type ties `type` to `takes`, which a spread of generics cannot show.
+      this.post({ type, id, ...takes } as unknown as ToWorker);
+      if (signal?.aborted) abort();
+      else signal?.addEventListener("abort", abort);
+    });
+  }
+
+  /** Ends the worker at once; calls under way reject with `reason`. */
+  kill(reason: WebkilnError = aborted()): void {
+    this.worker.terminate();
+    this.fail(reason);
+  }
+
+  private post(message: ToWorker): void {
+    this.worker.postMessage(message);
+  }
+
+  private receive(message: FromWorker): void {
+    switch (message.type) {
+      case "alive":
+        this.watch();
+        break;
+      case "progress":
+        this.onProgress(message.progress);
+        break;
+      case "delta":
+        this.pending.get(message.id)?.onDelta?.(message.text);
+        break;
+      case "reply":
+        this.pending.get(message.id)?.resolve(message.value);
+        break;
+      case "error":
+        this.pending.get(message.id)?.reject(fromWire(message.error));
+        break;
+    }
+  }
+
+  /** A worker that is killed says nothing, but the lock it held becomes free. */
+  private watch(): void {
+    navigator.locks
+      .request(this.lock, { signal: this.gone.signal }, () => {
+        this.fail(workerLost("it ended without a word"));
+      })
+      .catch(() => {}); // `gone` was aborted: the engine was disposed of
+  }
+
+  private fail(error: WebkilnError): void {
+    if (this.end !== null) return;
+    this.end = error;
+    this.gone.abort();
+    this.worker.terminate();
+    for (const call of [...this.pending.values()]) call.reject(error);
+  }
+}
+
+function workerLost(cause: string): WebkilnError {
+  return new WebkilnError(
+    "worker-lost",
+    `the engine's worker is gone: ${cause || "it could not be started"}`,
+    "Create the engine again; if it was out of memory, choose a smaller model or context.",
+  );
+}

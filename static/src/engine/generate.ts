@@ -1,0 +1,172 @@
+/** The token loop: prefill what the KV cache lacks, then decode with steps queued ahead. */
+
+import type { Backend } from "../backends/backend";
+import { PROMPT_BIT } from "../plan";
+import type { FinishReason } from "./api";
+import { DepthTuner } from "./depth";
+import { GREEDY, type SamplingSettings } from "./requests";
+import { controlState, positionState, prefillState, samplingState } from "./state";
+
+export interface Generation {
+  prompt: number[];
+  /** New tokens at most; the context may allow fewer. */
+  maxTokens: number;
+  sampling: SamplingSettings;
+  /** Ids that end the answer; they are not given to `onToken`. */
+  stopTokens: number[];
+  /** Called with each new token; false ends the answer. */
+  onToken(id: number): boolean;
+  signal: AbortSignal;
+}
+
+export interface GenerationResult {
+  tokens: number[];
+  finishReason: FinishReason;
+  cachedTokens: number;
+  /** Until the first new token arrived, and from then on. */
+  prefillSeconds: number;
+  decodeSeconds: number;
+}
+
+/** Length of the longest start the two lists share. */
+export function commonPrefix(a: readonly number[], b: readonly number[]): number {
+  const end = Math.min(a.length, b.length);
+  for (let index = 0; index < end; index++) if (a[index] !== b[index]) return index;
+  return end;
+}
+
+/** The `prefill_<N>` for `rest` tokens: the smallest that holds them all, else the largest. */
+export function pickChunk(prefill: ReadonlyMap<string, number>, rest: number): [string, number] {
+  const bySize = [...prefill].sort(([, a], [, b]) => a - b);
+  const chunk = bySize.find(([, rows]) => rows >= rest) ?? bySize.at(-1);
+  if (chunk === undefined) throw new Error("the plan has no prefill function");
+  return chunk;
+}
+
+export class Generator {
+  /** Tokens whose keys and values are in the cache, by position. */
+  private cached: number[] = [];
+
+  constructor(
+    private readonly backend: Backend,
+    private readonly vocabulary: number,
+    private readonly now: () => number = () => performance.now(),
+  ) {}
+
+  async run(generation: Generation): Promise<GenerationResult> {
+    const { prompt, signal } = generation;
+    const started = this.now();
+    const result: GenerationResult = {
+      tokens: [],
+      finishReason: "length",
+      cachedTokens: this.start(generation),
+      prefillSeconds: 0,
+      decodeSeconds: 0,
+    };
+    await this.prefill(prompt, prompt.length - 1, signal);
+    if (signal.aborted) return { ...result, finishReason: "abort" };
+    let firstToken = 0;
+    result.finishReason = await this.decode(generation, result.tokens, () => {
+      firstToken ||= this.now();
+    });
+    const end = this.now();
+    result.prefillSeconds = ((firstToken || end) - started) / 1000;
+    result.decodeSeconds = (end - (firstToken || end)) / 1000;
+    return result;
+  }
+
+  /** Logits after each of `ids[first..]`, every token forced. */
+  async evaluate(ids: number[], first: number): Promise<Float32Array<ArrayBuffer>> {
+    const never = new AbortController().signal;
+    const rows = new Float32Array((ids.length - first) * this.vocabulary);
+    this.begin(ids, GREEDY, []);
+    await this.prefill(ids, first, never);
+    for (let position = first; position < ids.length; position++) {
+      // The step before has sampled over the forced token.
+      this.backend.write("tokens", position * 4, Int32Array.of(ids[position] ?? 0));
+      this.backend.write("control", ...positionState(position));
+      await this.backend.decode(position);
+      const logits = await this.backend.read("decode", "logits");
+      rows.set(logits.subarray(0, this.vocabulary), (position - first) * this.vocabulary);
+      this.cached.push(ids[position] ?? 0);
+    }
+    return rows;
+  }
+
+  private start(generation: Generation): number {
+    const { prompt, sampling, stopTokens } = generation;
+    const reused = this.begin(prompt, sampling, stopTokens);
+    const { repetition, presence, frequency } = sampling;
+    if (repetition !== 1 || presence !== 0 || frequency !== 0) {
+      // Written whole: the kernel has counted earlier answers' tokens here.
+      const counts = new Int32Array(this.vocabulary);
+      for (const id of prompt) counts[id] = PROMPT_BIT;
+      this.backend.write("counts", 0, counts);
+    }
+    return reused;
+  }
+
+  /** Writes the state a sequence starts from; how many of its tokens need no prefill. */
+  private begin(ids: number[], sampling: SamplingSettings, stopTokens: number[]): number {
+    const reused = commonPrefix(ids.slice(0, -1), this.cached);
+    this.cached = ids.slice(0, reused);
+    const { backend } = this;
+    backend.write("tokens", reused * 4, Int32Array.from(ids.slice(reused)));
+    backend.write("sampling", 0, samplingState(sampling));
+    backend.write("control", 0, controlState(reused, backend.context, sampling, stopTokens));
+    return reused;
+  }
+
+  /** Appends tokens up to position `end` to the KV cache, chunk by chunk. */
+  private async prefill(ids: number[], end: number, signal: AbortSignal): Promise<void> {
+    let before: Promise<void> | null = null;
+    while (this.cached.length < end && !signal.aborted) {
+      const position = this.cached.length;
+      const [name, rows] = pickChunk(this.backend.prefill, end - position);
+      const count = Math.min(rows, end - position);
+      this.backend.write("control", ...prefillState(position, count));
+      this.backend.run(name);
+      this.cached.push(...ids.slice(position, position + count));
+      // One chunk runs while the next is queued; more would make an abort wait for them all.
+      const done = this.backend.idle();
+      if (before !== null) await before;
+      before = done;
+    }
+    await before;
+    this.backend.write("control", ...positionState(end));
+  }
+
+  private async decode(
+    { prompt, maxTokens, stopTokens, onToken, signal }: Generation,
+    tokens: number[],
+    onArrival: () => void,
+  ): Promise<FinishReason> {
+    const { backend } = this;
+    const limit = Math.min(maxTokens, backend.context + 1 - prompt.length);
+    const depth = new DepthTuner(backend.maxDepth, this.now);
+    const stops = new Set(stopTokens);
+    const first = prompt.length - 1;
+    const steps: Promise<number>[] = [];
+    let queued = 0;
+    try {
+      while (tokens.length < limit) {
+        for (; steps.length < depth.value && queued < limit; queued++) {
+          steps.push(backend.decode(first + queued));
+        }
+        const id = await (steps.shift() as Promise<number>);
+        onArrival();
+        depth.arrived();
+        // The step that gave `id` has consumed the token before it.
+        this.cached.push(tokens.at(-1) ?? (prompt.at(-1) as number));
+        if (signal.aborted) return "abort";
+        if (stops.has(id)) return "stop";
+        tokens.push(id);
+        if (!onToken(id)) return "stop";
+      }
+      return "length";
+    } finally {
+      // Steps queued past the end cannot be called back; their results are dropped.
+      await Promise.allSettled(steps);
+    }
+  }
+}

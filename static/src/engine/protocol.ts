@@ -1,0 +1,75 @@
+/** Every message between the page and the engine's worker. */
+
+import type {
+  Backend,
+  ChatMessage,
+  EngineInfo,
+  ErrorCode,
+  FinishReason,
+  Progress,
+  Usage,
+} from "./api";
+import type { SamplingSettings } from "./requests";
+
+export interface LoadOptions {
+  /** Absolute address of manifest.json. */
+  manifest: string;
+  integrity: string | null;
+  backend: Backend | null;
+  variant: string | null;
+  context: number | null;
+  /** Name of the Web Lock the worker holds while it lives. */
+  lock: string;
+}
+
+/** A chat request whose every field was checked and given its default. */
+export interface ResolvedChat {
+  messages: ChatMessage[];
+  sampling: SamplingSettings;
+  /** null: what the context has room for. */
+  maxTokens: number | null;
+  stop: string[];
+}
+
+export interface ChatResult {
+  text: string;
+  finishReason: FinishReason;
+  usage: Usage;
+}
+
+export interface WireError {
+  code: ErrorCode;
+  message: string;
+  hint: string;
+}
+
+/** What each call takes and what its reply carries. */
+export interface Calls {
+  load: { takes: { options: LoadOptions }; gives: EngineInfo };
+  chat: { takes: { request: ResolvedChat }; gives: ChatResult };
+  count: { takes: { messages: ChatMessage[] }; gives: number };
+  tokenize: { takes: { text: string }; gives: number[] };
+  generate: { takes: { ids: number[]; count: number }; gives: number[] };
+  evaluate: { takes: { ids: number[]; first: number }; gives: Float32Array<ArrayBuffer> };
+  dispose: { takes: Record<never, never>; gives: null };
+}
+
+export type CallName = keyof Calls;
+
+/** A call as it travels; `id` ties replies, deltas and aborts to it. */
+export type Call<K extends CallName = CallName> = {
+  [N in K]: { type: N; id: number } & Calls[N]["takes"];
+}[K];
+
+export type ToWorker = Call | { type: "abort"; id: number };
+
+export type Reply = {
+  [K in CallName]: { type: "reply"; call: K; id: number; value: Calls[K]["gives"] };
+}[CallName];
+
+export type FromWorker =
+  | Reply
+  | { type: "alive" }
+  | { type: "progress"; progress: Progress }
+  | { type: "delta"; id: number; text: string }
+  | { type: "error"; id: number; error: WireError };

@@ -1,0 +1,81 @@
+/** The worker's end of the protocol: calls in, replies out. */
+
+import { WebkilnError } from "./api";
+import { toWire } from "./errors";
+import { loadSession } from "./load";
+import type { Call, FromWorker, LoadOptions, Reply, ToWorker } from "./protocol";
+import type { Session } from "./session";
+
+const running = new Map<number, AbortController>();
+let session: Session | null = null;
+
+function post(message: FromWorker, transfer: Transferable[] = []): void {
+  self.postMessage(message, { transfer });
+}
+
+self.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
+  if (data.type === "abort") running.get(data.id)?.abort();
+  else void answer(data);
+});
+
+async function answer(call: Call): Promise<void> {
+  const controller = new AbortController();
+  running.set(call.id, controller);
+  try {
+    const reply = await perform(call, controller.signal);
+    post(reply, reply.call === "evaluate" ? [reply.value.buffer] : []);
+  } catch (error) {
+    post({ type: "error", id: call.id, error: toWire(error) });
+  } finally {
+    running.delete(call.id);
+  }
+}
+
+async function perform(call: Call, signal: AbortSignal): Promise<Reply> {
+  const head = { type: "reply", id: call.id } as const;
+  switch (call.type) {
+    case "load":
+      session = await load(call.options, signal);
+      return { ...head, call: "load", value: session.info };
+    case "chat": {
+      const onText = (text: string): void => post({ type: "delta", id: call.id, text });
+      return { ...head, call: "chat", value: await loaded().chat(call.request, signal, onText) };
+    }
+    case "count":
+      return { ...head, call: "count", value: loaded().promptIds(call.messages).length };
+    case "tokenize":
+      return { ...head, call: "tokenize", value: loaded().tokenize(call.text) };
+    case "generate": {
+      const value = await loaded().generate(call.ids, call.count, signal);
+      return { ...head, call: "generate", value };
+    }
+    case "evaluate":
+      return { ...head, call: "evaluate", value: await loaded().evaluate(call.ids, call.first) };
+    case "dispose":
+      session?.dispose();
+      session = null;
+      return { ...head, call: "dispose", value: null };
+  }
+}
+
+async function load(options: LoadOptions, signal: AbortSignal): Promise<Session> {
+  holdLock(options.lock);
+  return loadSession(options, (progress) => post({ type: "progress", progress }), signal);
+}
+
+/** The browser frees the lock when the worker dies, which is how the page hears of it. */
+function holdLock(name: string): void {
+  void navigator.locks?.request(name, () => {
+    post({ type: "alive" });
+    return new Promise(() => {});
+  });
+}
+
+function loaded(): Session {
+  if (session !== null) return session;
+  throw new WebkilnError(
+    "bad-request",
+    "the engine has been disposed of",
+    "Create a new engine with createEngine.",
+  );
+}

@@ -1,0 +1,129 @@
+/** manifest.json and plans: parsed strictly, then checked for references that lead nowhere. */
+
+import { WebkilnError } from "../engine/api";
+import { FORMAT, type Manifest, type Plan, type Span } from "../plan";
+import { Mismatch, type Reader } from "./decode";
+import { readManifest, readPlan } from "./schema";
+
+const RECOMPILE = "Compile the model again with this version of webkiln.";
+
+// Names are resolved against the bundle's address: nothing may lead out of its folder.
+const SAFE_NAME = /^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/;
+
+export function badBundle(file: string, problem: string): WebkilnError {
+  return new WebkilnError("bad-bundle", `${file}: ${problem}`, RECOMPILE);
+}
+
+/** Address of the manifest of `model`, a bundle's folder or its manifest.json. */
+export function manifestAddress(model: string, base: string): string {
+  const address = new URL(model, base);
+  if (!address.pathname.endsWith(".json")) {
+    address.pathname = `${address.pathname.replace(/\/$/, "")}/manifest.json`;
+  }
+  return address.href;
+}
+
+function parse<T extends { format: number }>(bytes: Uint8Array, file: string, read: Reader<T>): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    throw badBundle(file, "this is not JSON; is the model's address right?");
+  }
+  checkFormat(value, file);
+  try {
+    return read(value, "");
+  } catch (error) {
+    if (error instanceof Mismatch) throw badBundle(file, error.message);
+    throw error;
+  }
+}
+
+/** Before anything else: a file of another format has other keys. */
+function checkFormat(value: unknown, file: string): void {
+  const format = (value as { format?: unknown } | null)?.format;
+  if (format === FORMAT) return;
+  if (typeof format !== "number") throw badBundle(file, "it names no format version");
+  const newer = format > FORMAT;
+  throw new WebkilnError(
+    "unsupported-format",
+    `${file} has format ${format}, ${newer ? "newer" : "older"} than the ${FORMAT} this page reads`,
+    newer ? "Update the site's webkiln, then reload." : RECOMPILE,
+  );
+}
+
+export function parseManifest(bytes: Uint8Array): Manifest {
+  const file = "manifest.json";
+  const manifest = parse(bytes, file, readManifest);
+  for (const [name, entry] of Object.entries(manifest.files)) {
+    if (!SAFE_NAME.test(name)) throw badBundle(file, `files.${name}: not a name inside the bundle`);
+    if (!/^[0-9a-f]{64}$/.test(entry.sha256)) throw badBundle(file, `files.${name}: bad sha256`);
+  }
+  const named = [...manifest.tokenizer.model, manifest.tokenizer.config];
+  for (const variant of Object.values(manifest.variants)) named.push(variant.plan, variant.kernels);
+  for (const name of named) {
+    if (!Object.hasOwn(manifest.files, name)) throw badBundle(file, `${name} is not among files`);
+  }
+  for (const [name, tensor] of Object.entries(manifest.tensors)) {
+    checkShards(manifest, name, tensor.shards, tensor.bytes);
+  }
+  return manifest;
+}
+
+function checkShards(manifest: Manifest, tensor: string, shards: Span[], bytes: number): void {
+  let total = 0;
+  for (const { file, offset, bytes: length } of shards) {
+    const entry = Object.hasOwn(manifest.files, file) ? manifest.files[file] : undefined;
+    if (entry === undefined || offset + length > entry.bytes) {
+      throw badBundle("manifest.json", `tensors.${tensor}: its span of ${file} does not exist`);
+    }
+    total += length;
+  }
+  if (total !== bytes) {
+    throw badBundle("manifest.json", `tensors.${tensor}: spans hold ${total} of ${bytes} bytes`);
+  }
+}
+
+export function parsePlan(bytes: Uint8Array, file: string, manifest: Manifest): Plan {
+  const plan = parse(bytes, file, readPlan);
+  for (const [name, fn] of Object.entries(plan.functions)) checkFunction(plan, file, name, fn);
+  for (const buffer of plan.buffers) {
+    if (buffer.kind !== "weight") continue;
+    const tensor = Object.hasOwn(manifest.tensors, buffer.name)
+      ? manifest.tensors[buffer.name]
+      : undefined;
+    if (tensor === undefined || tensor.bytes !== buffer.bytes) {
+      throw badBundle(file, `weight ${buffer.name} does not match the manifest`);
+    }
+  }
+  for (const name of ["control", "tokens", "sampling", "counts"]) {
+    if (!plan.buffers.some((buffer) => buffer.kind === "state" && buffer.name === name)) {
+      throw badBundle(file, `the state buffer ${name} is missing`);
+    }
+  }
+  const names = Object.keys(plan.functions);
+  if (!names.includes("decode") || !names.some((name) => name.startsWith("prefill_"))) {
+    throw badBundle(file, "decode or prefill_<N> is missing");
+  }
+  return plan;
+}
+
+function checkFunction(
+  plan: Plan,
+  file: string,
+  name: string,
+  fn: Plan["functions"][string],
+): void {
+  fn.steps.forEach((step, index) => {
+    const kernel = plan.kernels[step.kernel];
+    const fits =
+      kernel !== undefined &&
+      step.grid.length === 3 &&
+      step.bindings.length === kernel.access.length &&
+      step.bindings.every((binding) => plan.buffers[binding.buffer] !== undefined);
+    if (!fits) throw badBundle(file, `${name}: step ${index} names a kernel or buffer wrongly`);
+  });
+  for (const [output, buffer] of Object.entries(fn.outputs)) {
+    if (plan.buffers[buffer] === undefined) throw badBundle(file, `${name}: no output ${output}`);
+  }
+}

@@ -1,0 +1,99 @@
+/** Readers of the manifest and the plan, one per interface of plan.ts. */
+
+import type {
+  Binding,
+  Buffer,
+  FileEntry,
+  Kernel,
+  Manifest,
+  Memory,
+  Plan,
+  Function as PlanFunction,
+  Requirements,
+  Scheme,
+  Span,
+  Step,
+  Tensor,
+  Tokenizer,
+  Variant,
+} from "../plan";
+import { dictionary, flag, list, nullable, oneOf, real, record, text, whole } from "./decode";
+
+const span = record<Span>({ file: text, offset: whole, bytes: whole });
+
+const tensor = record<Tensor>({
+  shape: list(whole),
+  scheme: record<Scheme>({ bits: oneOf(4, 8, 16, 32), group: whole, has_minimum: flag }),
+  layout: oneOf("plain", "blocked"),
+  bytes: whole,
+  parts: dictionary(span),
+  shards: list(span),
+});
+
+const variant = record<Variant>({
+  backend: oneOf("webgpu", "wasm"),
+  plan: text,
+  kernels: text,
+  requires: record<Requirements>({ features: list(text), limits: dictionary(whole) }),
+  memory: record<Memory>({
+    weights: whole,
+    scratch: whole,
+    state_base: whole,
+    state_per_token: whole,
+  }),
+});
+
+export const readManifest = record<Manifest>({
+  format: whole,
+  name: text,
+  architecture: text,
+  license: text,
+  source: text,
+  parameters: whole,
+  vocabulary: whole,
+  context: whole,
+  default_context: whole,
+  bits_per_weight: real,
+  chat_template: text,
+  special_tokens: dictionary(text),
+  stop_tokens: list(whole),
+  tokenizer: record<Tokenizer>({ model: list(text), config: text }),
+  variants: dictionary(variant),
+  tensors: dictionary(tensor),
+  files: dictionary(record<FileEntry>({ bytes: whole, sha256: text })),
+  notes: list(text),
+});
+
+const step = record<Step>({
+  kernel: whole,
+  grid: list(whole),
+  bindings: list(record<Binding>({ buffer: whole, offset: whole, bytes: whole })),
+  layer: nullable(whole),
+});
+
+export const readPlan = record<Plan>({
+  format: whole,
+  variant: text,
+  buffers: list(
+    record<Buffer>({
+      name: text,
+      kind: oneOf("weight", "state", "scratch", "input", "output"),
+      bytes: whole,
+      bytes_per_token: whole,
+    }),
+  ),
+  kernels: list(
+    record<Kernel>({
+      name: text,
+      entry: text,
+      offset: whole,
+      bytes: whole,
+      workgroup: list(whole),
+      workgroup_bytes: whole,
+      access: list(oneOf("read", "read_write")),
+    }),
+  ),
+  functions: dictionary(
+    record<PlanFunction>({ rows: whole, outputs: dictionary(whole), steps: list(step) }),
+  ),
+});
