@@ -72,6 +72,7 @@ class AnswerView implements View {
   private readonly body = element("div", { class: "answer-body", testid: "answer" });
   private readonly stats = element("span", { class: "stats", testid: "stats" });
   private readonly note = element("p", { class: "finish-note", testid: "finish-note" });
+  private readonly copy = iconButton("copy", "Copy answer", "copy");
   private readonly regenerate = iconButton("again", "Regenerate", "regenerate");
   private readonly tools: HTMLElement;
 
@@ -79,10 +80,9 @@ class AnswerView implements View {
     private readonly turn: Turn,
     onRegenerate: () => void,
   ) {
-    const copy = iconButton("copy", "Copy answer", "copy");
-    copyOnClick(copy, () => turn.content);
+    copyOnClick(this.copy, () => turn.content);
     this.regenerate.addEventListener("click", onRegenerate);
-    this.tools = element("div", { class: "tools", children: [copy, this.regenerate] });
+    this.tools = element("div", { class: "tools", children: [this.copy, this.regenerate] });
     this.node = element("li", {
       class: "message answer",
       testid: "message-assistant",
@@ -105,11 +105,13 @@ class AnswerView implements View {
     this.node.classList.toggle("busy", busy);
     this.node.dataset.state = busy ? "busy" : "done";
     this.tools.hidden = busy;
+    this.copy.hidden = content === "" || !navigator.clipboard;
     this.regenerate.hidden = !last;
     if (busy) return;
     this.body.replaceChildren(renderMarkdown(content));
     for (const block of this.body.querySelectorAll("pre")) addCopy(block);
-    this.note.textContent = finish ? FINISH_NOTES[finish] : "This answer was interrupted.";
+    const unfinished = content ? "This answer was interrupted." : "There is no answer yet.";
+    this.note.textContent = finish ? FINISH_NOTES[finish] : unfinished;
     this.stats.textContent = stats ? summary(stats) : "";
   }
 }

@@ -1,0 +1,157 @@
+import { describe, expect, test } from "vitest";
+import { sentenceEnd } from "../../../../static/src/page/announce";
+import type { CapabilityReport, Progress } from "../../../../static/src/page/engine";
+import { asTrouble } from "../../../../static/src/page/engine";
+import { bytes, duration, plural, speed } from "../../../../static/src/page/format";
+import { chooseModel, type Model } from "../../../../static/src/page/models";
+import { sentence } from "../../../../static/src/page/notice";
+import { progressShare, progressText } from "../../../../static/src/page/start";
+import { rungName, verdict, words } from "../../../../static/src/page/trouble";
+
+describe("figures", () => {
+  test.each([
+    [999, "999 B"],
+    [1000, "1.0 kB"],
+    [94_371_840, "94.4 MB"],
+    [2e9, "2.0 GB"],
+  ])("%d bytes", (count, text) => expect(bytes(count)).toBe(text));
+
+  test.each([
+    [0.1, "1 s"],
+    [59.4, "59 s"],
+    [125, "2 min 5 s"],
+    [3840, "1 h 4 min"],
+  ])("%d seconds", (seconds, text) => expect(duration(seconds)).toBe(text));
+
+  test("speed has the digits that mean something", () => {
+    expect(speed(18, 10)).toBe("1.8 tok/s");
+    expect(speed(423, 10)).toBe("42 tok/s");
+    expect(speed(1, 0)).toBe("1000 tok/s");
+  });
+
+  test("one is singular", () => {
+    expect([plural(1, "token"), plural(4096, "token")]).toEqual(["1 token", "4,096 tokens"]);
+  });
+});
+
+describe("progress", () => {
+  const progress: Progress = {
+    phase: "download",
+    loaded: 50e6,
+    total: 100e6,
+    cached: 10e6,
+    rate: 20e6,
+    secondsLeft: 2.5,
+    pipelines: 5,
+    pipelinesTotal: 10,
+  };
+
+  test("names bytes, rate, time left and kernels", () => {
+    expect(progressText(progress)).toBe(
+      "50.0 MB of 100.0 MB · 10.0 MB from this browser · 20.0 MB/s · 3 s left · kernels 5 of 10",
+    );
+  });
+
+  test("has neither rate nor time once everything is here", () => {
+    const done = { ...progress, loaded: 100e6, cached: 0 };
+    expect(progressText(done)).toBe("100.0 MB of 100.0 MB · kernels 5 of 10");
+  });
+
+  test("grows with bytes and with kernels", () => {
+    expect(progressShare(progress)).toBeCloseTo(0.5);
+    expect(progressShare({ ...progress, loaded: 100e6, pipelines: 10 })).toBeCloseTo(1);
+    expect(progressShare({ ...progress, phase: "manifest", total: 0 })).toBeNull();
+    expect(progressShare({ ...progress, phase: "ready", total: 0 })).toBe(1);
+  });
+});
+
+describe("the capability check in plain words", () => {
+  const report: CapabilityReport = {
+    secureContext: true,
+    crossOriginIsolated: true,
+    adapter: { vendor: "a", architecture: "b", description: "", fallback: false },
+    features: [],
+    limits: {},
+    rungs: [
+      { variant: "f16", backend: "webgpu", usable: false, reasons: ["no shader-f16"] },
+      { variant: "f32", backend: "webgpu", usable: true, reasons: ["slow"] },
+    ],
+    chosen: "f32",
+  };
+
+  test("a usable rung with its caveat", () => {
+    expect(verdict(report)).toEqual({
+      usable: true,
+      title: "This device can run it on its graphics processor",
+      reasons: ["slow"],
+      hint: "",
+    });
+  });
+
+  test.each<[Partial<CapabilityReport>, string, RegExp]>([
+    [{ secureContext: false, adapter: null }, "This page needs a secure address", /https/],
+    [{ adapter: null }, "WebGPU is not available here", /hardware acceleration/],
+    [{}, "This device cannot run the model", /smaller model/],
+  ])("a refusal %#", (change, title, hint) => {
+    const rungs = report.rungs.map((rung) => ({ ...rung, usable: false, reasons: ["why"] }));
+    const refused = verdict({ ...report, ...change, rungs, chosen: null });
+    expect(refused).toMatchObject({ usable: false, title, reasons: ["why"] });
+    expect(refused.hint).toMatch(hint);
+  });
+
+  test("rungs have readable names", () => {
+    expect(rungName("f32", "webgpu")).toBe("f32 · WebGPU");
+    expect(rungName("wasm", "wasm")).toBe("wasm · WebAssembly");
+  });
+});
+
+describe("errors", () => {
+  test("the engine's own keep code and hint", () => {
+    const error = Object.assign(new Error("lost"), { code: "device-lost", hint: "Reload." });
+    expect(asTrouble(error)).toEqual({ code: "device-lost", message: "lost", hint: "Reload." });
+    expect(words(asTrouble(error)).remedy).toBe("reload");
+  });
+
+  test("anything else is internal, and a code from the future too", () => {
+    expect(asTrouble("boom")).toMatchObject({ code: "internal", message: "boom" });
+    const future = { code: "new-code" as "internal", message: "", hint: "" };
+    expect(words(future)).toEqual(words({ ...future, code: "internal" }));
+  });
+
+  test("messages become sentences", () => {
+    expect(sentence("the device was lost")).toBe("The device was lost.");
+    expect(sentence("Why?")).toBe("Why?");
+  });
+});
+
+describe("what is announced", () => {
+  test.each([
+    ["One. Two", 0, 4],
+    ["One. Two. Th", 4, 9],
+    ["Version 1.5 is", 0, 0],
+    ["A line\nand", 0, 7],
+    ["nothing yet", 0, 0],
+  ])("%j from %d ends at %d", (text, from, end) => expect(sentenceEnd(text, from)).toBe(end));
+});
+
+describe("the model asked for", () => {
+  const model = (name: string, folder: string): Model => ({
+    name,
+    url: `/models/${folder}/`,
+    integrity: "",
+    bytes: 1,
+  });
+  const models = [model("SmolLM2", "smol%20a"), model("Other", "SmolLM2")];
+
+  test("is the first by default", () => {
+    expect(chooseModel(models, undefined)).toBe(models[0]);
+    expect(chooseModel([], undefined)).toBeUndefined();
+  });
+
+  test("goes by folder before name", () => {
+    expect(chooseModel(models, "smol a")).toBe(models[0]);
+    expect(chooseModel(models, "SmolLM2")).toBe(models[1]);
+    expect(chooseModel(models, "Other")).toBe(models[1]);
+    expect(chooseModel(models, "none")).toBeUndefined();
+  });
+});
