@@ -6,7 +6,7 @@ import type { CapabilityReport, ErrorCode, Trouble } from "./engine";
 export type Remedy = "retry" | "reload" | "close";
 
 const WORDS: Record<ErrorCode, { title: string; remedy: Remedy }> = {
-  "insecure-context": { title: "This page needs a secure address", remedy: "close" },
+  "insecure-context": { title: "This page needs a secure address", remedy: "retry" },
   "webgpu-unavailable": { title: "This browser does not offer WebGPU", remedy: "retry" },
   "no-adapter": { title: "No graphics adapter was found", remedy: "retry" },
   "device-too-small": { title: "This device cannot run the model", remedy: "retry" },
