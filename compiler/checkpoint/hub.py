@@ -9,13 +9,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import httpx
 from huggingface_hub import HfApi, constants, snapshot_download
-from huggingface_hub.errors import (
-    EntryNotFoundError,
+from huggingface_hub.errors import (  # type: ignore[attr-defined]
     GatedRepoError,
     HfHubHTTPError,
     HFValidationError,
+    HTTPError,
     LocalEntryNotFoundError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
@@ -27,6 +26,8 @@ from compiler.checkpoint.directory import INDEX, SAFETENSORS, TORCH
 from compiler.errors import CheckpointError
 
 _ID = re.compile(r"(?P<repo>[\w.-]+(/[\w.-]+)?)(:(?P<file>[^:]+\.gguf))?")
+# HTTPError is the base of its HTTP client's own errors, whichever client a release uses.
+_UNREACHABLE = (HTTPError, OfflineModeIsEnabled, LocalEntryNotFoundError)
 _PLAIN = (  # everything but weights that a checkpoint may need
     "config.json",
     "generation_config.json",
@@ -57,26 +58,32 @@ def download(repo: str, file: str | None, revision: str | None) -> tuple[Path, s
     next step.
     """
     try:
-        commit, listed = _list(repo, revision)
+        listed = _list(repo, revision)
         wanted = [file] if file else _wanted(repo, listed)
         if file and file not in listed:
             found = ", ".join(name for name in listed if name.endswith(".gguf")) or "none"
             raise CheckpointError(f"{repo} has no file {file}; its GGUF files: {found}")
-        folder = snapshot_download(repo, revision=commit, allow_patterns=wanted)
-    except (httpx.TransportError, OfflineModeIsEnabled, LocalEntryNotFoundError) as error:
-        folder, commit = _cached(repo, revision, error)
-    except (HfHubHTTPError, HFValidationError, EntryNotFoundError) as error:
+        folder = snapshot_download(repo, revision=revision, allow_patterns=wanted)
+    except (HfHubHTTPError, HFValidationError) as error:
         raise CheckpointError(_explain(repo, revision, error)) from error
-    path = Path(folder) / file if file else Path(folder)
+    except _UNREACHABLE as error:
+        folder = _cached(repo, file, revision, error)
+    except OSError as error:
+        raise CheckpointError(
+            f"{repo} cannot be kept in {constants.HF_HUB_CACHE} ({one_line(error)}): "
+            "free some space, or set HF_HOME to a folder elsewhere"
+        ) from error
+    snapshot = Path(folder)  # named by its commit
+    path = snapshot / file if file else snapshot
     if not path.exists():
         raise CheckpointError(f"{repo}: {file} was never fetched; connect to the network once")
-    return path, commit
+    return path, snapshot.name
 
 
-def _list(repo: str, revision: str | None) -> tuple[str, list[str]]:
-    """The commit behind a revision and the names of its files."""
+def _list(repo: str, revision: str | None) -> list[str]:
+    """The names of a repository's files."""
     info = HfApi().model_info(repo, revision=revision)
-    return info.sha or revision or "main", [entry.rfilename for entry in info.siblings or []]
+    return [entry.rfilename for entry in info.siblings or []]
 
 
 def _wanted(repo: str, listed: list[str]) -> list[str]:
@@ -93,16 +100,19 @@ def _wanted(repo: str, listed: list[str]) -> list[str]:
     raise CheckpointError(f"{repo} holds neither {SAFETENSORS} nor {TORCH}: {hint}")
 
 
-def _cached(repo: str, revision: str | None, cause: Exception) -> tuple[str, str]:
-    """The snapshot of an earlier fetch, whose folder is named by its commit."""
+def _cached(repo: str, file: str | None, revision: str | None, cause: Exception) -> str:
+    """The snapshot that an earlier fetch left behind."""
+    # Whatever these patterns leave out is not missed; .bin files lie in the same folder.
+    wanted = [file] if file else [*_PLAIN, "model*.safetensors*"]
     try:
-        folder = snapshot_download(repo, revision=revision, local_files_only=True)
+        return snapshot_download(
+            repo, revision=revision, allow_patterns=wanted, local_files_only=True
+        )
     except (LocalEntryNotFoundError, OSError) as error:
         raise CheckpointError(
             f"{repo} cannot be fetched from {constants.ENDPOINT} ({one_line(cause)}) and is not "
             "in the cache: check the network, HF_ENDPOINT and HF_HUB_OFFLINE, or give a local path"
         ) from error
-    return folder, Path(folder).name
 
 
 def _explain(repo: str, revision: str | None, error: Exception) -> str:

@@ -21,21 +21,22 @@ SCRIPT = """
 import sys
 from compiler.checkpoint import open_checkpoint
 from compiler.errors import CheckpointError
-try:
-    checkpoint = open_checkpoint(sys.argv[1], sys.argv[2] or None)
-    print(checkpoint.label, len(checkpoint.names()), checkpoint.tokenizer.stop_tokens)
-except CheckpointError as error:
-    print("CheckpointError:", error)
+for source, revision in zip(sys.argv[1::2], sys.argv[2::2]):
+    try:
+        checkpoint = open_checkpoint(source, revision or None)
+        print(checkpoint.label, len(checkpoint.names()), checkpoint.tokenizer.stop_tokens)
+    except CheckpointError as error:
+        print("CheckpointError:", error)
 """
 
 
-def opened(url: str, cache: Path, source: str, revision: str = "", **environment: str) -> str:
-    """What the script prints about a hub id."""
+def opened(url: str, cache: Path, *sources: str, **environment: str) -> str:
+    """What the script prints, a line each, about hub ids, each followed by its revision or ""."""
     hidden = ("HF_HUB_OFFLINE", "HF_TOKEN", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
     inherited = {key: value for key, value in os.environ.items() if key not in hidden}
     settings = {"HF_ENDPOINT": url, "HF_HOME": str(cache), "HF_HUB_DISABLE_XET": "1"}
     ran = subprocess.run(
-        [sys.executable, "-c", SCRIPT, source, revision],
+        [sys.executable, "-c", SCRIPT, *sources],
         env={**inherited, **settings, **environment},
         cwd=ROOT,
         capture_output=True,
@@ -63,7 +64,7 @@ def repository(tmp_path: Path) -> Path:
 def test_only_what_is_needed_is_fetched_once(repository: Path, tmp_path: Path) -> None:
     expected = f"org/tiny@{COMMIT} 20 [258, 259]"
     with serve(repository) as hub:
-        assert opened(hub.url, tmp_path, "org/tiny") == expected
+        assert opened(hub.url, tmp_path, "org/tiny", "") == expected
         assert sorted(hub.fetched) == [
             "config.json",
             "generation_config.json",
@@ -75,8 +76,10 @@ def test_only_what_is_needed_is_fetched_once(repository: Path, tmp_path: Path) -
         assert opened(hub.url, tmp_path, "org/tiny", "main", HF_TOKEN="hf_secret") == expected
         assert hub.fetched == []
         assert hub.tokens == {"Bearer hf_secret"}
-    assert opened(hub.url, tmp_path, "org/tiny") == expected  # the hub is gone, the cache is not
-    assert opened(hub.url, tmp_path, "org/tiny", HF_HUB_OFFLINE="1") == expected
+    assert (
+        opened(hub.url, tmp_path, "org/tiny", "") == expected
+    )  # the hub is gone, the cache is not
+    assert opened(hub.url, tmp_path, "org/tiny", "", HF_HUB_OFFLINE="1") == expected
 
 
 def test_torch_files_are_fetched_where_there_is_nothing_better(
@@ -84,46 +87,44 @@ def test_torch_files_are_fetched_where_there_is_nothing_better(
 ) -> None:
     (repository / "model.safetensors").unlink()
     with serve(repository) as hub:
-        assert opened(hub.url, tmp_path, "org/tiny").startswith(f"org/tiny@{COMMIT} 21 ")
+        assert opened(hub.url, tmp_path, "org/tiny", "").startswith(f"org/tiny@{COMMIT} 21 ")
         assert "pytorch_model.bin" in hub.fetched
 
 
 def test_gguf_file_of_a_repository(repository: Path, tmp_path: Path) -> None:
     with serve(repository) as hub:
-        found = opened(hub.url, tmp_path, "org/tiny:tiny.gguf")
+        sources = ("org/tiny:tiny.gguf", "", "org/tiny:other.gguf", "main")
+        found, missing = opened(hub.url, tmp_path, *sources).splitlines()
         assert found == f"org/tiny@{COMMIT}:tiny.gguf 20 [258, 259]"
         assert hub.fetched == ["tiny.gguf"]
-        assert "no file other.gguf; its GGUF files: tiny.gguf" in opened(
-            hub.url, tmp_path, "org/tiny:other.gguf"
-        )
+        assert "no file other.gguf; its GGUF files: tiny.gguf" in missing
         for weights in ("model.safetensors", "pytorch_model.bin"):
             (repository / weights).unlink()
-        assert "as in org/tiny:tiny.gguf" in opened(hub.url, tmp_path, "org/tiny")
+        assert "as in org/tiny:tiny.gguf" in opened(hub.url, tmp_path, "org/tiny", "")
 
 
-@pytest.mark.parametrize(
-    ("source", "revision", "message"),
-    [
-        ("org/gated", "", "org/gated is gated: accept its terms"),
-        ("org/private", "", "set HF_TOKEN if it is private"),
-        ("org/absent", "", "org/absent is neither a file or folder here nor a repository"),
-        ("org/tiny", "v9", "org/tiny has no revision 'v9'"),
-    ],
-)
-def test_refusals(
-    repository: Path, tmp_path: Path, source: str, revision: str, message: str
-) -> None:
+REFUSALS = {
+    ("org/gated", ""): "org/gated is gated: accept its terms",
+    ("org/private", ""): "set HF_TOKEN if it is private",
+    ("org/absent", ""): "org/absent is neither a file or folder here nor a repository",
+    ("org/tiny", "v9"): "org/tiny has no revision 'v9'",
+}
+
+
+def test_refusals_are_one_line_with_the_next_step(repository: Path, tmp_path: Path) -> None:
     with serve(repository) as hub:
-        printed = opened(hub.url, tmp_path, source, revision)
-    assert printed.startswith("CheckpointError:")
-    assert message in printed
-    assert len(printed.splitlines()) == 1
+        printed = opened(hub.url, tmp_path, *(part for pair in REFUSALS for part in pair))
+    lines = printed.splitlines()
+    assert len(lines) == len(REFUSALS)
+    for line, message in zip(lines, REFUSALS.values(), strict=True):
+        assert line.startswith("CheckpointError:")
+        assert message in line
 
 
 def test_no_network(tmp_path: Path) -> None:
     with serve(tmp_path) as hub:
         gone: Hub = hub
-    printed = opened(gone.url, tmp_path, "org/tiny")
+    printed = opened(gone.url, tmp_path, "org/tiny", "")
     assert printed.startswith(f"CheckpointError: org/tiny cannot be fetched from {gone.url}")
     assert "check the network" in printed
 

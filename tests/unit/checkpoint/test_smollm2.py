@@ -57,18 +57,56 @@ def test_codes_are_carried_over(checkpoint: Checkpoint) -> None:
     assert (schemes.count(Q4_MIN), schemes.count(Q8), len(schemes)) == (210, 1, 211)
 
 
-def test_the_model_knows_the_capital_of_france(checkpoint: Checkpoint) -> None:
-    """Rows of Q and K in the wrong order, or a wrong rope_theta, give no sentence at all."""
+TEXT = (
+    "The Moon is Earth's only natural satellite. It orbits at an average distance of 384,400 "
+    "kilometres, about thirty times the diameter of Earth. The Moon always shows the same side to "
+    "us, because its rotation period has been locked to its orbital period by the pull of Earth's "
+    "gravity. The gravity of the Moon is the main cause of the tides on Earth."
+)
+
+
+@pytest.fixture(scope="module")
+def model(checkpoint: Checkpoint) -> torch.nn.Module:
+    """The transformers model with every weight that the checkpoint gives."""
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(checkpoint.config)
+        made = AutoModelForCausalLM.from_config(checkpoint.config)
     weights = {name: torch.from_numpy(checkpoint.load(name)) for name in checkpoint.names()}
-    model.load_state_dict(weights, assign=True, strict=False)
-    model.tie_weights()
-    model.model.rotary_emb = type(model.model.rotary_emb)(config=checkpoint.config)
+    made.load_state_dict(weights, assign=True, strict=False)
+    made.tie_weights()
+    made.model.rotary_emb = type(made.model.rotary_emb)(config=checkpoint.config)
+    return made.eval()
+
+
+@torch.no_grad()
+def test_the_model_knows_the_capital_of_france(
+    checkpoint: Checkpoint, model: torch.nn.Module
+) -> None:
     tokenizer = Tokenizer.from_buffer(checkpoint.tokenizer.model_json)
     ids = torch.tensor([tokenizer.encode("The capital of France is").ids])
-    with torch.no_grad():
-        for _ in range(6):
-            next_id = model.eval()(ids).logits[:, -1].argmax(-1, keepdim=True)
-            ids = torch.cat([ids, next_id], dim=1)
+    for _ in range(6):
+        ids = torch.cat([ids, model(ids).logits[:, -1:].argmax(-1)], dim=1)
     assert " Paris" in tokenizer.decode(ids[0].tolist())
+
+
+@torch.no_grad()
+def test_rows_of_q_and_k_are_in_transformers_order(
+    checkpoint: Checkpoint, model: torch.nn.Module
+) -> None:
+    """A short answer survives the file's own row order, which only blurs positions; a text's loss
+    does not: it was 2.7 in the right order and 3.8 in the file's."""
+    tokenizer = Tokenizer.from_buffer(checkpoint.tokenizer.model_json)
+    ids = torch.tensor([tokenizer.encode(TEXT).ids])
+    stored = {tensor.name: tensor for tensor in gguf.GGUFReader(smollm2_gguf()).tensors}
+    as_stored = {}
+    for layer in range(checkpoint.config.num_hidden_layers):
+        for which in "qk":
+            tensor = stored[f"blk.{layer}.attn_{which}.weight"]
+            values = torch.from_numpy(gguf.dequantize(tensor.data, tensor.tensor_type))
+            as_stored[f"model.layers.{layer}.self_attn.{which}_proj.weight"] = values
+    blurred = torch.func.functional_call(model, as_stored, (ids,), tie_weights=True)
+    losses = [
+        torch.nn.functional.cross_entropy(logits[0, :-1], ids[0, 1:]).item()
+        for logits in (model(ids).logits, blurred.logits)
+    ]
+    assert losses[0] < 3
+    assert losses[0] < losses[1] - 0.5
