@@ -13,6 +13,7 @@ from tvm.target import Target
 from compiler.errors import UnsupportedModelError
 from compiler.graph.program import Program
 from compiler.kernels.dsl import KernelFunction
+from compiler.lower.precise import LEGALISATIONS
 
 TARGET = Target("webgpu", host="llvm")
 
@@ -25,7 +26,7 @@ def legalise(program: Program) -> Program:
     """
     passes = Sequential(
         [
-            relax.transform.LegalizeOps(skip_ops=["relax.reshape"]),
+            relax.transform.LegalizeOps(LEGALISATIONS, skip_ops=["relax.reshape"]),
             relax.transform.AnnotateTIROpPattern(),
             relax.transform.FoldConstant(),
             relax.transform.FuseOps(),

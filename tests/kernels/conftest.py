@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.chromium import browser
+from web.browser import browser
 from tests.support.gpu import Gpu
 
 

@@ -1,4 +1,4 @@
-"""Headless Chromium with WebGPU, found as `make test` promises and shared by all browser tests."""
+"""Headless Chromium for `llm-site verify`, the tests and the benchmarks."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from playwright.sync_api import Browser, sync_playwright
 
 NAMES = ("google-chrome-stable", "google-chrome", "chromium", "chromium-browser")
-FLAGS = [
+FLAGS = (
     "--no-sandbox",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
-]
-WEBGPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"]
+)
+WEBGPU = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
 
 
 def executable() -> str | None:
@@ -30,10 +30,12 @@ def executable() -> str | None:
 
 @contextmanager
 def browser(*, webgpu: bool = True, flags: tuple[str, ...] = ()) -> Iterator[Browser]:
-    """A headless browser; `webgpu` runs on SwiftShader, so no GPU is needed."""
-    arguments = [*FLAGS, *(WEBGPU if webgpu else ["--disable-features=WebGPU"]), *flags]
+    """A headless browser. `webgpu` runs on SwiftShader, in software: the same anywhere."""
+    graphics = WEBGPU if webgpu else ("--disable-features=WebGPU",)
     with sync_playwright() as playwright:
-        instance = playwright.chromium.launch(executable_path=executable(), args=arguments)
+        instance = playwright.chromium.launch(
+            executable_path=executable(), args=[*FLAGS, *graphics, *flags]
+        )
         try:
             yield instance
         finally:

@@ -1,0 +1,77 @@
+"""The transformers model with a bundle's own weights: what the browser is compared with."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import transformers
+
+from compiler.bundle.read import Bundle
+from compiler.bundle.schema import Tensor
+from compiler.checkpoint.base import Checkpoint
+from compiler.errors import BundleError
+from compiler.quantize.layout import unpack
+from compiler.quantize.schemes import dequantize
+from compiler.trace.model import tied_names
+
+
+class Reference:
+    """Greedy tokens and logits of PyTorch, in f32 on the CPU.
+
+    Parameters come from the source, and every matrix the bundle stores replaces them with the
+    values its codes stand for, so that only arithmetic can differ.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, bundle: Bundle) -> None:
+        config = checkpoint.config
+        self.model = transformers.AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
+            config, attn_implementation="eager", dtype=torch.float32
+        ).eval()
+        self._names = tied_names(self.model)
+        self._parameters = dict(self.model.named_parameters(remove_duplicate=False))
+        known = set(checkpoint.names())
+        with torch.no_grad():
+            for name in known & self._parameters.keys():
+                for tied in self._names[name]:
+                    self._parameters[tied].copy_(torch.from_numpy(checkpoint.load(name)))
+            for name, tensor in bundle.manifest.tensors.items():
+                if tensor.layout == "blocked":
+                    self._assign(name, tensor, bundle)
+
+    def _assign(self, name: str, tensor: Tensor, bundle: Bundle) -> None:
+        """Splits a stored matrix into the parameters it was made of."""
+        data = np.frombuffer(bundle.read_tensor_bytes(name), np.uint8)
+        rows, columns = tensor.shape
+        values = dequantize(unpack(data, tensor.parts, tensor.scheme, rows))[:, :columns]
+        start = 0
+        for part in name.split("+"):
+            source = part.removesuffix(".T")
+            if source not in self._parameters:
+                raise BundleError(f"{name} of the bundle is no weight of {bundle.manifest.source}")
+            target = self._parameters[source]
+            transposed = part != source
+            count = target.shape[1] if transposed else target.shape[0]
+            piece = torch.from_numpy(np.ascontiguousarray(values[start : start + count]))
+            target.copy_(piece.T if transposed else piece)
+            start += count
+
+    def generate(self, ids: list[int], count: int) -> list[int]:
+        """The `count` likeliest tokens after `ids`, stop tokens not heeded."""
+        tokens = torch.tensor([ids])
+        cache = None
+        out: list[int] = []
+        with torch.inference_mode():
+            for _ in range(count):
+                result = self.model(input_ids=tokens, past_key_values=cache, use_cache=True)
+                cache = result.past_key_values
+                out.append(int(result.logits[0, -1].argmax()))
+                tokens = torch.tensor([[out[-1]]])
+        return out
+
+    def logits(self, ids: list[int], first: int) -> npt.NDArray[np.float32]:
+        """Logits after each of ids[first:], (len(ids) - first, vocabulary)."""
+        with torch.inference_mode():
+            logits = self.model(input_ids=torch.tensor([ids])).logits
+        rows: npt.NDArray[np.float32] = logits[0, first:].numpy()
+        return rows

@@ -1,0 +1,183 @@
+"""A bundle in a headless browser against PyTorch on the same weights: `llm-site verify`."""
+
+from __future__ import annotations
+
+import base64
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import uvicorn
+from playwright.sync_api import Page
+
+from compiler.bundle.read import Bundle
+from compiler.checkpoint.open import open_checkpoint
+from web.browser import browser
+from web.reference import Reference
+from web.server import create_app
+
+# Two f32 implementations that sum in different orders differ by about sqrt(operations) epsilon of
+# the activations; through 30 layers that is some 1e-5 of logits of size 10 to 30. Ten times that.
+TOLERANCE = 1e-3
+
+PROMPTS = (
+    "The capital of France is",
+    "def fibonacci(n):\n    ",
+    "Once upon a time, in a village by the sea, there lived an old clockmaker who",
+)
+
+LOAD = """async ({ model, variant, context }) => {
+  const { createEngine } = await import("/engine.js");
+  globalThis.engine = await createEngine({ model, variant, context });
+  return globalThis.engine.info;
+}"""
+EVALUATE = """async ({ ids, first }) => {
+  const logits = await engine.evaluate(ids, first);
+  const bytes = new Uint8Array(logits.buffer, logits.byteOffset, logits.byteLength);
+  let text = "";
+  for (let i = 0; i < bytes.length; i += 32768)
+    text += String.fromCharCode(...bytes.subarray(i, i + 32768));
+  return btoa(text);
+}"""
+
+
+class BrowserEngine:
+    """The engine in a page, called from Python."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page = page
+        self._address = address
+
+    def load(self, name: str, variant: str, context: int | None = None) -> dict[str, Any]:
+        """Loads models/<name>; returns the engine's `info`."""
+        self.page.goto(f"{self._address}/healthz")  # any page of the origin, without its script
+        options: dict[str, Any] = {"model": f"/models/{name}/", "variant": variant}
+        if context is not None:
+            options["context"] = context
+        info: dict[str, Any] = self.page.evaluate(LOAD, options)
+        return info
+
+    def tokenize(self, text: str) -> list[int]:
+        ids: list[int] = self.page.evaluate("(text) => engine.tokenize(text)", text)
+        return ids
+
+    def generate(self, ids: list[int], count: int) -> list[int]:
+        """Greedy continuation."""
+        call = "({ ids, count }) => engine.generate(ids, count)"
+        out: list[int] = self.page.evaluate(call, {"ids": ids, "count": count})
+        return out
+
+    def logits(self, ids: list[int], first: int) -> npt.NDArray[np.float32]:
+        """Logits after each of ids[first:] under forced decoding."""
+        encoded = self.page.evaluate(EVALUATE, {"ids": ids, "first": first})
+        flat = np.frombuffer(base64.b64decode(encoded), np.float32)
+        return flat.reshape(len(ids) - first, -1)
+
+
+@contextmanager
+def serving(models: Path) -> Iterator[str]:
+    """Serves `models` on a free port of this machine; yields the address."""
+    config = uvicorn.Config(create_app(models), host="127.0.0.1", port=0, log_level="warning")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@contextmanager
+def browser_engine(models: Path) -> Iterator[BrowserEngine]:
+    """A server and a headless browser with a page on it."""
+    with serving(models) as address, browser() as chromium:
+        page = chromium.new_page()
+        page.set_default_timeout(0)
+        yield BrowserEngine(page, address)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One prompt in the browser and in PyTorch."""
+
+    prompt: str
+    expected: list[int]  # greedy tokens of PyTorch
+    got: list[int]
+    worst: float  # largest difference between logits, relative to max(1, |expected|)
+    worst_at: tuple[int, int]  # position, token
+    worst_values: tuple[float, float]  # expected, got
+
+    @property
+    def first_difference(self) -> int | None:
+        """Index of the first greedy token that differs."""
+        pairs = enumerate(zip(self.expected, self.got, strict=True))
+        return next((i for i, (a, b) in pairs if a != b), None)
+
+    @property
+    def passed(self) -> bool:
+        return self.first_difference is None and self.worst <= TOLERANCE
+
+
+def compare(engine: BrowserEngine, reference: Reference, prompt: str, count: int) -> Comparison:
+    """Greedy decoding of `count` tokens, and logits at the positions it passes through."""
+    ids = engine.tokenize(prompt)
+    expected, got = reference.generate(ids, count), engine.generate(ids, count)
+    return compare_logits(engine, reference, prompt, ids, expected, got)
+
+
+def compare_logits(
+    engine: BrowserEngine,
+    reference: Reference,
+    prompt: str,
+    ids: list[int],
+    expected: list[int],
+    got: list[int],
+) -> Comparison:
+    """Forced decoding along PyTorch's own tokens."""
+    forced = [*ids, *expected]
+    wanted = reference.logits(forced, len(ids) - 1)
+    found = engine.logits(forced, len(ids) - 1)
+    error = np.abs(found - wanted) / np.maximum(1, np.abs(wanted))
+    error = np.where(np.isfinite(found), error, np.inf)
+    row, token = (int(i) for i in np.unravel_index(int(error.argmax()), error.shape))
+    return Comparison(
+        prompt,
+        expected,
+        got,
+        float(error[row, token]),
+        (len(ids) - 1 + row, token),
+        (float(wanted[row, token]), float(found[row, token])),
+    )
+
+
+def verify(
+    bundle: Path,
+    source: str,
+    *,
+    variant: str | None = None,
+    prompts: Sequence[str] = PROMPTS,
+    count: int = 32,
+    revision: str | None = None,
+) -> Iterator[Comparison]:
+    """Compares `bundle` with its `source`, prompt by prompt."""
+    opened = Bundle.open(bundle)
+    chosen = variant or next(iter(opened.manifest.variants))
+    with (
+        open_checkpoint(source, revision) as checkpoint,
+        browser_engine(bundle.absolute().parent) as engine,
+    ):
+        reference = Reference(checkpoint, opened)
+        longest = max(len(prompt) for prompt in prompts) + count + 1
+        engine.load(bundle.absolute().name, chosen, min(opened.manifest.context, longest + 16))
+        for prompt in prompts:
+            yield compare(engine, reference, prompt, count)
