@@ -1,0 +1,96 @@
+"""Bundles that browser tests run: a tiny random model, and the one real model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, decoders, pre_tokenizers
+from tokenizers.models import BPE
+from tokenizers.trainers import BpeTrainer
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from compiler.build import build
+from compiler.progress import SilentProgress
+from tests.support.smollm2 import smollm2_gguf
+
+TINY, SMOLLM2 = "tiny", "smollm2"
+VOCABULARY = 320
+SPECIAL = ["<s>", "</s>", "<|system|>", "<|user|>", "<|assistant|>"]
+TEXT = (
+    "the potter throws the clay and fires the kiln while the rain falls on the roof of the "
+    "house by the sea where the children read and sing and the lamp burns low in the evening"
+)
+TEMPLATE = (
+    "{{ bos_token }}{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{{ eos_token }}"
+    "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+
+
+def tiny_tokenizer() -> PreTrainedTokenizerFast:
+    """Byte-level BPE over every byte, with a few pieces of words."""
+    tokenizer = Tokenizer(BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=SPECIAL,
+        initial_alphabet=alphabet,
+        show_progress=False,
+        min_frequency=1,
+    )
+    tokenizer.train_from_iterator([TEXT], trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", chat_template=TEMPLATE
+    )
+
+
+def tiny_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+    """A random Llama whose answers are letters and words, and practically never end."""
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=64,
+        intermediate_size=96,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=2048,
+        initializer_range=0.15,
+        tie_word_embeddings=False,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    model = LlamaForCausalLM(config)
+    tokens = tokenizer.convert_ids_to_tokens(list(range(VOCABULARY)))
+    words = torch.tensor(
+        [token.lstrip("Ġ").isascii() and token.strip("Ġ").isalpha() for token in tokens]
+    )
+    with torch.no_grad():
+        model.lm_head.weight[~words] *= 0.01
+    return model
+
+
+def compile_tiny(models: Path, checkpoint: Path) -> Path:
+    """The bundle models/tiny, from a checkpoint written to the folder `checkpoint`."""
+    tokenizer = tiny_tokenizer()
+    tiny_model(tokenizer).save_pretrained(checkpoint)
+    tokenizer.save_pretrained(checkpoint)
+    return _compile(checkpoint, models / TINY)
+
+
+def compile_smollm2(models: Path) -> Path:
+    """The bundle models/smollm2, with the GGUF file's own codes; some 30 s."""
+    return _compile(smollm2_gguf(), models / SMOLLM2)
+
+
+def _compile(source: Path, target: Path) -> Path:
+    return build(
+        str(source),
+        output=target,
+        quantization=None,
+        context=None,
+        revision=None,
+        progress=SilentProgress(),
+    ).bundle
