@@ -8,7 +8,7 @@ export class TextCodec {
   /** Both arguments are the parsed Hugging Face files of those names. */
   constructor(tokenizerJson: object, tokenizerConfig: object) {
     try {
-      this.tokenizer = new Tokenizer(tokenizerJson, tokenizerConfig);
+      this.tokenizer = new Tokenizer(unicodeDigits(tokenizerJson) as object, tokenizerConfig);
     } catch (error) {
       throw new WebkilnError(
         "bad-bundle",
@@ -30,4 +30,22 @@ export class TextCodec {
       clean_up_tokenization_spaces: false,
     });
   }
+}
+
+/**
+ * The library's Digits knows 0 to 9 only; the tokenizers it stands in for split at every Unicode
+ * number (\u00b2, \u2167, \u0967). A Split does the same with a pattern of ours.
+ */
+function unicodeDigits(node: unknown): unknown {
+  if (Array.isArray(node) || typeof node !== "object" || node === null) return node;
+  const { type, individual_digits, pretokenizers, pre_tokenizer } = node as Record<string, unknown>;
+  if (type === "Digits") {
+    const Regex = individual_digits ? "\\p{N}" : "\\p{N}+";
+    return { type: "Split", pattern: { Regex }, behavior: "Isolated", invert: false };
+  }
+  if (Array.isArray(pretokenizers)) {
+    return { ...node, pretokenizers: pretokenizers.map(unicodeDigits) };
+  }
+  if (pre_tokenizer) return { ...node, pre_tokenizer: unicodeDigits(pre_tokenizer) };
+  return node;
 }

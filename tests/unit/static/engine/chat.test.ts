@@ -1,0 +1,35 @@
+import { expect, test } from "vitest";
+import { ChatTemplate, checkRoom } from "../../../../static/src/engine/chat";
+
+const user = [{ role: "user" as const, content: "hi" }];
+
+test("what a template raises becomes a bad request in its own words", () => {
+  const strict = new ChatTemplate(
+    "{% if messages[0].role != 'system' %}{{ raise_exception('system first') }}{% endif %}",
+    {},
+  );
+  expect(() => strict.render(user)).toThrow(/system first/);
+  expect(() => strict.render(user)).toThrow(expect.objectContaining({ code: "bad-request" }));
+});
+
+test("templates can ask for today's date", () => {
+  const text = new ChatTemplate("{{ strftime_now('%Y') }}", {}).render(user);
+  expect(text).toBe(String(new Date().getFullYear()));
+});
+
+test("a model without a template says so", () => {
+  const none = new ChatTemplate("", {});
+  expect(() => none.render(user)).toThrow(expect.objectContaining({ code: "bad-request" }));
+});
+
+test("a template that cannot be parsed is the bundle's fault", () => {
+  expect(() => new ChatTemplate("{% if %}", {})).toThrow(
+    expect.objectContaining({ code: "bad-bundle" }),
+  );
+});
+
+test("a prompt may fill the context and no more", () => {
+  expect(() => checkRoom(512, 512)).not.toThrow();
+  expect(() => checkRoom(513, 512)).toThrow(expect.objectContaining({ code: "context-overflow" }));
+  expect(() => checkRoom(513, 512)).toThrow(/513 tokens.*512/);
+});

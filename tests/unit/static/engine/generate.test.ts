@@ -1,0 +1,220 @@
+import { describe, expect, test } from "vitest";
+import { DepthTuner } from "../../../../static/src/engine/depth";
+import {
+  commonPrefix,
+  type Generation,
+  Generator,
+  pickChunk,
+} from "../../../../static/src/engine/generate";
+import { GREEDY } from "../../../../static/src/engine/requests";
+import { PROMPT_BIT } from "../../../../static/src/plan";
+import { FakeBackend, VOCABULARY } from "./fake";
+
+function request(prompt: number[], rest: Partial<Generation> = {}): Generation {
+  return {
+    prompt,
+    maxTokens: 8,
+    sampling: GREEDY,
+    stopTokens: [],
+    onToken: () => true,
+    signal: new AbortController().signal,
+    ...rest,
+  };
+}
+
+const PROMPT = [3, 1, 4, 1, 5, 9, 2, 6];
+
+/** What a generator that has seen nothing before answers. */
+async function fresh(prompt: number[], rest: Partial<Generation> = {}): Promise<number[]> {
+  return (await new Generator(new FakeBackend(), VOCABULARY).run(request(prompt, rest))).tokens;
+}
+
+test("the smallest chunk that covers the rest, else the largest", () => {
+  const prefill = new Map([
+    ["prefill_64", 64],
+    ["prefill_8", 8],
+  ]);
+  expect(pickChunk(prefill, 8)).toEqual(["prefill_8", 8]);
+  expect(pickChunk(prefill, 9)).toEqual(["prefill_64", 64]);
+  expect(pickChunk(prefill, 200)).toEqual(["prefill_64", 64]);
+});
+
+test("commonPrefix", () => {
+  expect(commonPrefix([1, 2, 3], [1, 2, 4])).toBe(2);
+  expect(commonPrefix([1, 2], [1, 2, 3])).toBe(2);
+  expect(commonPrefix([], [1])).toBe(0);
+});
+
+describe("prefill", () => {
+  test("covers all but the last token, in chunks", async () => {
+    const backend = new FakeBackend();
+    const prompt = Array.from({ length: 24 }, (_, index) => index);
+    await new Generator(backend, VOCABULARY).run(request(prompt, { maxTokens: 1 }));
+    expect(backend.log).toEqual(["prefill_16 0+16", "prefill_16 16+7"]);
+  });
+
+  test("a prompt of one token needs none", async () => {
+    const backend = new FakeBackend();
+    await new Generator(backend, VOCABULARY).run(request([5]));
+    expect(backend.log).toEqual([]);
+  });
+
+  test("an abort stops it between chunks, and what was done is kept", async () => {
+    const backend = new FakeBackend(200);
+    const generator = new Generator(backend, VOCABULARY);
+    const prompt = Array.from({ length: 150 }, (_, index) => index % VOCABULARY);
+    const controller = new AbortController();
+    setTimeout(() => controller.abort());
+    const result = await generator.run(request(prompt, { signal: controller.signal }));
+    expect(result).toMatchObject({ finishReason: "abort", tokens: [] });
+    const chunks = backend.log.length;
+    expect(chunks).toBeLessThan(5);
+    const again = await generator.run(request(prompt));
+    expect(again.cachedTokens).toBe(chunks * 16);
+    const other = new Generator(new FakeBackend(200), VOCABULARY);
+    expect(again.tokens).toEqual((await other.run(request(prompt))).tokens);
+  });
+});
+
+describe("decoding", () => {
+  test("gives the asked number of tokens", async () => {
+    const seen: number[] = [];
+    const onToken = (id: number) => seen.push(id) > 0;
+    const generator = new Generator(new FakeBackend(), VOCABULARY);
+    const result = await generator.run(request(PROMPT, { onToken }));
+    expect(result).toMatchObject({ finishReason: "length", cachedTokens: 0 });
+    expect(result.tokens).toHaveLength(8);
+    expect(seen).toEqual(result.tokens);
+  });
+
+  test("keeps several steps under way once it knows they are short", async () => {
+    const backend = new FakeBackend(200);
+    await new Generator(backend, VOCABULARY).run(request(PROMPT, { maxTokens: 100 }));
+    expect(backend.mostUnderWay).toBeGreaterThan(4);
+    expect(backend.mostUnderWay).toBeLessThanOrEqual(16);
+    expect(backend.underWay).toBe(0);
+  });
+
+  test("a stop token ends the answer and is not part of it", async () => {
+    const free = await fresh(PROMPT, { maxTokens: 20 });
+    const stop = free[11] as number;
+    const end = free.indexOf(stop);
+    const generator = new Generator(new FakeBackend(), VOCABULARY);
+    const result = await generator.run(request(PROMPT, { maxTokens: 20, stopTokens: [stop] }));
+    expect(result).toMatchObject({ finishReason: "stop", tokens: free.slice(0, end) });
+  });
+
+  test("a full context ends it as length", async () => {
+    const result = await new Generator(new FakeBackend(12), VOCABULARY).run(
+      request(PROMPT, { maxTokens: 100 }),
+    );
+    // The token sampled at the last position needs no place in the cache: 12 + 1 - 8.
+    expect(result).toMatchObject({ finishReason: "length", tokens: { length: 5 } });
+  });
+
+  test("an abort keeps what came before it", async () => {
+    const controller = new AbortController();
+    const tokens: number[] = [];
+    const onToken = (id: number): boolean => {
+      if (tokens.push(id) === 3) controller.abort();
+      return true;
+    };
+    const result = await new Generator(new FakeBackend(), VOCABULARY).run(
+      request(PROMPT, { onToken, signal: controller.signal }),
+    );
+    expect(result.finishReason).toBe("abort");
+    expect(result.tokens).toEqual((await fresh(PROMPT)).slice(0, 3));
+  });
+
+  test("a failing step fails the request and leaves nothing under way", async () => {
+    const backend = new FakeBackend();
+    let steps = 0;
+    backend.decode = async () => {
+      if (++steps === 3) throw new Error("lost");
+      return 1;
+    };
+    const generator = new Generator(backend, VOCABULARY);
+    await expect(generator.run(request(PROMPT))).rejects.toThrow("lost");
+  });
+});
+
+describe("prefix reuse", () => {
+  test("a second turn prefills only what is new, with the same outcome", async () => {
+    const backend = new FakeBackend();
+    const generator = new Generator(backend, VOCABULARY);
+    const first = await generator.run(request(PROMPT));
+    const second = [...PROMPT, ...first.tokens, 7, 8, 9];
+    const result = await generator.run(request(second));
+    // All of the first turn but its last token, which no step has consumed.
+    expect(result.cachedTokens).toBe(PROMPT.length + first.tokens.length - 1);
+    expect(result.tokens).toEqual(await fresh(second));
+  });
+
+  test("after a stop in the middle of queued steps", async () => {
+    const backend = new FakeBackend();
+    const generator = new Generator(backend, VOCABULARY);
+    let count = 0;
+    const onToken = () => ++count < 6;
+    const first = await generator.run(request(PROMPT, { maxTokens: 40, onToken }));
+    expect(first).toMatchObject({ finishReason: "stop", tokens: { length: 6 } });
+    const second = [...PROMPT, ...first.tokens, 50, 51];
+    const result = await generator.run(request(second));
+    expect(result.cachedTokens).toBe(PROMPT.length + 5);
+    expect(result.tokens).toEqual(await fresh(second));
+  });
+
+  test("a changed turn starts over from the change", async () => {
+    const generator = new Generator(new FakeBackend(), VOCABULARY);
+    await generator.run(request(PROMPT));
+    const edited = [...PROMPT.slice(0, 4), 60, ...PROMPT.slice(5)];
+    const result = await generator.run(request(edited));
+    expect(result.cachedTokens).toBe(4);
+    expect(result.tokens).toEqual(await fresh(edited));
+  });
+
+  test("the same prompt again needs its last token only", async () => {
+    const generator = new Generator(new FakeBackend(), VOCABULARY);
+    const first = await generator.run(request(PROMPT));
+    const again = await generator.run(request(PROMPT));
+    expect(again.cachedTokens).toBe(PROMPT.length - 1);
+    expect(again.tokens).toEqual(first.tokens);
+  });
+});
+
+test("counts are written whole when a penalty needs them", async () => {
+  const backend = new FakeBackend();
+  const generator = new Generator(backend, VOCABULARY);
+  backend.counts.fill(9);
+  await generator.run(request([5]));
+  expect(backend.counts.every((count) => count === 9)).toBe(true);
+  await generator.run(request([5, 6], { sampling: { ...GREEDY, presence: 1 } }));
+  expect([...backend.counts.slice(4, 8)]).toEqual([0, PROMPT_BIT, PROMPT_BIT, 0]);
+});
+
+test("evaluate forces every token", async () => {
+  const tokens = await fresh(PROMPT, { maxTokens: 4 });
+  const forced = [...PROMPT, ...tokens.slice(0, 3)];
+  const generator = new Generator(new FakeBackend(), VOCABULARY);
+  const logits = await generator.evaluate(forced, PROMPT.length - 1);
+  const best = Array.from({ length: 4 }, (_, row) =>
+    logits.subarray(row * VOCABULARY, (row + 1) * VOCABULARY).indexOf(1),
+  );
+  expect(best).toEqual(tokens);
+});
+
+describe("DepthTuner", () => {
+  test.each([
+    [200, 1],
+    [20, 3],
+    [1, 16],
+  ])("steps of %d ms: %d under way", (milliseconds, depth) => {
+    let now = 0;
+    const tuner = new DepthTuner(16, () => now);
+    expect(tuner.value).toBe(1);
+    for (let step = 0; step < 20; step++) {
+      now += milliseconds;
+      tuner.arrived();
+    }
+    expect(tuner.value).toBe(depth);
+  });
+});

@@ -1,0 +1,79 @@
+import { describe, expect, test } from "vitest";
+import { manifestAddress, parseManifest, parsePlan } from "../../../../static/src/load/manifest";
+import { bytesOf, manifest, plan } from "../bundle";
+
+/** A copy with `value` at `path` ("~" is a slash inside a key); undefined deletes the key. */
+function changed<T extends object>(source: T, path: string, value: unknown): object {
+  const copy = structuredClone(source);
+  const keys = path.split("/").map((key) => key.replace("~", "/"));
+  const last = keys.pop() as string;
+  let target = copy as Record<string, unknown>;
+  for (const key of keys) target = target[key] as Record<string, unknown>;
+  if (value === undefined) delete target[last];
+  else target[last] = value;
+  return copy;
+}
+
+test("a valid manifest and plan are read as they are", () => {
+  expect(parseManifest(bytesOf(manifest()))).toEqual(manifest());
+  expect(parsePlan(bytesOf(plan()), "p.json", manifest())).toEqual(plan());
+});
+
+test.each([
+  [2, /newer than the 1/, /Update the site/],
+  [0, /older than the 1/, /Compile the model again/],
+])("format %d is refused with what to do", (format, message, hint) => {
+  const read = () => parseManifest(bytesOf({ format, other: "keys" }));
+  expect(read).toThrow(message);
+  expect(read).toThrow(
+    expect.objectContaining({ code: "unsupported-format", hint: expect.stringMatching(hint) }),
+  );
+});
+
+describe("a manifest is refused, its key named", () => {
+  test.each([
+    ["surprise", 1, /surprise: expected no such key/],
+    ["name", undefined, /name: expected a string, found missing/],
+    ["vocabulary", -1, /vocabulary: expected a whole number/],
+    ["variants/f32/backend", "metal", /variants\.f32\.backend: expected one of webgpu, wasm/],
+    ["tensors/w/shards/0/offset", 5, /tensors\.w: its span of weights\/1\.bin does not exist/],
+    ["tensors/w/bytes", 44, /spans hold 40 of 44/],
+    ["files/plans~p.json", undefined, /plans\/p\.json is not among files/],
+    ["files/..~secret.json", { bytes: 1, sha256: "0" }, /not a name inside the bundle/],
+    ["files/weights~1.bin/sha256", "xyz", /bad sha256/],
+  ])("%s = %j", (path, value, message) => {
+    const read = () => parseManifest(bytesOf(changed(manifest(), path, value)));
+    expect(read).toThrow(message);
+    expect(read).toThrow(expect.objectContaining({ code: "bad-bundle" }));
+  });
+});
+
+describe("a plan is refused where it leads nowhere", () => {
+  test.each([
+    ["functions/decode/steps/0/kernel", 7, /decode: step 0/],
+    ["functions/decode/steps/0/bindings/0/buffer", 9, /decode: step 0/],
+    ["functions/decode/steps/0/bindings", [], /decode: step 0/],
+    ["functions/decode/outputs", { logits: 9 }, /decode: no output logits/],
+    ["buffers/0/bytes", 44, /weight w does not match/],
+    ["buffers/1/name", "controls", /state buffer control is missing/],
+    ["functions/prefill_4", undefined, /prefill_<N> is missing/],
+    ["kernels/0/access/0", "write", /kernels\.0\.access\.0/],
+  ])("%s = %j", (path, value, message) => {
+    const read = () => parsePlan(bytesOf(changed(plan(), path, value)), "p.json", manifest());
+    expect(read).toThrow(message);
+    expect(read).toThrow(expect.objectContaining({ code: "bad-bundle" }));
+  });
+});
+
+test("what is not JSON is no manifest", () => {
+  expect(() => parseManifest(new TextEncoder().encode("<!doctype html>"))).toThrow(/not JSON/);
+});
+
+test.each([
+  ["/models/a/", "https://x.org/models/a/manifest.json"],
+  ["/models/a", "https://x.org/models/a/manifest.json"],
+  ["b/manifest.json", "https://x.org/page/b/manifest.json"],
+  ["https://y.org/c?v=1", "https://y.org/c/manifest.json?v=1"],
+])("the manifest of %s", (model, address) => {
+  expect(manifestAddress(model, "https://x.org/page/")).toBe(address);
+});

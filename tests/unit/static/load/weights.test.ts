@@ -1,0 +1,29 @@
+import { expect, test } from "vitest";
+import type { FileStore } from "../../../../static/src/load/files";
+import { loadWeights, shardPieces } from "../../../../static/src/load/weights";
+import { manifest, plan } from "../bundle";
+
+test("each tensor's bytes arrive at their place, whatever shards they are spread over", async () => {
+  const shards: Record<string, Uint8Array<ArrayBuffer>> = {
+    "weights/1.bin": Uint8Array.from({ length: 32 }, (_, index) => index),
+    "weights/2.bin": Uint8Array.from({ length: 12 }, (_, index) => 100 + index),
+  };
+  const tensors = { w: new Uint8Array(40), v: new Uint8Array(4) };
+  const fetched: string[] = [];
+  const store = {
+    get: async (name: string) => {
+      fetched.push(name);
+      return shards[name];
+    },
+  } as unknown as FileStore;
+  await loadWeights(shardPieces(manifest(), plan()), store, {
+    writeWeight: (tensor, offset, data) => tensors[tensor as "w" | "v"].set(data, offset),
+    settle: async () => {},
+  });
+  expect([...tensors.v]).toEqual([0, 1, 2, 3]);
+  expect([...tensors.w]).toEqual([
+    ...Array.from({ length: 28 }, (_, index) => 4 + index),
+    ...Array.from({ length: 12 }, (_, index) => 100 + index),
+  ]);
+  expect(fetched.sort()).toEqual(["weights/1.bin", "weights/2.bin"]);
+});
