@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -81,17 +82,11 @@ class _Body:
 
     def run(self) -> None:
         """Each invocation owns every THREADS-th value of its head."""
-        spec = self.spec
-        self.head_values = self.k.shared(spec.cache.depth)
-        self._each(lambda d: store(self.head_values, self._read(d), d))
-        self.scale = self.k.local(1)
-        store(self.scale, f32(1), 0)
-        if spec.normed:
+        if self.spec.normed:
             self._normalise()
         self._each(self._write)
 
-    def _each(self, body: object) -> None:
-        assert callable(body)
+    def _each(self, body: Callable[[Expr], None]) -> None:
         depth = self.spec.cache.depth
         with loop(ceil_div(depth, THREADS)) as step:
             d = step * THREADS + self.thread
@@ -115,17 +110,25 @@ class _Body:
         return select(self.head < heads, of_query, select(is_key, of_key, of_value))
 
     def _normalise(self) -> None:
-        total = self.k.local(1)
+        """Reads the head into workgroup memory and finds the factor of its RMSNorm."""
+        self.head_values = self.k.shared(self.spec.cache.depth)
+        total, self.scale = self.k.local(1), self.k.local(1)
         store(total, f32(0), 0)
-        self._each(lambda d: store(total, total[0] + self.head_values[d] * self.head_values[d], 0))
+
+        def read(d: Expr) -> None:
+            value = let(self._read(d))
+            store(self.head_values, value, d)
+            store(total, total[0] + value * value, 0)
+
+        self._each(read)
         squares = combine(self.k, self.thread, total[0], THREADS, operator.add)
         scale = tirx.rsqrt(squares / f32(self.spec.cache.depth) + f32(self.spec.epsilon))
         store(self.scale, scale, 0)
 
     def _normed(self, d: Expr) -> Expr:
-        value = self.head_values[d]
         if not self.spec.normed:
-            return value
+            return self._read(d)
+        value = self.head_values[d]
         query, key = self.norms
         weight = select(self.head < self.spec.heads, query[d], key[d])
         is_value = self.head >= self.spec.heads + self.spec.cache.kv_heads

@@ -54,8 +54,10 @@ def embed(rows: int, vocabulary: int, columns: int, scheme: Scheme) -> KernelFun
         unit = block * THREADS + thread
         with when(unit < units):
             token = let(maximum(minimum(ids[row], vocabulary - 1), 0))
-            for index, quad in enumerate(weight.decode(unit, token)):
-                width = weight.unit * weight.width
+            values = weight.unit_of(unit, token)
+            for index in range(weight.quads):
+                quad = values.quad(index)
+                width = weight.quads * 4
                 for j in range(4):
                     column = unit * width + index * 4 + j
                     if columns % width:

@@ -52,17 +52,18 @@ class Tiling:
     """How the product is spread over invocations."""
 
     rows: int  # tokens per invocation
-    width: int  # weight rows per workgroup, one per invocation
-    split: int  # invocations that share a weight row, each taking every `split`-th unit of K
+    width: int  # invocations side by side in a workgroup, on neighbouring weight rows
+    split: int  # invocations that share weight rows, each taking every `split`-th unit of K
+    outputs: int = 1  # results per token and invocation, `width` rows of the weight apart
 
 
 def default_tiling(spec: Linear) -> Tiling:
-    """Matrix-vector: split K so that narrow layers still fill a GPU. Matrix-matrix: each
-    invocation reuses a decoded weight for several tokens."""
+    """Matrix-vector: split K where a layer is so narrow that few invocations would be left.
+    Matrix-matrix: each invocation reuses what it reads, a weight for several tokens and an
+    activation for several weight rows."""
     if spec.rows == 1:
-        split = 8 if spec.width <= 2048 else 4 if spec.width <= 16384 else 1
-        return Tiling(1, 64 if split == 1 else 32, split)
-    return Tiling(min(16, spec.rows), 64, 1)
+        return Tiling(1, 32, 2) if spec.width < 1024 else Tiling(1, 64, 1)
+    return Tiling(min(8, spec.rows), 64, 1, 4)
 
 
 @cache
@@ -97,34 +98,39 @@ class _Body:
         out = (spec.rows, spec.width)
         self.residual = k.buffer("residual", out, "float32") if spec.residual else None
         self.out = k.buffer("out", out, "float32", write=True)
-        grid = (ceil_div(spec.width, tiling.width), ceil_div(spec.rows, tiling.rows))
+        covered = tiling.width * tiling.outputs
+        grid = (ceil_div(spec.width, covered), ceil_div(spec.rows, tiling.rows))
         blocks, self.threads = k.launch(grid, (tiling.width, tiling.split))
-        self.n = blocks[0] * tiling.width + self.threads[0]
+        first = blocks[0] * covered + self.threads[0]
+        self.columns = [first + i * tiling.width for i in range(tiling.outputs)]
         self.m = blocks[1] * tiling.rows
-        self.weight_rows = [self.n + i * spec.width for i in range(stacked)]
-        self.sums = k.local(stacked * tiling.rows)
+        self.sums = k.local(len(self._weight_rows()) * tiling.rows)
+
+    def _weight_rows(self) -> list[Expr]:
+        """The weight rows this invocation multiplies with: gates first, then ups."""
+        stacked = 2 if self.spec.gated else 1
+        return [n + i * self.spec.width for i in range(stacked) for n in self.columns]
 
     def accumulate(self) -> None:
         """Sums the invocation's share of K for its tokens and weight rows."""
         units = ceil_div(self.weight.vectors, self.weight.unit)
-        for index in range(len(self.weight_rows) * self.tiling.rows):
+        for index in range(len(self._weight_rows()) * self.tiling.rows):
             store(self.sums, f32(0), index)
         with loop(ceil_div(units, self.tiling.split)) as step:
             unit = step * self.tiling.split + self.threads[1]
-            with when(both(unit < units, self.n < self.spec.width)):
+            with when(both(unit < units, self.columns[0] < self.spec.width)):
                 self._accumulate_unit(unit)
 
     def _accumulate_unit(self, unit: Expr) -> None:
-        values = [self.weight.decode(unit, row) for row in self.weight_rows]
-        quads = len(values[0])
-        for i in range(self.tiling.rows):
-            x = [self._load(i, unit * quads + j) for j in range(quads)]
-            for row, decoded in enumerate(values):
-                index = row * self.tiling.rows + i
-                total = self.sums[index]
-                for j in range(quads):
-                    total = dot(x[j], decoded[j]) + total
-                store(self.sums, total, index)
+        last = self.weight.rows - 1
+        rows = [self.weight.unit_of(unit, tirx.min(row, last)) for row in self._weight_rows()]
+        for j in range(self.weight.quads):
+            values = [row.quad(j) for row in rows]
+            for i in range(self.tiling.rows):
+                x = self._load(i, unit * self.weight.quads + j)
+                for row, value in enumerate(values):
+                    index = row * self.tiling.rows + i
+                    store(self.sums, dot(x, value) + self.sums[index], index)
 
     def _load(self, i: int, quad: Expr) -> Expr:
         """Four activations of token m + i. Rows past the end repeat the last one's."""
@@ -146,15 +152,16 @@ class _Body:
         """Adds up the shares of K through workgroup memory and writes the result once."""
         if self.tiling.split > 1:
             self._reduce()
-        with when(both(self.threads[1] == 0, self.n < self.spec.width)):
-            for i in range(self.tiling.rows):
-                with when(self.m + i < self.spec.rows):
-                    store(self.out, self._finish(i), self.m + i, self.n)
+        for output, n in enumerate(self.columns):
+            with when(both(self.threads[1] == 0, n < self.spec.width)):
+                for i in range(self.tiling.rows):
+                    with when(self.m + i < self.spec.rows):
+                        store(self.out, self._finish(i, output), self.m + i, n)
 
     def _reduce(self) -> None:
         tx, ty = self.threads
         width, split = self.tiling.width, self.tiling.split
-        count = len(self.weight_rows) * self.tiling.rows
+        count = len(self._weight_rows()) * self.tiling.rows
         partial = self.k.shared(count * split * width)
         for index in range(count):
             store(partial, self.sums[index], (index * split + ty) * width + tx)
@@ -164,17 +171,19 @@ class _Body:
                 total = total + partial[(index * split + other) * width + tx]
             store(self.sums, total, index)
 
-    def _finish(self, i: int) -> Expr:
+    def _finish(self, i: int, output: int) -> Expr:
         """Bias, activation, gate and residual, in the order PyTorch applies them."""
-        parts = []
-        for index, row in enumerate(self.weight_rows):
+        n, parts = self.columns[output], []
+        for index in range(output, len(self._weight_rows()), self.tiling.outputs):
             value = self.sums[index * self.tiling.rows + i]
-            parts.append(let(value if self.bias is None else value + self.bias[row]))
+            if self.bias is not None:
+                value = value + self.bias[self._weight_rows()[index]]
+            parts.append(let(value))
         value = ACTIVATIONS[self.spec.activation](parts[0])
         if self.spec.gated:
             value = value * parts[1]
         if self.residual is not None:
-            value = value + self.residual[self.m + i, self.n]
+            value = value + self.residual[self.m + i, n]
         return value
 
 

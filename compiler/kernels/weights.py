@@ -35,21 +35,19 @@ class Weight:
 
     @property
     def unit(self) -> int:
-        """Vectors that share a scale: what a kernel decodes at a time."""
+        """Vectors that share a scale: what a kernel reads at a time."""
         return max(1, self.scheme.group // self.width)
 
-    def decode(self, unit: Expr, row: Expr) -> list[Expr]:
-        """The f32 values of one unit of a row, as vec4s in order of K."""
+    @property
+    def quads(self) -> int:
+        """vec4s of values in one unit."""
+        return self.unit * self.width // 4
+
+    def unit_of(self, unit: Expr, row: Expr) -> Unit:
+        """Reads the codes and the scale of one unit of a row."""
         words = [let(self.codes[unit * self.unit + i, row]) for i in range(self.unit)]
-        codes = [code for word in words for code in _CODES[self.scheme.bits](word)]
-        if self.scales is not None:
-            scale, offset = self._scale(unit, row)
-            codes = [fma4(code, scale, offset) for code in codes]
-        # Kept in registers: TVM would spell out a `let` again at each of its uses.
-        values = self.builder.local(len(codes), "float32x4")
-        for index, code in enumerate(codes):
-            store(values, code, index)
-        return [values[index] for index in range(len(codes))]
+        scale = None if self.scales is None else self._scale(unit, row)
+        return Unit(self, words, scale)
 
     def _scale(self, unit: Expr, row: Expr) -> tuple[Expr, Expr]:
         """scale and offset such that value = code * scale + offset, each as a vec4."""
@@ -63,6 +61,24 @@ class Weight:
         scale = let(lane(pair, 0))
         zero = -(2.0 ** (self.scheme.bits - 1)) if self.scheme.bits == 4 else 0.0
         return let(vec4(scale)), let(vec4(scale * zero))
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The codes of one row that share a scale, read and not yet decoded."""
+
+    weight: Weight
+    words: list[Expr]
+    scale: tuple[Expr, Expr] | None
+
+    def quad(self, index: int) -> Expr:
+        """Values 4 index .. 4 index + 3 as a vec4<f32>."""
+        codes = [code for word in self.words for code in _CODES[self.weight.scheme.bits](word)]
+        value = codes[index] if self.scale is None else fma4(codes[index], *self.scale)
+        # Kept in a register: TVM would spell a `let` out again at each of its uses.
+        kept = self.weight.builder.local(1, "float32x4")
+        store(kept, value, 0)
+        return kept[0]
 
 
 def declare(builder: Builder, scheme: Scheme, rows: int, columns: int) -> Weight:

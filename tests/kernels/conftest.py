@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from web.browser import browser
 from tests.support.gpu import Gpu
+from web.browser import browser
 
 
 @pytest.fixture(scope="package")

@@ -92,6 +92,7 @@ def test_columns_that_fill_no_vector(gpu: Gpu, columns: int) -> None:
     check(gpu, Linear(3, 5, columns, scheme))
 
 
-@pytest.mark.parametrize("tiling", [Tiling(1, 32, 8), Tiling(1, 64, 4), Tiling(1, 16, 2)])
-def test_tilings_of_a_vector(gpu: Gpu, tiling: Tiling) -> None:
-    check(gpu, Linear(1, 130, 576, schemes.Q4_MIN), tiling)
+@pytest.mark.parametrize("tiling", [Tiling(1, 32, 8), Tiling(1, 64, 4, 2), Tiling(4, 16, 2, 3)])
+@pytest.mark.parametrize("gated", [False, True])
+def test_every_tiling_gives_the_same(gpu: Gpu, tiling: Tiling, gated: bool) -> None:
+    check(gpu, Linear(tiling.rows + 1, 130, 576, schemes.Q4_MIN, True, True, gated), tiling)
