@@ -1,0 +1,128 @@
+"""What goes wrong with devices and workers: one clear typed error each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser.engine_page import LOAD, EnginePage, engine_page
+from tests.browser.miniature import MODEL, SAMPLE, Miniature, continuation, encode
+from web.browser import browser
+
+
+@pytest.fixture(scope="module")
+def instance() -> Iterator[Browser]:
+    with browser() as instance:
+        yield instance
+
+
+@pytest.fixture
+def hooked(instance: Browser) -> Iterator[EnginePage]:
+    with engine_page(instance, Miniature(stop_tokens=[]), hooks=True) as page:
+        page.loaded(context=4096)
+        yield page
+
+
+def during_generation(page: EnginePage, order: str) -> dict[str, str]:
+    """Sends `order` to the worker once tokens flow; the error of the answer under way."""
+    return page.error(
+        """
+        const messages = [{ role: "user", content: "b" }];
+        const request = { messages, stream: true, temperature: 0, max_tokens: 4000 };
+        let ordered = false;
+        for await (const chunk of await engine.chat.completions.create(request)) {
+          if (ordered || !chunk.choices[0].delta.content) continue;
+          new BroadcastChannel("test").postMessage(arg);
+          ordered = true;
+        }
+        """,
+        order,
+    )
+
+
+def test_the_check_reports_the_device_without_loading(instance: Browser) -> None:
+    with engine_page(instance) as page:
+        page.open()
+        found = page.report()
+        loaded = [path for path in page.site.hits if path.startswith(MODEL)]
+    assert loaded == [f"{MODEL}/manifest.json"]
+    assert found["chosen"] == "f32"
+    assert found["adapter"]["fallback"] is True
+    assert "subgroups" in found["features"]
+    assert found["limits"]["maxBufferSize"] >= 2**28
+    (rung,) = found["rungs"]
+    assert rung["usable"]
+    assert "software" in rung["reasons"][0]
+
+
+def test_a_kernel_that_does_not_compile_is_named(instance: Browser) -> None:
+    broken = Miniature()
+    broken.kernels["sample"] = SAMPLE.replace("var best = 0;", "var best = nothing;")
+    with engine_page(instance, broken) as page:
+        error = page.refused()
+    assert error["code"] == "gpu-validation"
+    assert "kernel sample" in error["message"]
+    assert "nothing" in error["message"]
+
+
+def test_a_kernel_that_breaks_its_contract_is_named(instance: Browser) -> None:
+    broken = Miniature()
+    broken.kernels["sample"] = SAMPLE.replace(
+        "var<storage, read> logits", "var<storage, read_write> logits"
+    )
+    with engine_page(instance, broken) as page:
+        error = page.refused()
+    assert error["code"] == "gpu-validation"
+    assert "kernel sample" in error["message"]
+
+
+def test_a_context_too_large_for_the_device(instance: Browser) -> None:
+    with engine_page(instance, Miniature(context=2**31)) as page:
+        error = page.refused(context=2**30)
+    assert error["code"] == "device-too-small"
+    assert "context of at most" in error["hint"]
+
+
+def test_a_context_the_model_was_not_made_for(instance: Browser) -> None:
+    with engine_page(instance) as page:
+        error = page.refused(context=5000)
+    assert error["code"] == "bad-request"
+    assert "4096" in error["message"]
+
+
+def test_a_forced_variant_must_exist(instance: Browser) -> None:
+    with engine_page(instance) as page:
+        page.loaded(variant="f32")
+        error = page.refused(variant="f16")
+    assert error["code"] == "bad-request"
+    assert "f32" in error["message"]
+
+
+def test_a_lost_device_fails_this_call_and_later_ones(hooked: EnginePage) -> None:
+    assert during_generation(hooked, "lose device")["code"] == "device-lost"
+    assert hooked.error("return engine.generate([1], 1)")["code"] == "device-lost"
+    # The way back: a new engine on a new device.
+    hooked.value(LOAD, {"model": f"{MODEL}/"})
+    ids = encode("again")
+    assert hooked.value("return engine.generate(arg, 5)", ids) == continuation(ids, 5)
+
+
+def test_a_worker_that_ends_silently_is_noticed(hooked: EnginePage) -> None:
+    assert during_generation(hooked, "end worker")["code"] == "worker-lost"
+    assert hooked.error("return engine.tokenize('x')")["code"] == "worker-lost"
+
+
+def test_a_worker_that_cannot_start_is_reported(instance: Browser) -> None:
+    with engine_page(instance) as page:
+        del page.site.files["/worker.js"]
+        assert page.refused()["code"] == "worker-lost"
+
+
+def test_a_disposed_engine_says_so(instance: Browser) -> None:
+    with engine_page(instance) as page:
+        page.loaded()
+        error = page.error("await engine.dispose(); return engine.generate([1], 1)")
+    assert error["code"] == "bad-request"
+    assert "disposed" in error["message"]

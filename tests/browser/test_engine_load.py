@@ -1,0 +1,168 @@
+"""Loading: hashes, the cache, retries and formats, against a server with faults to order."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser.engine_page import EnginePage, engine_page
+from tests.browser.miniature import MODEL, SHARDS, Miniature, continuation, encode
+from web.browser import browser
+
+SHARD = f"{MODEL}/{SHARDS[0]}"
+MANIFEST = f"{MODEL}/manifest.json"
+IDS = encode("hello")
+
+
+@pytest.fixture(scope="module")
+def instance() -> Iterator[Browser]:
+    with browser() as instance:
+        yield instance
+
+
+@pytest.fixture
+def page(instance: Browser) -> Iterator[EnginePage]:
+    with engine_page(instance) as page:
+        yield page
+
+
+def assert_answers(page: EnginePage) -> None:
+    assert page.value("return engine.generate(arg, 8)", IDS) == continuation(IDS, 8)
+
+
+def test_progress_ends_with_everything_loaded(page: EnginePage) -> None:
+    info = page.loaded(context=100)
+    assert {key: info[key] for key in ("model", "variant", "backend", "context", "notes")} == {
+        "model": "mini",
+        "variant": "f32",
+        "backend": "webgpu",
+        "context": 100,
+        "notes": [],
+    }
+    last = page.page.evaluate("progress.at(-1)")
+    sizes = {k: len(v) for k, v in Miniature().files().items() if k != MANIFEST}
+    assert last["phase"] == "ready"
+    assert last["loaded"] == last["total"] == sum(sizes.values())
+    assert last["pipelines"] == last["pipelinesTotal"] == 3
+
+
+def test_a_second_visit_downloads_only_the_manifest(page: EnginePage) -> None:
+    page.loaded()
+    page.site.hits.clear()
+    page.loaded()
+    fetched = [path for path in page.site.hits if path.startswith(MODEL)]
+    assert fetched == [MANIFEST]
+    last = page.page.evaluate("progress.at(-1)")
+    assert last["cached"] == last["total"]
+    assert_answers(page)
+
+
+def test_a_byte_flipped_on_the_way_is_fetched_again(page: EnginePage) -> None:
+    page.site.flips[SHARD] = 1
+    page.loaded()
+    assert page.site.hits[SHARD] == 2
+    assert_answers(page)
+
+
+def test_a_byte_flipped_on_the_server_is_refused(page: EnginePage) -> None:
+    page.site.flips[SHARD] = 99
+    error = page.refused()
+    assert error["code"] == "integrity"
+    assert SHARDS[0] in error["message"]
+    assert page.site.hits[SHARD] == 2
+
+
+def test_a_byte_flipped_in_the_cache_is_fetched_again(page: EnginePage) -> None:
+    page.loaded()
+    damaged = page.value(
+        """
+        let damaged = 0;
+        for (const name of await caches.keys()) {
+          const cache = await caches.open(name);
+          for (const request of await cache.keys()) {
+            const bytes = new Uint8Array(await (await cache.match(request)).arrayBuffer());
+            bytes[bytes.length - 1] ^= 4;
+            await cache.put(request, new Response(bytes));
+            damaged += 1;
+          }
+        }
+        return damaged;
+        """
+    )
+    assert damaged == 6
+    page.site.hits.clear()
+    page.loaded()
+    assert page.site.hits[SHARD] == 1
+    assert_answers(page)
+    page.site.hits.clear()
+    page.loaded()
+    assert page.site.hits[SHARD] == 0, "the repaired copy was not kept"
+
+
+def test_a_server_that_falters_is_asked_again(page: EnginePage) -> None:
+    page.site.failures[SHARD] = 2
+    page.loaded()
+    assert page.site.hits[SHARD] == 3
+    assert_answers(page)
+
+
+def test_a_server_that_stays_down_is_a_network_error(page: EnginePage) -> None:
+    page.site.failures[SHARD] = 99
+    error = page.refused()
+    assert error["code"] == "network"
+    assert SHARDS[0] in error["message"]
+    assert page.site.hits[SHARD] == 3
+
+
+def test_a_missing_model_is_a_network_error(page: EnginePage) -> None:
+    error = page.refused(model="/models/none/")
+    assert error["code"] == "network"
+    assert "404" in error["message"]
+
+
+def test_the_manifest_must_be_the_one_the_page_expects(page: EnginePage) -> None:
+    digest = hashlib.sha256(page.site.files[MANIFEST]).hexdigest()
+    page.loaded(integrity=f"sha256-{digest}")
+    page.site.files[MANIFEST] += b" "
+    assert page.refused(integrity=f"sha256-{digest}")["code"] == "integrity"
+
+
+@pytest.mark.parametrize(("version", "word"), [(2, "newer"), (0, "older")])
+def test_another_format_is_refused(instance: Browser, version: int, word: str) -> None:
+    with engine_page(instance, Miniature(format=version)) as page:
+        error = page.refused()
+    assert error["code"] == "unsupported-format"
+    assert word in error["message"]
+
+
+def test_a_page_that_is_no_manifest_is_refused(page: EnginePage) -> None:
+    page.site.files[MANIFEST] = b"<!doctype html><title>Not here</title>"
+    assert page.refused()["code"] == "bad-bundle"
+
+
+def test_a_full_disk_is_noted_and_stops_nothing(page: EnginePage) -> None:
+    page.site.files["/worker.js"] = (
+        b'Cache.prototype.put = async () => { throw new DOMException("", "QuotaExceededError"); };'
+        + page.site.files["/worker.js"]
+    )
+    info = page.loaded()
+    assert len(info["notes"]) == 1
+    assert "no room" in info["notes"][0]
+    assert_answers(page)
+
+
+def test_loading_can_be_aborted(page: EnginePage) -> None:
+    page.open()
+    error = page.error(
+        """
+        const { createEngine } = await import("/engine.js");
+        const controller = new AbortController();
+        const onProgress = ({ phase }) => phase === "download" && controller.abort();
+        return createEngine({ model: arg, onProgress, signal: controller.signal });
+        """,
+        f"{MODEL}/",
+    )
+    assert error["code"] == "aborted"
