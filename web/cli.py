@@ -70,14 +70,18 @@ def verify(
     """Compare a bundle, in a headless browser, with PyTorch on the same weights."""
     with _translated():
         try:
+            from web.verify import Comparison
             from web.verify import verify as compare
-
-            agrees = compare(bundle, source)
         except ModuleNotFoundError as error:
             if (error.name or "").partition(".")[0] in ("web", "compiler"):
                 raise
             raise SiteError(f"{error.name} is not installed: {VERIFY_INSTALL}") from error
-        raise typer.Exit(0 if agrees else 1)
+        results: list[Comparison] = []
+        console.print("PyTorch and a headless browser take a while each ...")
+        for result in compare(bundle, source):
+            console.print(result.describe(), highlight=False, markup=False)
+            results.append(result)
+        raise typer.Exit(0 if all(result.passed for result in results) else 1)
 
 
 def _config(application: Starlette | str) -> uvicorn.Config:

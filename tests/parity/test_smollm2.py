@@ -1,0 +1,59 @@
+"""SmolLM2-135M-Instruct, with the GGUF file's own codes, in the browser against transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from compiler.bundle.read import Bundle
+from compiler.checkpoint.open import open_checkpoint
+from tests.support.gpu import assert_close
+from tests.support.smollm2 import smollm2_gguf
+from web.reference import Reference
+from web.verify import TOLERANCE, BrowserEngine, browser_engine
+
+STEPS = 64
+LARGEST_CHUNK = 128
+
+QUESTION = (
+    "<|im_start|>user\nName three things a kiln is used for.<|im_end|>\n<|im_start|>assistant\n"
+)
+CODE = "def quicksort(items: list[int]) -> list[int]:\n    "
+LONG = (
+    "The lighthouse had stood on the cliff for a hundred and forty years. In winter the sea threw "
+    "stones at its windows, and in summer children climbed the hill to count the ships. The last "
+    "keeper, a quiet woman called Ines, wrote down every one of them: the name, the flag, the hour. "
+    "Her books filled a shelf, then a wall, then a room, and nobody read them until the spring in "
+    "which a trawler went missing and the harbour master remembered that somebody on the cliff had "
+    "always been looking. He walked up in the rain, knocked, and asked her for the twelfth of "
+    "March. She found the page in less than a minute, and put her finger on the line that said"
+)
+
+
+@pytest.fixture(scope="module")
+def reference(smollm2_bundle: Path) -> Reference:
+    with open_checkpoint(str(smollm2_gguf())) as checkpoint:
+        return Reference(checkpoint, Bundle.open(smollm2_bundle))
+
+
+@pytest.fixture(scope="module")
+def engine(smollm2_bundle: Path) -> Iterator[BrowserEngine]:
+    with browser_engine(smollm2_bundle.parent) as running:
+        running.load(smollm2_bundle.name, "f32", 512)
+        yield running
+
+
+@pytest.mark.parametrize("prompt", [QUESTION, CODE, LONG], ids=["question", "code", "long"])
+def test_greedy_tokens(prompt: str, reference: Reference, engine: BrowserEngine) -> None:
+    ids = engine.tokenize(prompt)
+    assert (len(ids) - 1 > LARGEST_CHUNK) == (prompt == LONG)
+    assert engine.generate(ids, STEPS) == reference.generate(ids, STEPS)
+
+
+def test_logits_under_forced_decoding(reference: Reference, engine: BrowserEngine) -> None:
+    """At 56 positions of a text neither side chose; TOLERANCE says where it comes from."""
+    ids = engine.tokenize(LONG)[:64]
+    first = len(ids) - 56
+    assert_close(engine.logits(ids, first), reference.logits(ids, first), TOLERANCE, "logits")
