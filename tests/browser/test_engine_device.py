@@ -85,6 +85,18 @@ def test_a_context_too_large_for_the_device(instance: Browser) -> None:
     assert "context of at most" in error["hint"]
 
 
+def test_a_device_without_memory_left(instance: Browser) -> None:
+    with engine_page(instance) as page:
+        # Truly filling the memory would take other tests with it: the scope says it is full.
+        page.site.files["/worker.js"] = (
+            b"GPUDevice.prototype.popErrorScope = async () => new GPUOutOfMemoryError('full');"
+            + page.site.files["/worker.js"]
+        )
+        error = page.refused()
+    assert error["code"] == "out-of-memory"
+    assert "context of 512" in error["message"]
+
+
 def test_a_context_the_model_was_not_made_for(instance: Browser) -> None:
     with engine_page(instance) as page:
         error = page.refused(context=5000)

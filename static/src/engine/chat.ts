@@ -49,13 +49,3 @@ export class ChatTemplate {
     }
   }
 }
-
-/** Refuses a prompt that leaves no position for an answer. */
-export function checkRoom(promptTokens: number, context: number): void {
-  if (promptTokens <= context) return;
-  throw new WebkilnError(
-    "context-overflow",
-    `the conversation takes ${promptTokens} tokens and the context holds ${context}`,
-    "Drop the oldest turns, start a new chat, or load the model with a larger context.",
-  );
-}

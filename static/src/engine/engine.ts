@@ -14,9 +14,9 @@ import type {
 import { WebkilnError } from "./api";
 import { WorkerClient } from "./client";
 import { complete } from "./completions";
+import { chooseContext } from "./context";
 import { aborted } from "./errors";
 import { checkEngineOptions, resolveMessages } from "./requests";
-import { chooseContext } from "./session-context";
 
 const DISPOSE_MS = 1000; // a worker that does not answer in this time is ended anyway
 

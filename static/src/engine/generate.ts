@@ -59,10 +59,12 @@ export class Generator {
     const result: GenerationResult = {
       tokens: [],
       finishReason: "length",
-      cachedTokens: this.start(generation),
+      cachedTokens: 0,
       prefillSeconds: 0,
       decodeSeconds: 0,
     };
+    if (signal.aborted) return { ...result, finishReason: "abort" };
+    result.cachedTokens = this.start(generation);
     await this.prefill(prompt, prompt.length - 1, signal);
     if (signal.aborted) return { ...result, finishReason: "abort" };
     let firstToken = 0;
@@ -79,7 +81,7 @@ export class Generator {
   async evaluate(ids: number[], first: number): Promise<Float32Array<ArrayBuffer>> {
     const never = new AbortController().signal;
     const rows = new Float32Array((ids.length - first) * this.vocabulary);
-    this.begin(ids, GREEDY, []);
+    this.begin(ids, first, GREEDY, []);
     await this.prefill(ids, first, never);
     for (let position = first; position < ids.length; position++) {
       // The step before has sampled over the forced token.
@@ -95,7 +97,8 @@ export class Generator {
 
   private start(generation: Generation): number {
     const { prompt, sampling, stopTokens } = generation;
-    const reused = this.begin(prompt, sampling, stopTokens);
+    // The last token is consumed by a decode step, cached or not: its logits are wanted.
+    const reused = this.begin(prompt, prompt.length - 1, sampling, stopTokens);
     const { repetition, presence, frequency } = sampling;
     if (repetition !== 1 || presence !== 0 || frequency !== 0) {
       // Written whole: the kernel has counted earlier answers' tokens here.
@@ -106,9 +109,14 @@ export class Generator {
     return reused;
   }
 
-  /** Writes the state a sequence starts from; how many of its tokens need no prefill. */
-  private begin(ids: number[], sampling: SamplingSettings, stopTokens: number[]): number {
-    const reused = commonPrefix(ids.slice(0, -1), this.cached);
+  /** Writes the state a sequence starts from; how many of its first `end` tokens are cached. */
+  private begin(
+    ids: number[],
+    end: number,
+    sampling: SamplingSettings,
+    stopTokens: number[],
+  ): number {
+    const reused = commonPrefix(ids.slice(0, end), this.cached);
     this.cached = ids.slice(0, reused);
     const { backend } = this;
     backend.write("tokens", reused * 4, Int32Array.from(ids.slice(reused)));
@@ -151,7 +159,10 @@ export class Generator {
     try {
       while (tokens.length < limit) {
         for (; steps.length < depth.value && queued < limit; queued++) {
-          steps.push(backend.decode(first + queued));
+          const step = backend.decode(first + queued);
+          // When the device is lost all of them fail, most before their turn comes to be awaited.
+          step.catch(() => {});
+          steps.push(step);
         }
         const id = await (steps.shift() as Promise<number>);
         onArrival();

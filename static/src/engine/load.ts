@@ -1,7 +1,7 @@
 /** From a manifest's address to a Session, the whole way on one screen. */
 
 import { WebGpuBackend } from "../backends/webgpu";
-import { checkDevice, type DeviceCheck, requireChoice } from "../device/check";
+import { checkDevice, requireChoice } from "../device/check";
 import { fetchManifest } from "../load/bundle";
 import { openCache } from "../load/cache";
 import { FileStore } from "../load/files";
@@ -10,9 +10,9 @@ import { ProgressMeter } from "../load/progress";
 import { loadWeights, shardPieces } from "../load/weights";
 import type { Manifest, Plan, Variant } from "../plan";
 import { type Progress, WebkilnError } from "./api";
+import { chooseContext } from "./context";
 import type { LoadOptions } from "./protocol";
 import { Session } from "./session";
-import { chooseContext } from "./session-context";
 import { TextCodec } from "./tokenizer";
 
 export async function loadSession(
@@ -26,22 +26,18 @@ export async function loadSession(
   const manifest = await fetchManifest(options.manifest, options.integrity, signal);
   const context = chooseContext(manifest, options.context);
   const wishes = { backend: options.backend, variant: options.variant, context };
-  const check = await checkDevice(manifest, wishes);
-  const name = requireChoice(check.report, wishes);
+  const { report, adapter } = await checkDevice(manifest, wishes);
+  const name = requireChoice(report, wishes);
   const variant = manifest.variants[name] as Variant;
   const notes: string[] = [];
-  const store = new FileStore({
-    base: options.manifest,
-    files: manifest.files,
-    cache: await openCache(),
-    meter,
-    signal,
-    notes,
-  });
+  const cache = await openCache();
+  const base = options.manifest;
+  const store = new FileStore({ base, files: manifest.files, cache, meter, signal, notes });
   meter.setTotal(totalBytes(manifest, variant));
   meter.setPhase("download");
   const plan = parsePlan(await store.get(variant.plan), variant.plan, manifest);
-  const [backend, codec] = await loadParts(manifest, variant, plan, check, context, store, meter);
+  const parts = { manifest, variant, plan, adapter, context, store, meter };
+  const [backend, codec] = await loadParts(parts);
   const info = {
     model: manifest.name,
     variant: name,
@@ -49,25 +45,28 @@ export async function loadSession(
     context,
     vocabulary: manifest.vocabulary,
     notes: [...manifest.notes, ...notes],
-    report: check.report,
+    report,
   };
   meter.setPhase("ready");
   return new Session(info, manifest, codec, backend);
 }
 
+interface Parts {
+  manifest: Manifest;
+  variant: Variant;
+  plan: Plan;
+  adapter: GPUAdapter | null;
+  context: number;
+  store: FileStore;
+  meter: ProgressMeter;
+}
+
 /** Weights, kernels and tokenizer arrive side by side. */
-async function loadParts(
-  manifest: Manifest,
-  variant: Variant,
-  plan: Plan,
-  check: DeviceCheck,
-  context: number,
-  store: FileStore,
-  meter: ProgressMeter,
-): Promise<[WebGpuBackend, TextCodec]> {
+async function loadParts(parts: Parts): Promise<[WebGpuBackend, TextCodec]> {
+  const { manifest, variant, plan, context, store, meter } = parts;
   const kernels = await store.get(variant.kernels);
   checkKernelSpans(plan, variant.kernels, kernels.length);
-  const adapter = check.adapter as GPUAdapter; // a chosen WebGPU rung has one
+  const adapter = parts.adapter as GPUAdapter; // a chosen WebGPU rung has one
   const backend = await WebGpuBackend.open(adapter, variant, plan, kernels, context);
   meter.setPipelineTotal(plan.kernels.length);
   const weights = loadWeights(shardPieces(manifest, plan), store, backend).then(() =>

@@ -3,7 +3,8 @@
 import type { Backend } from "../backends/backend";
 import type { Manifest } from "../plan";
 import type { ChatMessage, EngineInfo } from "./api";
-import { ChatTemplate, checkRoom } from "./chat";
+import { ChatTemplate } from "./chat";
+import { checkRoom } from "./context";
 import { Detokenizer, StopFilter } from "./detokenize";
 import { aborted } from "./errors";
 import { type GenerationResult, Generator } from "./generate";

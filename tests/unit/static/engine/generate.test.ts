@@ -195,11 +195,18 @@ test("evaluate forces every token", async () => {
   const tokens = await fresh(PROMPT, { maxTokens: 4 });
   const forced = [...PROMPT, ...tokens.slice(0, 3)];
   const generator = new Generator(new FakeBackend(), VOCABULARY);
-  const logits = await generator.evaluate(forced, PROMPT.length - 1);
-  const best = Array.from({ length: 4 }, (_, row) =>
-    logits.subarray(row * VOCABULARY, (row + 1) * VOCABULARY).indexOf(1),
-  );
-  expect(best).toEqual(tokens);
+  // The second time all of it is cached, and must be consumed again all the same.
+  for (let time = 0; time < 2; time++) {
+    const logits = await generator.evaluate(forced, PROMPT.length - 1);
+    const best = Array.from({ length: 4 }, (_, row) =>
+      logits.subarray(row * VOCABULARY, (row + 1) * VOCABULARY).indexOf(1),
+    );
+    expect(best).toEqual(tokens);
+  }
+  const longer = [...forced, 11, 12, 13, 14, 15];
+  const after = await generator.run(request(longer));
+  expect(after.cachedTokens).toBe(forced.length);
+  expect(after.tokens).toEqual(await fresh(longer));
 });
 
 describe("DepthTuner", () => {

@@ -1,3 +1,5 @@
+/** How many positions there are, and whether something fits them. */
+
 import type { Manifest } from "../plan";
 import { WebkilnError } from "./api";
 
@@ -9,5 +11,15 @@ export function chooseContext(manifest: Manifest, asked: number | null): number 
     "bad-request",
     `context is ${context}; this model was made for at most ${manifest.context} tokens`,
     "Choose a smaller context.",
+  );
+}
+
+/** Refuses a prompt that leaves no position for an answer. */
+export function checkRoom(promptTokens: number, context: number): void {
+  if (promptTokens <= context) return;
+  throw new WebkilnError(
+    "context-overflow",
+    `the conversation takes ${promptTokens} tokens and the context holds ${context}`,
+    "Drop the oldest turns, start a new chat, or load the model with a larger context.",
   );
 }
