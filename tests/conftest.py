@@ -14,7 +14,7 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder `tiny` of a models folder: a random Llama of two layers."""
     from tests.support.bundles import compile_tiny
 
-    return compile_tiny(tmp_path_factory.mktemp("models"), tmp_path_factory.mktemp("tiny"))
+    return compile_tiny(tmp_path_factory.mktemp("models"), tmp_path_factory.mktemp("checkpoints"))
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,7 @@ def tiny_tokenizer() -> PreTrainedTokenizerFast:
         min_frequency=1,
     )
     tokenizer.train_from_iterator([TEXT], trainer)
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", chat_template=TEMPLATE
     )
 
@@ -72,8 +72,9 @@ def tiny_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
     return model
 
 
-def compile_tiny(models: Path, checkpoint: Path) -> Path:
-    """The bundle models/tiny, from a checkpoint written to the folder `checkpoint`."""
+def compile_tiny(models: Path, checkpoints: Path) -> Path:
+    """The bundle models/tiny, from a checkpoint written to the folder checkpoints/tiny."""
+    checkpoint = checkpoints / TINY
     tokenizer = tiny_tokenizer()
     tiny_model(tokenizer).save_pretrained(checkpoint)
     tokenizer.save_pretrained(checkpoint)

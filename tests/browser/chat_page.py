@@ -1,0 +1,140 @@
+"""The chat page as a person meets it, and what its browser saw meanwhile."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, expect
+
+# Two cores that render, compile shaders and run a model at once: slow is not wrong.
+PATIENCE = 60_000  # ms
+expect.set_options(timeout=PATIENCE)
+
+# Every text an answer shows on its way, in `window.seen`.
+WATCH_ANSWERS = """() => {
+  window.seen = [];
+  new MutationObserver(() => {
+    const text = [...document.querySelectorAll(".answer-body")].at(-1)?.textContent ?? "";
+    if (text !== window.seen.at(-1)) window.seen.push(text);
+  }).observe(document.getElementById("log"), { childList: true, subtree: true });
+}"""
+REPORT_VIOLATIONS = """addEventListener("securitypolicyviolation", (event) =>
+  console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));"""
+
+
+class ChatPage:
+    def __init__(self, context: BrowserContext, address: str) -> None:
+        self.context = context
+        self.address = address
+        self.page = context.new_page()
+        self.page.set_default_timeout(PATIENCE)
+        self.requests: list[str] = []  # by the page and its worker
+        self.problems: list[str] = []  # console errors, uncaught exceptions, policy violations
+        context.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("console", self._note)
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        context.add_init_script(REPORT_VIOLATIONS)
+
+    def _note(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.problems.append(message.text)
+
+    def get(self, testid: str) -> Locator:
+        return self.page.get_by_test_id(testid)
+
+    def open(self, **query: str) -> None:
+        """SwiftShader is an emulated adapter: the variant has to be asked for."""
+        self.page.goto(f"{self.address}/?{urlencode({'variant': 'f32', **query})}")
+
+    def load(self, **query: str) -> None:
+        """Opens the page and loads the model."""
+        self.open(**query)
+        self.get("load").click()
+        expect(self.get("input")).to_be_visible()
+
+    def configure(self, **numbers: float) -> None:
+        """Chooses these settings, and the defaults for all others."""
+        self.get("settings").click()
+        self.get("settings-reset").click()
+        for name, value in numbers.items():
+            self.get(f"setting-{name}").fill(str(value))
+        self.get("settings-close").click()
+
+    def send(self, text: str) -> None:
+        self.get("input").fill(text)
+        self.get("send").click()
+
+    def ask(self, text: str) -> str:
+        """Sends a question; the whole answer."""
+        self.send(text)
+        return self.answered()
+
+    def answered(self) -> str:
+        """Waits for the last answer's end; its text."""
+        last = self.get("message-assistant").last
+        expect(last).to_have_attribute("data-state", "done")
+        return last.get_by_test_id("answer").inner_text()
+
+    def regenerate(self) -> str:
+        """The answer that replaces the last one."""
+        last = self.get("message-assistant").last
+        last.evaluate("(node) => (node.dataset.old = '')")
+        last.get_by_test_id("regenerate").click()
+        expect(self.page.locator("[data-old]")).to_have_count(0)
+        return self.answered()
+
+    def started(self) -> None:
+        """Waits until an answer has its first words."""
+        answer = self.get("message-assistant").last.get_by_test_id("answer")
+        expect(answer).to_have_text(re.compile(r"\w"))
+
+    def expect_notice(self, code: str, *texts: str) -> None:
+        notice = self.page.locator("#notice")
+        expect(notice).to_be_visible()
+        expect(notice).to_have_attribute("data-code", code)
+        for text in texts:
+            expect(notice).to_contain_text(text)
+
+    @property
+    def turns(self) -> list[dict[str, Any]]:
+        """The conversation as the tab keeps it."""
+        stored = self.page.evaluate("sessionStorage.getItem('webkiln.conversation')")
+        turns: list[dict[str, Any]] = json.loads(stored or "[]")
+        return turns
+
+    @property
+    def stats(self) -> dict[str, float]:
+        """Of the last answer."""
+        found: dict[str, float] = self.turns[-1]["stats"]
+        return found
+
+    def requested(self, folder: str) -> list[str]:
+        """Requests for files of one folder of the bundle."""
+        return [url for url in self.requests if f"/{folder}/" in url]
+
+    def strangers(self) -> list[str]:
+        """Requests that left the page's origin."""
+        home = urlsplit(self.address).netloc
+        local = ("data", "blob")
+        split = [(url, urlsplit(url)) for url in self.requests]
+        return [url for url, parts in split if parts.scheme not in local and parts.netloc != home]
+
+    def assert_clean(self) -> None:
+        """Nothing was refused, nothing failed, and nothing left the origin."""
+        assert self.problems == []
+        assert self.strangers() == []
+
+
+@contextmanager
+def visit(browser: Browser, address: str) -> Iterator[ChatPage]:
+    """A person's first visit."""
+    context = browser.new_context()
+    try:
+        yield ChatPage(context, address)
+    finally:
+        context.close()

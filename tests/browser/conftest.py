@@ -1,0 +1,54 @@
+"""The chat page with the tiny model; one browser and one server for each module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser.chat_page import ChatPage, visit
+from web.browser import browser
+from web.verify import serving
+
+ANSWER = 24  # tokens: the tiny model hardly ever ends by itself
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as instance:
+        yield instance
+
+
+@pytest.fixture(scope="module")
+def tiny_site(tiny_bundle: Path) -> Iterator[str]:
+    with serving(tiny_bundle.parent) as address:
+        yield address
+
+
+@pytest.fixture
+def visitor(chromium: Browser, tiny_site: str) -> Iterator[ChatPage]:
+    """Somebody who has never been here."""
+    with visit(chromium, tiny_site) as page:
+        yield page
+        page.assert_clean()
+
+
+@pytest.fixture(scope="module")
+def loaded(chromium: Browser, tiny_site: str) -> Iterator[ChatPage]:
+    """A page with the model, for all tests that do not care what was before."""
+    with visit(chromium, tiny_site) as page:
+        page.load()
+        yield page
+
+
+@pytest.fixture
+def chat(loaded: ChatPage) -> Iterator[ChatPage]:
+    """An empty conversation; answers are greedy and 24 tokens long."""
+    loaded.get("new-chat").click()
+    loaded.configure(temperature=0, max_tokens=ANSWER)
+    loaded.requests.clear()
+    loaded.problems.clear()
+    yield loaded
+    loaded.assert_clean()
