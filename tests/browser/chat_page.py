@@ -100,6 +100,13 @@ class ChatPage:
         for text in texts:
             expect(notice).to_contain_text(text)
 
+    def expect_refusal(self, *texts: str) -> None:
+        """The start card says these things and offers no way on; nothing large was fetched."""
+        for text in texts:
+            expect(self.get("device")).to_contain_text(text)
+        expect(self.get("load")).to_be_disabled()
+        assert self.requested("weights") == []
+
     @property
     def turns(self) -> list[dict[str, Any]]:
         """The conversation as the tab keeps it."""

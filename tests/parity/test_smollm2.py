@@ -24,7 +24,7 @@ CODE = "def quicksort(items: list[int]) -> list[int]:\n    "
 LONG = (
     "The lighthouse had stood on the cliff for a hundred and forty years. In winter the sea threw "
     "stones at its windows, and in summer children climbed the hill to count the ships. The last "
-    "keeper, a quiet woman called Ines, wrote down every one of them: the name, the flag, the hour. "
+    "keeper, a quiet woman called Ines, wrote all of them down: the name, the flag, the hour. "
     "Her books filled a shelf, then a wall, then a room, and nobody read them until the spring in "
     "which a trawler went missing and the harbour master remembered that somebody on the cliff had "
     "always been looking. He walked up in the rain, knocked, and asked her for the twelfth of "

@@ -21,7 +21,7 @@ from tests.support.smollm2 import smollm2_gguf
 
 NOT_INSTALLED = 3
 USER = {"role": "user", "content": "Why is the sky blue?\n"}
-SYSTEM = {"role": "system", "content": "Answer in <b>French</b>, don't say \"no\"."}
+SYSTEM = {"role": "system", "content": 'Answer in <b>French</b>, don\'t say "no".'}
 ASSISTANT = {"role": "assistant", "content": " Parce que... 🌍 "}
 CONVERSATIONS = [[USER], [SYSTEM, USER], [SYSTEM, USER, ASSISTANT, USER, ASSISTANT, USER]]
 
