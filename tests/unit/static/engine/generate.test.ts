@@ -154,12 +154,14 @@ describe("prefix reuse", () => {
     const backend = new FakeBackend();
     const generator = new Generator(backend, VOCABULARY);
     let count = 0;
-    const onToken = () => ++count < 6;
-    const first = await generator.run(request(PROMPT, { maxTokens: 40, onToken }));
-    expect(first).toMatchObject({ finishReason: "stop", tokens: { length: 6 } });
+    const onToken = () => ++count < 30;
+    const first = await generator.run(request(PROMPT, { maxTokens: 50, onToken }));
+    expect(first).toMatchObject({ finishReason: "stop", tokens: { length: 30 } });
+    expect(backend.mostUnderWay).toBeGreaterThan(1);
+    expect(backend.underWay).toBe(0);
     const second = [...PROMPT, ...first.tokens, 50, 51];
     const result = await generator.run(request(second));
-    expect(result.cachedTokens).toBe(PROMPT.length + 5);
+    expect(result.cachedTokens).toBe(PROMPT.length + 29);
     expect(result.tokens).toEqual(await fresh(second));
   });
 
@@ -192,8 +194,11 @@ test("counts are written whole when a penalty needs them", async () => {
 });
 
 test("evaluate forces every token", async () => {
-  const tokens = await fresh(PROMPT, { maxTokens: 4 });
-  const forced = [...PROMPT, ...tokens.slice(0, 3)];
+  const forced = [...PROMPT, 20, 21, 22]; // not what the model would say
+  const tokens: number[] = [];
+  for (let end = PROMPT.length; end <= forced.length; end++) {
+    tokens.push(...(await fresh(forced.slice(0, end), { maxTokens: 1 })));
+  }
   const generator = new Generator(new FakeBackend(), VOCABULARY);
   // The second time all of it is cached, and must be consumed again all the same.
   for (let time = 0; time < 2; time++) {
