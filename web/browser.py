@@ -7,7 +7,9 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Error, sync_playwright
+
+from web.errors import SiteError
 
 NAMES = ("google-chrome-stable", "google-chrome", "chromium", "chromium-browser")
 FLAGS = (
@@ -17,6 +19,7 @@ FLAGS = (
     "--disable-sync",
     "--no-first-run",
 )
+HELP = "install Chrome or Chromium, or name one in the variable CHROMIUM"
 WEBGPU = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
 
 
@@ -33,9 +36,12 @@ def browser(*, webgpu: bool = True, flags: tuple[str, ...] = ()) -> Iterator[Bro
     """A headless browser. `webgpu` runs on SwiftShader, in software: the same anywhere."""
     graphics = WEBGPU if webgpu else ("--disable-features=WebGPU",)
     with sync_playwright() as playwright:
-        instance = playwright.chromium.launch(
-            executable_path=executable(), args=[*FLAGS, *graphics, *flags]
-        )
+        try:
+            instance = playwright.chromium.launch(
+                executable_path=executable(), args=[*FLAGS, *graphics, *flags]
+            )
+        except Error as error:
+            raise SiteError(f"cannot start {executable() or 'Chromium'}: {HELP}") from error
         try:
             yield instance
         finally:

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import uvicorn
-from playwright.sync_api import Page
+from playwright.sync_api import Error, Page
 
 from compiler.bundle.read import Bundle
 from compiler.checkpoint.open import open_checkpoint
 from web.browser import browser
+from web.errors import SiteError
 from web.reference import Reference
 from web.server import create_app
 
@@ -61,7 +62,11 @@ class BrowserEngine:
         options: dict[str, Any] = {"model": f"/models/{name}/", "variant": variant}
         if context is not None:
             options["context"] = context
-        info: dict[str, Any] = self.page.evaluate(LOAD, options)
+        try:
+            info: dict[str, Any] = self.page.evaluate(LOAD, options)
+        except Error as error:
+            reason = error.message.splitlines()[0].removeprefix("Page.evaluate: ")
+            raise SiteError(f"the browser cannot load {name}: {reason}") from error
         return info
 
     def tokenize(self, text: str) -> list[int]:

@@ -10,7 +10,6 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -104,37 +103,44 @@ def test_loopback(host: str, loopback: bool) -> None:
     assert cli.is_loopback(host) is loopback
 
 
-def _verifier(monkeypatch: pytest.MonkeyPatch, **attributes: Any) -> None:
-    module = ModuleType("web.verify")
-    module.__dict__.update(attributes)
-    monkeypatch.setitem(sys.modules, "web.verify", module)
+def _comparison(error: float) -> Any:
+    from web.verify import Comparison
+
+    return Comparison("Hello", [1, 2], [1, 2], error, (7, 3), (1.0, 1.0 + error))
 
 
-@pytest.mark.parametrize(("agrees", "code"), [(True, 0), (False, 1)])
+@pytest.mark.parametrize(("error", "code"), [(1e-6, 0), (0.5, 1)])
 def test_verify_exits_with_its_verdict(
-    monkeypatch: pytest.MonkeyPatch, agrees: bool, code: int
+    monkeypatch: pytest.MonkeyPatch, error: float, code: int
 ) -> None:
     calls: list[object] = []
 
-    def compare(*arguments: object) -> bool:
+    def compare(*arguments: object) -> list[Any]:
         calls.append(arguments)
-        return agrees
+        return [_comparison(1e-7), _comparison(error)]
 
-    _verifier(monkeypatch, verify=compare)
+    monkeypatch.setattr("web.verify.verify", compare)
     result = CliRunner().invoke(cli.app, ["verify", "models/tiny", "tiny.gguf"])
     assert result.exit_code == code
     assert calls == [(Path("models/tiny"), "tiny.gguf")]
+    assert "position 7, token 3" in " ".join(result.stderr.split())
 
 
 def test_verify_names_the_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    def without_playwright(*_: object) -> bool:
-        raise ModuleNotFoundError("No module named 'playwright'", name="playwright")
-
-    _verifier(monkeypatch, verify=without_playwright)
+    monkeypatch.delitem(sys.modules, "web.verify", raising=False)
+    monkeypatch.delitem(sys.modules, "web.browser", raising=False)
+    monkeypatch.setitem(sys.modules, "playwright.sync_api", None)
     result = CliRunner().invoke(cli.app, ["verify", "models/tiny", "tiny.gguf"])
     assert result.exit_code == 1
-    expected = "playwright is not installed: pip install 'webkiln[verify,compile]'"
+    expected = "playwright.sync_api is not installed: pip install 'webkiln[verify,compile]'"
     assert result.stderr == f"llm-site: {expected}\n"
+
+
+def test_verify_names_what_is_wrong_with_a_bundle(tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli.app, ["verify", str(tmp_path / "none"), "tiny.gguf"])
+    assert result.exit_code != 0
+    assert "Traceback" not in result.stderr
+    assert str(tmp_path / "none") in result.stderr.replace("\n", "")
 
 
 @contextmanager
