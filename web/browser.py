@@ -11,7 +11,13 @@ from playwright.sync_api import Browser, Error, sync_playwright
 
 from web.errors import SiteError
 
-NAMES = ("google-chrome-stable", "google-chrome", "chromium", "chromium-browser")
+NAMES = (
+    "google-chrome-stable",
+    "google-chrome",
+    "chromium",
+    "chromium-browser",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
 FLAGS = (
     "--no-sandbox",
     "--disable-background-networking",
