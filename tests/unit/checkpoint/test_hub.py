@@ -16,6 +16,8 @@ from tests.unit.checkpoint.gguf_writer import write_gguf
 from tests.unit.checkpoint.hub_server import COMMIT, Hub, serve
 from tests.unit.checkpoint.tiny import llama, write_tokenizer
 
+pytestmark = pytest.mark.slow  # each process imports torch anew
+
 ROOT = Path(__file__).parents[3]
 SCRIPT = """
 import sys
