@@ -85,7 +85,7 @@ class _Lowering:
         extra: list[relax.Expr] = []
         rotary, epsilon = 0, 0.0
         first, second = (match_rotary(self.view, x) for x in (query, key))
-        if first is not None and second is not None and _same(first, second):
+        if first is not None and second is not None and self._rotates_both(first, second):
             rotary = first.rotary
             query, key = first.x, second.x
             extra += [self._table(first.cos, rotary), self._table(first.sin, rotary)]
@@ -98,6 +98,12 @@ class _Lowering:
             heads[:2] = [ops.operands(norm)[0] for norm in norms]
         return extra, rotary, normed, epsilon, (heads[0], heads[1], heads[2])
 
+    def _rotates_both(self, query: Rotated, key: Rotated) -> bool:
+        """Whether whole heads of query and key, head-major, are turned by one pair of tables."""
+        tables = query.rotary == key.rotary and query.cos == key.cos and query.sin == key.sin
+        shapes = [ops.shape(x) for x in (query.x, key.x)]
+        return tables and shapes == [ops.shape(x) for x in self.operands[:2]]
+
     def _per_head(self, norms: list[relax.Call | None]) -> bool:
         """Whether both norms run over one head's values, with one epsilon."""
         calls = [norm for norm in norms if norm is not None]
@@ -107,7 +113,8 @@ class _Lowering:
     def _token_major(self, expr: relax.Expr) -> relax.Expr:
         """(1, heads, rows, depth) -> (1, rows, heads, depth), undoing a transpose if any."""
         value = self.view.value(self.view.base(expr))
-        if ops.name(value) == "relax.permute_dims" and _axes(value) == [0, 2, 1, 3]:
+        undone = ops.name(value) == "relax.permute_dims" and ops.axes(value) == [0, 2, 1, 3]
+        if undone and ops.shape(value) == ops.shape(expr):
             return value.args[0]
         return relax.op.permute_dims(expr, [0, 2, 1, 3])
 
@@ -125,14 +132,25 @@ class _Lowering:
             whole = {x.tuple_value for x in split}
             parts = self.view.value(next(iter(whole)))
             in_order = [x.index for x in split] == [0, 1, 2] and len(whole) == 1
-            if in_order and ops.name(parts) == "relax.split":
+            if in_order and ops.name(parts) == "relax.split" and self._splits_rows(parts):
                 return self._flat(parts.args[0])
         linears = [self.view.call(x, "webkiln.linear") for x in inputs]
-        known = [call for call in linears if call is not None]
+        known = [call for call in linears if call is not None and ops.shape(call)[0] == self.rows]
         if len(known) < 3 or not fuse.can_group(self.view, known, self.same_coding):
             return None
-        width = (self.heads + 2 * self.kv_heads) * self.depth
-        return fuse.group(self.view, known, width)
+        return fuse.group(self.view, known, sum(self._widths()))
+
+    def _widths(self) -> list[int]:
+        """Values per token of query, key and value."""
+        return [heads * self.depth for heads in (self.heads, self.kv_heads, self.kv_heads)]
+
+    def _splits_rows(self, split: relax.Call) -> bool:
+        """Whether each token's values are cut into all of query, of key and of value, in this
+        order; some models cut each head's values instead."""
+        whole = ops.shape(split.args[0])
+        parts = [ops.shape(field) for field in split.ty.fields]
+        rows = whole[:-1] in ((self.rows,), (1, self.rows))
+        return rows and [part[-1] for part in parts] == self._widths()
 
 
 def match_rotary(view: View, expr: relax.Expr) -> Rotated | None:
@@ -149,7 +167,7 @@ def match_rotary(view: View, expr: relax.Expr) -> Rotated | None:
     x, cos = straight.args
     half, sin = crossed.args
     rotary = ops.shape(x)[-1]
-    if not _is_half_rotation(view, half, x) or not _is_table(cos, sin, rotary):
+    if not _is_half_rotation(view, half, x) or not _are_tables(cos, sin, x):
         return None
     return Rotated(x, view.base(cos), view.base(sin), rotary)
 
@@ -183,10 +201,9 @@ def _is_half_rotation(view: View, expr: relax.Expr, x: relax.Expr) -> bool:
     return of_x and _slice(upper) == (width // 2, width) and _slice(lower) == (0, width // 2)
 
 
-def _is_table(cos: relax.Expr, sin: relax.Expr, rotary: int) -> bool:
-    """Whether both broadcast over heads: (1, 1, rows, rotary)."""
-    shapes = {ops.shape(cos), ops.shape(sin)}
-    return len(shapes) == 1 and ops.shape(cos)[:2] == (1, 1) and ops.shape(cos)[-1] == rotary
+def _are_tables(cos: relax.Expr, sin: relax.Expr, x: relax.Expr) -> bool:
+    """Whether both are (1, 1, rows, rotary) for x (1, heads, rows, rotary)."""
+    return len(ops.shape(x)) == 4 and ops.shape(cos) == ops.shape(sin) == (1, 1, *ops.shape(x)[2:])
 
 
 def _slice(value: relax.Expr) -> tuple[int, int] | None:
@@ -200,11 +217,3 @@ def _slice(value: relax.Expr) -> tuple[int, int] | None:
     if axes not in ([len(ops.shape(data)) - 1], [-1]) or strides != [1]:
         return None
     return begin[0], min(end[0], extent)
-
-
-def _axes(permute: relax.Call) -> list[int]:
-    return [int(axis) for axis in permute.attrs["axes"]]
-
-
-def _same(a: Rotated, b: Rotated) -> bool:
-    return bool(a.rotary == b.rotary and a.cos == b.cos and a.sin == b.sin)

@@ -21,7 +21,7 @@ def fold_weight_arithmetic(view: View, var: relax.Var, value: relax.Expr) -> rel
     if name in ("relax.add", "relax.multiply") and ops.constant(left) is not None:
         left, right = right, left
     recipe, number = view.recipe(left), ops.constant(right)
-    if recipe is None or number is None:
+    if recipe is None or number is None or ops.dtype(left) != "float32":
         return None
     folded = view.weight(
         f"{left.name}_{var.name}", Elementwise(name, recipe, number), ops.shape(left)
@@ -32,11 +32,12 @@ def fold_weight_arithmetic(view: View, var: relax.Var, value: relax.Expr) -> rel
 def drop_identity(view: View, var: relax.Var, value: relax.Expr) -> relax.Expr | None:
     """x * 1.0, a cast to the same type and a reshape to the same shape are x."""
     name = ops.name(value)
-    if name == "relax.multiply" and ops.constant(value.args[1]) == 1.0:
-        return value.args[0]
-    same_type = name == "relax.astype" and ops.dtype(value.args[0]) == ops.dtype(value)
-    same_shape = name == "relax.reshape" and ops.shape(value.args[0]) == ops.shape(var)
-    return value.args[0] if same_type or same_shape else None
+    times_one = name == "relax.multiply" and ops.constant(value.args[1]) == 1.0
+    if not times_one and name not in ("relax.astype", "relax.reshape"):
+        return None
+    x = value.args[0]
+    same = ops.dtype(x) == ops.dtype(var) and ops.shape(x) == ops.shape(var)
+    return x if same else None
 
 
 def canonical_linear(view: View, var: relax.Var, value: relax.Expr) -> relax.Expr | None:
@@ -64,9 +65,10 @@ PLAIN: dict[str, object] = {
 def _weight_of(view: View, expr: relax.Expr) -> relax.Expr | None:
     """The (N, K) weight parameter behind the second operand of a product, if it is one."""
     value = view.value(expr)
-    if ops.name(value) == "relax.permute_dims" and len(ops.shape(value.args[0])) == 2:
+    if ops.name(value) == "relax.permute_dims" and ops.axes(value) == [1, 0]:
         source = view.base(value.args[0])
-        return source if view.recipe(source) is not None else None
+        same = ops.shape(source) == ops.shape(value.args[0])
+        return source if same and view.recipe(source) is not None else None
     recipe = view.recipe(expr)
     if recipe is None or len(ops.shape(expr)) != 2:
         return None
@@ -78,15 +80,15 @@ def canonical_bias(view: View, var: relax.Var, value: relax.Expr) -> relax.Expr 
     """linear + bias becomes one operator."""
     if ops.name(value) != "relax.add":
         return None
-    for bias, product in (value.args, reversed(value.args)):
+    for added, product in (value.args, reversed(value.args)):
         linear = view.call(product, "webkiln.linear")
-        bias = view.base(bias)
-        if linear is None or view.recipe(bias) is None or len(ops.shape(bias)) != 1:
+        bias = view.base(added)
+        if linear is None or view.recipe(bias) is None or not ops.broadcasts_last(added):
             continue
-        if ops.setting(linear, "bias") or not view.used_once(product):
+        if {key: ops.setting(linear, key) for key in PLAIN} != PLAIN or not view.used_once(product):
             continue
         shape = ops.shape(linear)
-        if ops.shape(bias) != (shape[1],):
+        if ops.shape(bias) != (shape[1],) or ops.shape(product)[-1] != shape[1]:
             continue
         fused = ops.make("linear", [*ops.operands(linear), bias], shape, **{**PLAIN, "bias": True})
         return relax.op.reshape(fused, ops.shape(var))
@@ -111,7 +113,10 @@ def canonical_activation(view: View, var: relax.Var, value: relax.Expr) -> relax
         return None
     for x, gate in (value.args, reversed(value.args)):
         sigmoid = view.value(gate)
-        if ops.name(sigmoid) == "relax.sigmoid" and view.base(sigmoid.args[0]) == view.base(x):
+        same_shape = ops.shape(x) == ops.shape(gate)
+        if ops.name(sigmoid) != "relax.sigmoid" or not same_shape:
+            continue
+        if view.base(sigmoid.args[0]) == view.base(x):
             return relax.op.nn.silu(x)
     x = _gelu_tanh_input(view, value)
     return None if x is None else relax.op.nn.gelu_tanh(x)

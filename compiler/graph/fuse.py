@@ -35,6 +35,8 @@ def fuse_gated_mlp(same_coding: SameCoding) -> Rule:
             if ops.name(activated) not in ACTIVATIONS or not view.used_once(gate):
                 continue
             pair = [view.call(expr, "webkiln.linear") for expr in (activated.args[0], up)]
+            if ops.shape(gate) != ops.shape(up):
+                continue
             if pair[0] is None or pair[1] is None or not can_group(view, pair, same_coding):
                 continue
             if not (view.used_once(activated.args[0]) and view.used_once(up)):
@@ -51,7 +53,7 @@ def can_group(view: View, calls: list[relax.Call], same_coding: SameCoding) -> b
     """Whether linear layers have one input, nothing fused but biases, and one coding."""
     first = calls[0]
     for call in calls:
-        if view.base(ops.operands(call)[0]) != view.base(ops.operands(first)[0]):
+        if not _same_rows(view, ops.operands(call)[0], ops.operands(first)[0]):
             return False
         settings = {key: ops.setting(call, key) for key in PLAIN}
         if settings != {**PLAIN, "bias": ops.setting(first, "bias")}:
@@ -59,6 +61,10 @@ def can_group(view: View, calls: list[relax.Call], same_coding: SameCoding) -> b
     recipes = [view.recipe(ops.operands(call)[1]) for call in calls]
     known = [recipe for recipe in recipes if recipe is not None]
     return len(known) == len(calls) and same_coding(known)
+
+
+def _same_rows(view: View, a: relax.Expr, b: relax.Expr) -> bool:
+    return bool(view.base(a) == view.base(b)) and ops.shape(a) == ops.shape(b)
 
 
 def group(view: View, calls: list[relax.Call], width: int, **settings: object) -> relax.Call:

@@ -12,13 +12,13 @@ def recognise_rms_norm(view: View, var: relax.Var, value: relax.Expr) -> relax.E
     """weight * (x * rsqrt(mean(x^2) + epsilon)), Zhang and Sennrich, arXiv 1910.07467."""
     if ops.name(value) != "relax.multiply":
         return None
-    for weight, scaled in (value.args, reversed(value.args)):
-        weight = view.base(weight)
+    for factor, scaled in (value.args, reversed(value.args)):
+        weight = view.base(factor)
         found = _normalised(view, view.value(view.base(scaled)))
-        if found is None or view.recipe(weight) is None:
+        if found is None or view.recipe(weight) is None or not ops.broadcasts_last(factor):
             continue
         x, epsilon = found
-        if ops.shape(weight) == ops.shape(x)[-1:]:
+        if ops.shape(weight) == ops.shape(x)[-1:] == ops.shape(var)[-1:]:
             return ops.make("rms_norm", [x, weight], ops.shape(var), epsilon=epsilon)
     return None
 
@@ -36,13 +36,18 @@ def _normalised(view: View, value: relax.Expr) -> tuple[relax.Expr, float] | Non
         if epsilon is None:
             continue
         mean = view.value(total.args[0])
-        if ops.name(mean) != "relax.mean":
-            continue
-        if [int(a) for a in mean.attrs["axis"]] not in ([-1], [len(ops.shape(x)) - 1]):
-            continue
-        if _is_square(view.value(mean.args[0]), view, x):
+        if _is_row_mean(mean, x) and _is_square(view.value(mean.args[0]), view, x):
             return x, epsilon
     return None
+
+
+def _is_row_mean(value: relax.Expr, x: relax.Expr) -> bool:
+    """Whether `value` is a mean over the last axis of something shaped as `x`, the axis kept."""
+    if ops.name(value) != "relax.mean" or ops.shape(value.args[0]) != ops.shape(x):
+        return False
+    rank, axes = len(ops.shape(x)), value.attrs["axis"]
+    last = axes is not None and [int(axis) % rank for axis in axes] == [rank - 1]
+    return last and bool(value.attrs["keepdims"])
 
 
 def _is_square(value: relax.Expr, view: View, x: relax.Expr) -> bool:

@@ -73,11 +73,23 @@ def setting(call: relax.Call, key: str) -> Any:
     return call.attrs[key]
 
 
+def axes(permute: relax.Call) -> list[int]:
+    """The permutation of a `permute_dims`, which reverses all axes unless told otherwise."""
+    given = permute.attrs["axes"]
+    rank = len(shape(permute.args[0]))
+    return list(reversed(range(rank))) if given is None else [int(a) % rank for a in given]
+
+
 def constant(expr: Any) -> float | None:
     """The value of a scalar constant, else None."""
     if isinstance(expr, tvm.ir.GenericConst) and expr.value.numpy().size == 1:
         return float(expr.value.numpy().reshape(()))
     return None
+
+
+def broadcasts_last(expr: relax.Expr) -> bool:
+    """Whether all axes but the last have extent 1, as a vector broadcast along rows has."""
+    return all(extent == 1 for extent in shape(expr)[:-1])
 
 
 def is_param(expr: relax.Expr) -> bool:

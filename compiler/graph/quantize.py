@@ -62,11 +62,9 @@ class Coding:
         """The scheme of a matrix whose rows have `columns` values."""
         if self.quantization != KEEP:
             return schemes.fallback(SCHEMES[self.quantization], columns)
-        kinds = {self._native(name) for name in sources(recipe)}
-        if len(kinds) > 1 or isinstance(recipe, Transposed | Elementwise):
-            # Codes do not survive these; take the most precise of the parts.
-            kinds = {max(kinds, key=lambda scheme: scheme.bits)}
-        return schemes.fallback(kinds.pop(), columns)
+        kinds = [self._native(name) for name in sources(recipe)]
+        most_precise = max(kinds, key=lambda scheme: (scheme.bits, scheme.has_minimum))
+        return schemes.fallback(most_precise, columns)
 
     def same(self, recipes: Sequence[Recipe]) -> bool:
         """Whether matrices can be stacked without coding any of them anew."""
@@ -105,7 +103,10 @@ class Coding:
 
     def recoded(self, recipe: Recipe) -> bool:
         """Whether `keep` could not keep this matrix's codes as they were."""
-        return any(self.stored(name) not in EXACT for name in sources(recipe))
+        stored = {self.stored(name) for name in sources(recipe)}
+        stacked = isinstance(recipe, Source | Rows)  # the others are computed from decoded values
+        coded = any(NATIVE[kind].group for kind in stored & EXACT)
+        return not stored <= EXACT or (coded and not stacked)
 
     def matrix(self, recipe: Recipe, scheme: Scheme) -> Quantized:
         """The weight (N, K) in `scheme`, its stored codes carried over where they can be."""
