@@ -35,10 +35,13 @@ export function commonPrefix(a: readonly number[], b: readonly number[]): number
   return end;
 }
 
-/** The `prefill_<N>` for `rest` tokens: the smallest that holds them all, else the largest. */
+/**
+ * The `prefill_<N>` for `rest` tokens: the largest that they fill at least half, else the smallest.
+ * Padding costs as much as tokens do.
+ */
 export function pickChunk(prefill: ReadonlyMap<string, number>, rest: number): [string, number] {
-  const bySize = [...prefill].sort(([, a], [, b]) => a - b);
-  const chunk = bySize.find(([, rows]) => rows >= rest) ?? bySize.at(-1);
+  const bySize = [...prefill].sort(([, a], [, b]) => b - a);
+  const chunk = bySize.find(([, rows]) => rows <= 2 * rest) ?? bySize.at(-1);
   if (chunk === undefined) throw new Error("the plan has no prefill function");
   return chunk;
 }

@@ -29,13 +29,15 @@ async function fresh(prompt: number[], rest: Partial<Generation> = {}): Promise<
   return (await new Generator(new FakeBackend(), VOCABULARY).run(request(prompt, rest))).tokens;
 }
 
-test("the smallest chunk that covers the rest, else the largest", () => {
+test("the largest chunk that the rest fills at least half", () => {
   const prefill = new Map([
     ["prefill_64", 64],
     ["prefill_8", 8],
   ]);
   expect(pickChunk(prefill, 8)).toEqual(["prefill_8", 8]);
-  expect(pickChunk(prefill, 9)).toEqual(["prefill_64", 64]);
+  expect(pickChunk(prefill, 1)).toEqual(["prefill_8", 8]);
+  expect(pickChunk(prefill, 31)).toEqual(["prefill_8", 8]);
+  expect(pickChunk(prefill, 32)).toEqual(["prefill_64", 64]);
   expect(pickChunk(prefill, 200)).toEqual(["prefill_64", 64]);
 });
 
@@ -50,7 +52,7 @@ describe("prefill", () => {
     const backend = new FakeBackend();
     const prompt = Array.from({ length: 24 }, (_, index) => index);
     await new Generator(backend, VOCABULARY).run(request(prompt, { maxTokens: 1 }));
-    expect(backend.log).toEqual(["prefill_16 0+16", "prefill_16 16+7"]);
+    expect(backend.log).toEqual(["prefill_16 0+16", "prefill_4 16+4", "prefill_4 20+3"]);
   });
 
   test("a prompt of one token needs none", async () => {
