@@ -32,7 +32,7 @@ WEBGPU = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
 def executable() -> str | None:
     """$CHROMIUM, else an installed Chrome or Chromium, else None for Playwright's own."""
     if named := os.environ.get("CHROMIUM"):
-        return named
+        return shutil.which(named) or named
     found = (shutil.which(name) for name in NAMES)
     return next((path for path in found if path), None)
 
