@@ -59,8 +59,12 @@ export class Notice {
   }
 }
 
-/** Messages of the engine begin in lower case, like those of a compiler. */
+/**
+ * Messages of the engine begin in lower case, like those of a compiler, or with a name
+ * ("weights/9e63.bin: ..."), which stays as it is.
+ */
 export function sentence(text: string): string {
   const full = /[.!?…]$/.test(text) ? text : `${text}.`;
-  return full.charAt(0).toUpperCase() + full.slice(1);
+  const startsWithWord = /^[a-z]+[,:;.!?…]?(\s|$)/.test(full);
+  return startsWithWord ? full.charAt(0).toUpperCase() + full.slice(1) : full;
 }

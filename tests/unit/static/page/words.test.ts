@@ -121,6 +121,9 @@ describe("errors", () => {
   test("messages become sentences", () => {
     expect(sentence("the device was lost")).toBe("The device was lost.");
     expect(sentence("Why?")).toBe("Why?");
+    expect(sentence("stopped")).toBe("Stopped.");
+    expect(sentence("weights/9e63.bin arrived twice")).toBe("weights/9e63.bin arrived twice.");
+    expect(sentence("f32: no room")).toBe("f32: no room.");
   });
 });
 
