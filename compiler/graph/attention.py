@@ -57,7 +57,8 @@ class _Lowering:
     def expression(self) -> relax.Expr:
         extra, rotary, normed, epsilon, inputs = self._recognise()
         packed = self._packed(inputs)
-        sources = [packed] if packed is not None else [self._flat(x) for x in inputs]
+        apart = zip(inputs, self._widths(), strict=True)
+        sources = [packed] if packed is not None else [self._flat(x, n) for x, n in apart]
         shape = (self.rows, self.heads, self.depth)
         shared = {"layer": ops.setting(self.call, "layer"), "kv_heads": self.kv_heads}
         append = ops.make(
@@ -118,8 +119,8 @@ class _Lowering:
             return value.args[0]
         return relax.op.permute_dims(expr, [0, 2, 1, 3])
 
-    def _flat(self, expr: relax.Expr) -> relax.Expr:
-        return relax.op.reshape(expr, (self.rows, -1))
+    def _flat(self, expr: relax.Expr, width: int) -> relax.Expr:
+        return relax.op.reshape(expr, (self.rows, width))
 
     def _table(self, expr: relax.Expr, rotary: int) -> relax.Expr:
         return relax.op.reshape(expr, (self.rows, rotary))
@@ -133,7 +134,7 @@ class _Lowering:
             parts = self.view.value(next(iter(whole)))
             in_order = [x.index for x in split] == [0, 1, 2] and len(whole) == 1
             if in_order and ops.name(parts) == "relax.split" and self._splits_rows(parts):
-                return self._flat(parts.args[0])
+                return self._flat(parts.args[0], sum(self._widths()))
         linears = [self.view.call(x, "webkiln.linear") for x in inputs]
         known = [call for call in linears if call is not None and ops.shape(call)[0] == self.rows]
         if len(known) < 3 or not fuse.can_group(self.view, known, self.same_coding):
@@ -148,9 +149,9 @@ class _Lowering:
         """Whether each token's values are cut into all of query, of key and of value, in this
         order; some models cut each head's values instead."""
         whole = ops.shape(split.args[0])
-        parts = [ops.shape(field) for field in split.ty.fields]
+        widths = [int(field.shape[-1]) for field in split.ty.fields]
         rows = whole[:-1] in ((self.rows,), (1, self.rows))
-        return rows and [part[-1] for part in parts] == self._widths()
+        return rows and widths == self._widths()
 
 
 def match_rotary(view: View, expr: relax.Expr) -> Rotated | None:

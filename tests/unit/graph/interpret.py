@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+import tvm
 from tvm import relax
 
 from compiler.graph import ops
@@ -37,14 +38,15 @@ def cook(recipe: Recipe, checkpoint: Tensors) -> torch.Tensor:
         case Rows(parts):
             return torch.cat([cook(part, checkpoint) for part in parts])
         case Elementwise(op, of, constant):
-            return _OPERATORS[op](None, cook(of, checkpoint), torch.tensor(constant))
+            computed: torch.Tensor = _OPERATORS[op](None, cook(of, checkpoint), constant)
+            return computed
 
 
 def _value(expr: relax.Expr, values: dict[Any, Any]) -> Any:
     if isinstance(expr, relax.Var):
         return values[expr]
-    if isinstance(expr, relax.Constant):
-        return torch.from_numpy(expr.value.numpy())
+    if isinstance(expr, tvm.ir.GenericConst):
+        return torch.from_numpy(expr.value.numpy().copy())
     if isinstance(expr, relax.Tuple):
         return [_value(field, values) for field in expr.fields]
     if isinstance(expr, relax.TupleGetItem):
@@ -67,7 +69,7 @@ def _slice(call: relax.Call, x: torch.Tensor, *_: Any) -> torch.Tensor:
 
 
 def _split(call: relax.Call, x: torch.Tensor) -> list[torch.Tensor]:
-    sizes = [ops.shape(field)[int(call.attrs["axis"])] for field in call.ty.fields]
+    sizes = [int(field.shape[int(call.attrs["axis"])]) for field in call.ty.fields]
     return list(torch.split(x, sizes, int(call.attrs["axis"])))
 
 
@@ -100,7 +102,8 @@ def _attention(call: relax.Call, query: Any, key: Any, value: Any) -> torch.Tens
     key, value = (x.repeat_interleave(repeat, 1) for x in (key, value))
     scores = query @ key.mT * float(ops.setting(call, "scale"))
     mask = torch.ones(scores.shape[-2:], dtype=torch.bool).tril()
-    return (scores.masked_fill(~mask, -1e30).softmax(-1) @ value).transpose(1, 2)
+    out: torch.Tensor = scores.masked_fill(~mask, -1e30).softmax(-1) @ value
+    return out.transpose(1, 2)
 
 
 def _append(call: relax.Call, *args: torch.Tensor) -> list[torch.Tensor]:
@@ -110,18 +113,21 @@ def _append(call: relax.Call, *args: torch.Tensor) -> list[torch.Tensor]:
     kv_heads = int(ops.setting(call, "kv_heads"))
     widths = [heads * depth, kv_heads * depth, kv_heads * depth]
     packed = bool(ops.setting(call, "packed"))
-    parts = list(extra.pop(0).split(widths, -1)) if packed else [extra.pop(0) for _ in range(3)]
+    parts = (
+        list(torch.split(extra.pop(0), widths, -1)) if packed else [extra.pop(0) for _ in range(3)]
+    )
     parts = [part.reshape(rows, -1, depth) for part in parts]
     rotary = int(ops.setting(call, "rotary"))
-    tables = [extra.pop(0)[:, None] for _ in range(2)] if rotary else []
+    tables = [extra.pop(0)[:, None] for _ in range(2 if rotary else 0)]
     if ops.setting(call, "normed"):
         parts[:2] = [_rms_norm(call, x, weight) for x, weight in zip(parts, extra, strict=False)]
     if rotary:
-        parts[:2] = [_rotate(x, *tables, rotary) for x in parts[:2]]
+        parts[:2] = [_rotate(x, tables[0], tables[1]) for x in parts[:2]]
     return parts
 
 
-def _rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, rotary: int) -> torch.Tensor:
+def _rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+    rotary = cos.shape[-1]
     head, rest = x[..., :rotary], x[..., rotary:]
     turned = torch.cat([-head[..., rotary // 2 :], head[..., : rotary // 2]], -1)
     return torch.cat([head * cos + turned * sin, rest], -1)
