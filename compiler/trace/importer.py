@@ -29,7 +29,9 @@ def trace(torch_model: transformers.PreTrainedModel, rows: int) -> Program:
         raise
     except Exception as error:  # torch.export raises many kinds, all about the model's code
         raise UnsupportedModelError(f"torch.export cannot trace this model: {error}") from error
-    return import_program(exported)
+    program = import_program(exported)
+    _require_cached_attention(program, torch_model)
+    return program
 
 
 def import_program(exported: torch.export.ExportedProgram) -> Program:
@@ -54,6 +56,21 @@ def import_program(exported: torch.export.ExportedProgram) -> Program:
     }
     module.update_func(module.get_global_var("main"), main)
     return Program(module, dict(weights))
+
+
+def _require_cached_attention(program: Program, torch_model: transformers.PreTrainedModel) -> None:
+    """Refuses models that look at earlier tokens in any way but through the operator: with their
+    own attention code, or with a recurrent state, one token at a time would see only itself."""
+    bindings = program.module["main"].body.blocks[0].bindings
+    calls = [b.value for b in bindings if ops.name(b.value) == "webkiln.attention"]
+    layers = sorted(int(ops.setting(call, "layer")) for call in calls)
+    count = torch_model.config.get_text_config().num_hidden_layers
+    if layers != list(range(count)) or torch_model._is_stateful:
+        raise UnsupportedModelError(
+            f"{type(torch_model).__name__} does not run all of its {count} layers on transformers' "
+            "attention interface; architectures with their own attention code or a recurrent state "
+            "are not supported yet"
+        )
 
 
 def _convert_attention(node: Any, importer: Any) -> relax.Var:

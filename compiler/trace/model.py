@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import warnings
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ def build_model(config: transformers.PretrainedConfig) -> transformers.PreTraine
     """
     attention.register()
     logging.getLogger("transformers").setLevel(logging.ERROR)
+    config = copy.deepcopy(config)  # from_config notes the attention implementation in it
     config.use_cache = False
     try:
         with _parameters_on_meta():

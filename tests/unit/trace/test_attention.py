@@ -1,0 +1,92 @@
+"""What models pass to their attention, and what of it is understood."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from transformers.masking_utils import AttentionMaskInterface
+from transformers.modeling_utils import AttentionInterface
+
+from compiler.errors import UnsupportedModelError
+from compiler.trace import attention
+
+
+class Attention(torch.nn.Module):
+    layer_idx = 3
+
+
+class Unnumbered(torch.nn.Module):
+    pass
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """Layer, scale, window and softcap of each call of the operator."""
+    calls: list[tuple[Any, ...]] = []
+
+    def record(query: torch.Tensor, key: Any, value: Any, *settings: Any) -> torch.Tensor:
+        calls.append(settings)
+        return query
+
+    monkeypatch.setattr(attention, "attention", record)
+    return calls
+
+
+def call(module: torch.nn.Module | None = None, **arguments: Any) -> None:
+    """As transformers calls the implementation it is told to use."""
+    attention.register()
+    function = AttentionInterface()[attention.IMPLEMENTATION]
+    x = torch.zeros(1, 2, 5, 16)
+    function(module or Attention(), x, x, x, arguments.pop("mask", None), **arguments)
+
+
+def test_defaults(recorded: list[tuple[Any, ...]]) -> None:
+    call()
+    assert recorded == [(3, 0.25, 0, 0.0)]  # 16 ** -0.5
+
+
+def test_settings(recorded: list[tuple[Any, ...]]) -> None:
+    call(scaling=0.5, sliding_window=128, softcap=50.0)
+    assert recorded == [(3, 0.5, 128, 50.0)]
+
+
+def test_arguments_that_change_nothing_are_ignored(recorded: list[tuple[Any, ...]]) -> None:
+    call(dropout=0.0, position_ids=torch.zeros(1), is_causal=True, use_cache=False)
+    assert len(recorded) == 1
+
+
+def test_unknown_arguments_that_are_none_are_ignored(recorded: list[tuple[Any, ...]]) -> None:
+    call(s_aux=None)
+    assert len(recorded) == 1
+
+
+def test_unknown_arguments_are_refused() -> None:
+    message = r"Attention passes s_aux, position_bias to its attention, which is not supported"
+    with pytest.raises(UnsupportedModelError, match=message):
+        call(s_aux=torch.zeros(2), position_bias=torch.zeros(1))
+
+
+def test_explicit_mask_is_refused() -> None:
+    with pytest.raises(UnsupportedModelError, match="an explicit attention mask"):
+        call(mask=torch.zeros(1, 1, 5, 5))
+
+
+def test_layers_must_be_numbered() -> None:
+    with pytest.raises(UnsupportedModelError, match="Unnumbered does not number its layers"):
+        call(Unnumbered())
+
+
+def test_models_get_no_mask() -> None:
+    attention.register()
+    assert AttentionMaskInterface()[attention.IMPLEMENTATION](1, cache_position=None) is None
+
+
+def test_shape_of_the_result() -> None:
+    with FakeTensorMode():
+        query, key = torch.empty(1, 4, 5, 16), torch.empty(1, 2, 5, 16)
+        value = torch.empty(1, 2, 5, 8)
+        out = attention.attention(query, key, value, 0, 1.0, 0, 0.0)
+    assert out.shape == (1, 5, 4, 8)

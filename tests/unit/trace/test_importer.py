@@ -1,0 +1,93 @@
+"""Exported programs in Relax, and which checkpoint tensor each parameter is."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import transformers as hf
+
+from compiler.errors import UnsupportedModelError
+from compiler.graph import ops
+from compiler.graph.program import Source
+from compiler.trace.importer import import_program, trace
+from compiler.trace.model import build_model
+from tests.unit.checkpoint import tiny
+from tests.unit.graph.programs import operators
+
+
+class Strange(torch.nn.Module):
+    """Its weight goes through something TVM has no converter for."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.special.i0(x)
+
+
+def test_parameters_are_inputs_then_weights() -> None:
+    config = tiny.llama(tie_word_embeddings=False).config
+    program = trace(build_model(config), 3)
+    params = list(program.module["main"].params)
+    assert [ops.shape(p) for p in params[:2]] == [(1, 3), (1, 3)]
+    assert [ops.dtype(p) for p in params[:2]] == ["int32", "int32"]
+    assert {p.name for p in params[2:]} == set(program.weights)
+    names = {name for name, _ in tiny.llama(tie_word_embeddings=False).named_parameters()}
+    assert {r.name for r in program.weights.values() if isinstance(r, Source)} == names
+
+
+def test_attention_is_one_operator_per_layer() -> None:
+    program = trace(build_model(tiny.llama().config), 1)
+    assert operators(program).count("webkiln.attention") == 2
+    bindings = program.module["main"].body.blocks[0].bindings
+    calls = [b.value for b in bindings if ops.name(b.value) == "webkiln.attention"]
+    assert [int(ops.setting(call, "layer")) for call in calls] == [0, 1]
+    assert [float(ops.setting(call, "scale")) for call in calls] == [0.25, 0.25]
+    assert [ops.shape(x) for x in ops.operands(calls[0])] == [(1, 4, 1, 16), *[(1, 2, 1, 16)] * 2]
+
+
+def test_buffers_are_constants() -> None:
+    """They are in no checkpoint."""
+    config = hf.Gemma2Config(
+        vocab_size=64,
+        hidden_size=16,
+        intermediate_size=24,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=8,
+        pad_token_id=None,
+    )
+    model = build_model(config)
+    program = trace(model, 1)
+    names = {r.name for r in program.weights.values() if isinstance(r, Source)}
+    assert names <= {name for name, _ in model.named_parameters(remove_duplicate=False)}
+
+
+def test_operator_without_a_converter_is_named() -> None:
+    exported = torch.export.export(Strange(), (torch.zeros(2),), strict=False)
+    with pytest.raises(UnsupportedModelError, match="i0"):
+        import_program(exported)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        hf.BloomConfig(vocab_size=64, hidden_size=16, n_layer=1, n_head=2),  # attention of its own
+        hf.MambaConfig(vocab_size=64, hidden_size=16, num_hidden_layers=1, state_size=4),
+    ],
+)
+def test_models_that_do_not_cache_through_the_operator_are_refused(
+    config: hf.PretrainedConfig,
+) -> None:
+    """They would compile, and decode as if each token were the first."""
+    with pytest.raises(UnsupportedModelError, match="ForCausalLM"):
+        trace(build_model(config), 1)
+
+
+def test_model_that_cannot_be_traced_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = build_model(tiny.llama().config)
+
+    def decide(*args: object, **kwargs: object) -> object:
+        raise RuntimeError("data-dependent control flow")
+
+    monkeypatch.setattr(model, "forward", decide)
+    with pytest.raises(UnsupportedModelError, match=r"torch\.export cannot trace.*data-dependent"):
+        trace(model, 1)
