@@ -1,0 +1,68 @@
+"""What a plan demands of a device."""
+
+from __future__ import annotations
+
+from compiler.bundle.schema import FORMAT, Binding, Buffer, Function, Kernel, Plan, Step
+from compiler.lower.targets import DEFAULT_LIMITS, beyond_default, memory, requirements, size
+
+MIB = 1024 * 1024
+BUFFERS = [
+    Buffer("control", "state", 256, 0),
+    Buffer("kv.0", "state", 0, 1024),
+    Buffer("w", "weight", 300 * MIB, 0),
+    Buffer("logits", "output", 1000, 0),
+    Buffer("scratch.0", "scratch", 4096, 0),
+]
+KERNELS = [
+    Kernel("a", "a", 0, 10, [64, 4, 1], 8192, ["read", "read_write"]),
+    Kernel("b", "b", 10, 10, [32, 1, 1], 1024, ["read", "read", "read", "read_write"]),
+]
+
+
+def plan(*bindings: Binding, grid: tuple[int, int, int] = (7, 3, 1)) -> Plan:
+    steps = [Step(0, list(grid), list(bindings), None)]
+    return Plan(FORMAT, "f32", BUFFERS, KERNELS, {"decode": Function(1, {}, steps)})
+
+
+def test_limits_are_the_most_any_step_needs() -> None:
+    bound = plan(Binding(2, 256, 100 * MIB), Binding(1, 0, 0), Binding(4, 1024, 0))
+    assert requirements(bound, 2000).limits == {
+        "maxStorageBuffersPerShaderStage": 4,
+        "maxComputeWorkgroupStorageSize": 8192,
+        "maxComputeInvocationsPerWorkgroup": 256,
+        "maxComputeWorkgroupSizeX": 64,
+        "maxComputeWorkgroupsPerDimension": 7,
+        "maxStorageBufferBindingSize": 100 * MIB,
+        "maxBufferSize": 300 * MIB,
+    }
+    assert requirements(bound, 2000).features == []
+
+
+def test_binding_to_the_end_grows_with_the_context() -> None:
+    bound = plan(Binding(1, 0, 0))
+    key = "maxStorageBufferBindingSize"
+    assert requirements(bound, 100).limits[key] == 100 * 1024
+    assert requirements(bound, 1000).limits[key] == 1000 * 1024
+
+
+def test_limits_have_the_names_of_the_guaranteed_ones() -> None:
+    assert requirements(plan(Binding(0, 0, 0)), 1).limits.keys() == DEFAULT_LIMITS.keys()
+
+
+def test_what_is_beyond_the_guaranteed_limits_is_named() -> None:
+    wanted = {**DEFAULT_LIMITS, "maxBufferSize": 300 * MIB}
+    assert beyond_default(DEFAULT_LIMITS) == []
+    assert beyond_default(wanted) == [
+        "needs maxBufferSize of 314,572,800; devices guarantee only 268,435,456"
+    ]
+
+
+def test_memory_by_kind() -> None:
+    total = memory(plan(Binding(0, 0, 0)))
+    assert (total.weights, total.scratch) == (300 * MIB, 5096)
+    assert (total.state_base, total.state_per_token) == (256, 1024)
+
+
+def test_size_of_a_buffer() -> None:
+    assert size(BUFFERS[1], 10) == 10240
+    assert size(BUFFERS[0], 10) == 256
