@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, expect
 
 # Two cores that render, compile shaders and run a model at once: slow is not wrong.
-PATIENCE = 20_000  # ms
+PATIENCE = 60_000  # ms
 expect.set_options(timeout=PATIENCE)
 
 # Every text an answer shows on its way, in `window.seen`.

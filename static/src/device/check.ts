@@ -40,7 +40,9 @@ export interface DeviceCheck {
 const INSECURE =
   "the page was opened over plain http, where browsers offer neither WebGPU nor storage";
 const NO_WEBGPU = "this browser does not offer WebGPU, or it is switched off";
-const NO_ADAPTER = "WebGPU is there, but it found no usable graphics adapter";
+// Also what Chrome reports when WebGPU or hardware acceleration is switched off.
+const NO_ADAPTER =
+  "WebGPU found no usable graphics adapter: there is none, or it is blocked or switched off";
 
 export async function checkDevice(
   manifest: Manifest,

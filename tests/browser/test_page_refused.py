@@ -1,0 +1,55 @@
+"""Browsers that cannot run the model: their visitors are told why, and what to do.
+
+Each test starts a browser of its own, so none may use the one of the fixtures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.browser.chat_page import ChatPage, visit
+from web.browser import browser
+from web.verify import serving
+
+
+@contextmanager
+def visiting(
+    models: Path, *, name: str = "127.0.0.1", webgpu: bool = True, flags: tuple[str, ...] = ()
+) -> Iterator[ChatPage]:
+    with (
+        serving(models) as address,
+        browser(webgpu=webgpu, flags=flags) as chromium,
+        visit(chromium, address.replace("127.0.0.1", name)) as chat,
+    ):
+        yield chat
+
+
+def test_webgpu_switched_off(tiny_bundle: Path) -> None:
+    with visiting(tiny_bundle.parent, webgpu=False) as chat:
+        chat.open()
+        chat.expect_refusal(
+            "WebGPU is not available here",
+            "there is none, or it is blocked or switched off",
+            "switch on hardware acceleration",
+        )
+        chat.assert_clean()
+
+
+def test_insecure_address(tiny_bundle: Path) -> None:
+    """Plain http by another name than localhost, as from another machine of the network."""
+    rule = "--host-resolver-rules=MAP insecure.test 127.0.0.1"
+    with visiting(tiny_bundle.parent, name="insecure.test", flags=(rule,)) as chat:
+        chat.open()
+        chat.expect_notice(
+            "insecure-context",
+            "This page needs a secure address",
+            "plain http from another machine",
+            "Open it over https, or as localhost",
+        )
+        expect(chat.get("load")).to_be_disabled()
+        assert chat.requested("weights") == []
+        assert chat.strangers() == []
