@@ -1,0 +1,143 @@
+"""Programs that no pass recognises, lowered by TVM; weights and constants they share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tvm
+from tvm import relax
+from tvm.relax import op as R
+
+from compiler.errors import UnsupportedModelError
+from compiler.graph import ops
+from compiler.graph.program import Program, Source
+from compiler.graph.quantize import Coding
+from compiler.lower.generic import legalise
+from compiler.lower.steps import Lister, Listing, Model
+from compiler.lower.tensors import Constants, Matrix, Plain, Store
+from compiler.lower.wgsl import compile_kernels
+from compiler.quantize import Q4_MIN
+from tests.unit.graph.programs import Graph, number, operators, program
+from tests.unit.graph.test_quantize import Stored, matrix
+
+ROWS = 3
+INPUTS = {"ids": (1, ROWS), "positions": (1, ROWS)}
+INTEGERS = ("ids", "positions")
+
+
+def made(emit: object, weights: dict[str, tuple[int, ...]]) -> Program:
+    assert callable(emit)
+    return program(emit, INPUTS, weights, INTEGERS)
+
+
+def store() -> Store:
+    stored = Stored({"w": matrix(64), "table": matrix(50), "b": matrix(1)[0]})
+    return Store(Coding(stored, {}, "q4"))
+
+
+def listed(source: Program, into: Store) -> Listing:
+    return Lister(legalise(source), Model(50, 16), into, ROWS).run(sample=False)
+
+
+def rotary(g: Graph) -> relax.Expr:
+    x = g(R.astype(g.positions, "float32"))
+    return g(R.multiply(g(R.cos(g(R.multiply(x, number(0.5))))), g.b))
+
+
+def test_neighbouring_operators_become_one_kernel() -> None:
+    before = made(rotary, {"b": (1, ROWS)})
+    assert len(operators(before)) == 4
+    assert operators(legalise(before)) == ["relax.call_tir"]
+
+
+def test_listing_starts_with_the_inputs() -> None:
+    listing = listed(made(rotary, {"b": (1, ROWS)}), store())
+    first, second = listing.launches
+    assert [value.name for value in first.values[:2]] == ["control", "tokens"]
+    positions = first.values[3]
+    assert positions.bytes == ROWS * 4
+    assert positions in second.values
+    plain = [value for value in second.values if value.kind == "weight"]
+    assert [(value.part, value.bytes) for value in plain] == [("values", ROWS * 4)]
+
+
+def test_generated_kernels_compile_to_wgsl() -> None:
+    listing = listed(made(rotary, {"b": (1, ROWS)}), store())
+    kernel = listing.launches[1].kernel
+    shader = compile_kernels([kernel])[kernel.name]
+    assert set(shader.arguments) == set(kernel.arguments)
+    written = {n for n, w in zip(shader.arguments, shader.writable, strict=True) if w}
+    assert written == set(kernel.writes)
+
+
+def test_grid_covers_every_element() -> None:
+    before = program(lambda g: g(R.tanh(g.w)), INPUTS, {"w": (64, 64)}, INTEGERS)
+    kernel = listed(before, store()).launches[1].kernel
+    shader = compile_kernels([kernel])[kernel.name]
+    assert kernel.grid[0] * shader.workgroup[0] >= 64 * 64
+    assert kernel.grid[1:] == (1, 1)
+
+
+def test_equal_kernels_are_one() -> None:
+    def emit(g: Graph) -> relax.Expr:
+        x = g(R.matmul(g.w, g(R.tanh(g.w))))
+        return g(R.matmul(x, g(R.tanh(x))))
+
+    listing = listed(program(emit, INPUTS, {"w": (64, 64)}, INTEGERS), store())
+    kernels = [launch.kernel for launch in listing.launches]
+    assert len(set(kernels)) < len(kernels)
+
+
+def test_views_take_no_launch() -> None:
+    def emit(g: Graph) -> relax.Expr:
+        return g(R.tanh(g(R.reshape(g(R.expand_dims(g.w, 0)), (64 * 64,)))))
+
+    listing = listed(program(emit, INPUTS, {"w": (64, 64)}, INTEGERS), store())
+    assert len(listing.launches) <= 3
+
+
+def test_embedding_and_linear_share_a_tied_weight() -> None:
+    def emit(g: Graph) -> relax.Expr:
+        ids = g(R.reshape(g.ids, (ROWS,)))
+        x = g(ops.make("embed", [ids, g.table], (ROWS, 64)))
+        settings = {"bias": False, "residual": False, "gated": False, "activation": "none"}
+        return g(ops.make("linear", [x, g.table], (ROWS, 50), **settings))
+
+    into = store()
+    listing = listed(program(emit, INPUTS, {"table": (50, 64)}, INTEGERS), into)
+    assert [launch.kernel.name.split("_")[0] for launch in listing.launches] == [
+        "inputs",
+        "embed",
+        "linear",
+    ]
+    assert into.tensors == {"table": Matrix("table", Source("table"), (50, 64), Q4_MIN)}
+    parts = [v.part for v in listing.launches[2].values if v.kind == "weight"]
+    assert parts == ["codes", "scales"]
+
+
+@pytest.mark.xfail(raises=tvm.error.InternalError, strict=True, reason="TVM refuses first")
+def test_64_bit_values_in_device_memory_are_refused() -> None:
+    def emit(g: Graph) -> relax.Expr:
+        return g(R.reshape(g(R.astype(g.positions, "int64")), (ROWS,)))
+
+    with pytest.raises(UnsupportedModelError, match="int64 values of shape"):
+        listed(program(emit, INPUTS, {}, INTEGERS), store())
+
+
+def test_a_weight_used_plain_and_coded_is_stored_twice() -> None:
+    into = store()
+    into.matrix("w", Source("w"), (64, 64))
+    assert into.plain(Plain("w", Source("w"), (64, 64))) == "w (plain)"
+    assert into.plain(Plain("b", Source("b"), (64,))) == "b"
+    assert list(into.tensors) == ["w", "w (plain)", "b"]
+
+
+def test_constants_are_named_by_content() -> None:
+    a = Constants.of(np.array([1.0, 2.0], np.float32))
+    assert a.name == Constants.of(np.array([1.0, 2.0], np.float32)).name
+    assert a.name != Constants.of(np.array([1.0, 3.0], np.float32)).name
+    integers = Constants.of(np.array([1, 2], np.int64))
+    assert integers.values.dtype == np.int32
+    assert integers.name == Constants.of(np.array([1, 2], np.int32)).name
+    assert integers.name != Constants.of(np.array([1, 2], np.int32).view(np.float32)).name
+    assert Constants.of(np.array([True, False])).values.tolist() == [1, 0]

@@ -1,0 +1,208 @@
+"""The whole pipeline on tiny models: from a folder of transformers files to a bundle."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import transformers as hf
+
+from compiler import build as build_module
+from compiler.build import build, model_name
+from compiler.bundle.inspect import facts
+from compiler.bundle.read import Bundle
+from compiler.errors import CompileError, UnsupportedModelError, UsageError
+from compiler.lower.targets import DEFAULT_LIMITS
+from compiler.progress import SilentProgress
+from compiler.quantize import F32, Q4_MIN, dequantize, quantize, unpack
+from tests.unit.checkpoint import tiny
+
+
+def save(model: hf.PreTrainedModel, folder: Path) -> Path:
+    model.save_pretrained(folder)
+    tiny.write_tokenizer(folder)
+    return folder
+
+
+def compile_(source: Path, output: Path, **options: Any) -> Bundle:
+    settings = {"quantization": "q4", "context": None, "revision": None, **options}
+    summary = build(str(source), output=output, progress=SilentProgress(), **settings)
+    assert summary.bundle == output
+    return Bundle.open(output)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save(tiny.llama(), tmp_path_factory.mktemp("checkpoints") / "Tiny-Llama")
+
+
+@pytest.fixture(scope="module")
+def bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return compile_(checkpoint, tmp_path_factory.mktemp("bundles") / "tiny")
+
+
+def test_facts(bundle: Bundle) -> None:
+    known = facts(bundle)
+    assert (known["name"], known["architecture"]) == ("Tiny-Llama", "LlamaForCausalLM")
+    assert (known["vocabulary"], known["context"], known["default_context"]) == (288, 128, 128)
+    assert known["parameters"] == sum(p.numel() for p in tiny.llama().parameters())
+    variant = known["variants"]["f32"]
+    # Two norms, QKV, append, attend, and three products; the last takes the residual along.
+    assert variant["dispatches_per_layer"]["decode"] <= 8
+    assert variant["dispatches_per_layer"]["prefill"] <= 8
+    assert variant["dispatches"].keys() == {"decode", "prefill_32", "prefill_128"}
+    assert variant["max_storage_buffers_per_stage"] <= 8
+    assert variant["max_workgroup_bytes"] <= 16384
+    assert variant["max_invocations"] <= 256
+
+
+def test_needs_no_more_than_every_device_has(bundle: Bundle) -> None:
+    limits = bundle.manifest.variants["f32"].requires.limits
+    assert limits.keys() == DEFAULT_LIMITS.keys()
+    assert all(limits[name] <= most for name, most in DEFAULT_LIMITS.items())
+    assert bundle.manifest.notes == []
+
+
+def test_weights_are_stored_once_and_grouped(bundle: Bundle) -> None:
+    layer = "model.layers.{}."
+    expected = {"lm_head.weight", "model.norm.weight"}
+    for prefix in (layer.format(0), layer.format(1)):
+        qkv = "+".join(f"{prefix}self_attn.{n}_proj.weight" for n in "qkv")
+        expected |= {qkv, f"{prefix}self_attn.o_proj.weight", f"{prefix}mlp.down_proj.weight"}
+        expected |= {f"{prefix}mlp.gate_proj.weight+{prefix}mlp.up_proj.weight"}
+        expected |= {f"{prefix}{n}_layernorm.weight" for n in ("input", "post_attention")}
+    assert {n for n in bundle.manifest.tensors if not n.startswith("constant.")} == expected
+
+
+def test_weights_are_those_of_the_checkpoint(bundle: Bundle) -> None:
+    state = tiny.llama().state_dict()
+    norm = np.frombuffer(bundle.read_tensor_bytes("model.norm.weight"), np.float32)
+    np.testing.assert_array_equal(norm, state["model.norm.weight"].numpy())
+    name = "model.layers.1.self_attn.o_proj.weight"
+    tensor = bundle.manifest.tensors[name]
+    assert tensor.scheme == Q4_MIN
+    data = np.frombuffer(bundle.read_tensor_bytes(name), np.uint8)
+    got = dequantize(unpack(data, tensor.parts, tensor.scheme, tensor.shape[0]))
+    np.testing.assert_array_equal(got, dequantize(quantize(state[name].numpy(), Q4_MIN)))
+
+
+def test_every_step_stays_inside_its_buffers(bundle: Bundle) -> None:
+    plan = bundle.plans["f32"]
+    for function in plan.functions.values():
+        for step in function.steps:
+            assert len(step.bindings) == len(plan.kernels[step.kernel].access)
+            for binding in step.bindings:
+                buffer = plan.buffers[binding.buffer]
+                size = buffer.bytes + 128 * buffer.bytes_per_token
+                assert binding.offset % 256 == 0
+                assert binding.offset + binding.bytes <= size
+
+
+def test_no_step_reads_what_it_writes(bundle: Bundle) -> None:
+    """WebGPU tracks usage by whole buffer: one buffer bound twice must only be read."""
+    plan = bundle.plans["f32"]
+    for function in plan.functions.values():
+        for step in function.steps:
+            access = plan.kernels[step.kernel].access
+            bound = [binding.buffer for binding in step.bindings]
+            for buffer, mode in zip(bound, access, strict=True):
+                assert mode == "read" or bound.count(buffer) == 1
+
+
+@pytest.mark.slow
+def test_the_same_source_gives_the_same_files(
+    bundle: Bundle, checkpoint: Path, tmp_path: Path
+) -> None:
+    again = compile_(checkpoint, tmp_path / "again")
+    assert again.manifest.files == bundle.manifest.files
+
+
+@pytest.mark.parametrize("context", [-1, 0, 15, 129, 10**12])
+def test_absurd_context_is_refused(checkpoint: Path, tmp_path: Path, context: int) -> None:
+    message = f"--context {context}: choose from 16 to 128 for this model"
+    with pytest.raises(UsageError, match=message):
+        compile_(checkpoint, tmp_path / "out", context=context)
+    assert not (tmp_path / "out").exists()
+
+
+def test_short_context_has_no_long_prefill(checkpoint: Path, tmp_path: Path) -> None:
+    short = compile_(checkpoint, tmp_path / "out", context=40, quantization="f32")
+    assert (short.manifest.context, short.manifest.default_context) == (40, 40)
+    assert short.plans["f32"].functions.keys() == {"decode", "prefill_32"}
+    schemes = {tensor.scheme for tensor in short.manifest.tensors.values()}
+    assert schemes == {F32}
+
+
+def test_unsupported_model_leaves_no_bundle(tmp_path: Path) -> None:
+    model = hf.BloomForCausalLM(hf.BloomConfig(vocab_size=288, hidden_size=16, n_layer=1, n_head=2))
+    source = save(model, tmp_path / "bloom")
+    with pytest.raises(UnsupportedModelError, match="BloomForCausalLM"):
+        compile_(source, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_failure_keeps_the_bundle_that_was_there(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "out"
+    compile_(checkpoint, output, context=16)
+    before = (output / "manifest.json").read_bytes()
+
+    def fail(*args: object) -> None:
+        raise CompileError("the disk is full")
+
+    monkeypatch.setattr(build_module, "write_variant", fail)
+    with pytest.raises(CompileError, match="disk is full"):
+        compile_(checkpoint, output, context=16)
+    assert (output / "manifest.json").read_bytes() == before
+    assert Bundle.open(output).manifest.context == 16
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("SmolLM2-135M-Instruct.Q4_1.gguf", "SmolLM2-135M-Instruct"),
+        ("model-IQ3_XS.gguf", "model"),
+        ("folder/Llama-3.2-1B/", "Llama-3.2-1B"),
+        ("org/Name", "Name"),
+        ("org/repo:Name-F16.gguf", "Name"),
+        ("Qwen2-0.5B", "Qwen2-0.5B"),
+        ("Q4_0.gguf", "Q4_0"),
+    ],
+)
+def test_model_name(source: str, name: str) -> None:
+    assert model_name(source) == name
+
+
+PEAK = """
+import sys
+from pathlib import Path
+from compiler.build import build
+from compiler.progress import SilentProgress
+import compiler.trace.importer
+from compiler.summary import peak_bytes
+before = peak_bytes()
+build(sys.argv[1], output=Path(sys.argv[2]), quantization="q4", context=16, revision=None,
+      progress=SilentProgress())
+print(peak_bytes() - before)
+"""
+
+
+@pytest.mark.slow
+def test_memory_is_far_below_the_model(tmp_path: Path) -> None:
+    """450 MB of weights, of which no more than one is in memory at a time."""
+    model = tiny.llama(
+        hidden_size=1536, intermediate_size=6144, num_hidden_layers=3, vocab_size=512
+    )
+    largest = 2 * 6144 * 1536 * 4  # gate and up in one
+    total = sum(p.nbytes for p in model.parameters())
+    assert total > 400 * 10**6
+    source = save(model, tmp_path / "wide")
+    command = [sys.executable, "-c", PEAK, str(source), str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    # That weight's values, a copy of them, and 150 MB for tracing and code generation.
+    assert int(done.stdout) < 2 * largest + 150 * 10**6 < total
