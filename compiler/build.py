@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from compiler.bundle.schema import FORMAT, Manifest, Variant
 from compiler.bundle.write import BundleWriter
 from compiler.checkpoint.base import Checkpoint
 from compiler.checkpoint.open import open_checkpoint
-from compiler.errors import UsageError
+from compiler.errors import CheckpointError, UsageError
 from compiler.graph.passes import optimise
 from compiler.graph.quantize import KEEP, Coding
 from compiler.kernels.cache import CacheShape
@@ -35,6 +35,7 @@ from compiler.trace.model import build_model, tied_names
 
 VARIANT = "f32"
 DEFAULT_CONTEXT = 4096  # positions the engine allocates unless told otherwise
+QUANTIZED = ("Q", "IQ", "TQ", "MXFP")  # how GGUF's quantized types begin
 
 
 def build(
@@ -58,8 +59,11 @@ def build(
         target = output or Path("models") / name.lower()
         with progress.stage("build model"):
             model = build_model(checkpoint.config)
-        coding = Coding(checkpoint, tied_names(model), quantization or _default(checkpoint))
-        limits = Model(model.config.get_text_config().vocab_size, _context(model.config, context))
+        limits = Model(model.config.get_text_config().vocab_size, _context(model.config))
+        _check_tokenizer(checkpoint, limits.vocabulary)
+        default_context = _default_context(limits.context, context)
+        kept = quantization or _default(checkpoint)
+        coding = Coding(checkpoint, tied_names(model), kept, model.base_model_prefix)
         program = lower_functions(model, limits, Store(coding), progress)
         with BundleWriter(target, _expected_bytes(program.store)) as writer:
             tensors = write_tensors(program.store, writer, progress)
@@ -67,10 +71,13 @@ def build(
                 lowered = write_plan(
                     VARIANT, program.listings, program.caches, tensors, limits.vocabulary
                 )
-            variant = write_variant(writer, lowered, min(limits.context, DEFAULT_CONTEXT))
-            writer.finish(
-                manifest(name, checkpoint, model, limits, variant, tensors, coding, writer, program)
+            variant = write_variant(writer, lowered, default_context)
+            written = replace(
+                manifest(name, checkpoint, model, limits, variant, tensors, writer),
+                default_context=default_context,
+                notes=_notes(coding, program.store, variant),
             )
+            writer.finish(written)
     return Summary(target, time.monotonic() - start, peak_bytes())
 
 
@@ -86,9 +93,11 @@ class Program:
 def lower_functions(
     model: transformers.PreTrainedModel, limits: Model, store: Store, progress: Progress
 ) -> Program:
-    """Traces and lowers `decode` and every `prefill_<N>` that the context has room for."""
+    """Traces and lowers `decode` and the `prefill_<N>` that the context has room for."""
     sizes = {"decode": 1}
-    sizes |= {f"prefill_{n}": n for n in targets.PREFILL_ROWS if n <= limits.context}
+    smallest = min(targets.PREFILL_ROWS)  # always there; its kernels mask what the context lacks
+    chosen = [n for n in targets.PREFILL_ROWS if n <= max(limits.context, smallest)]
+    sizes |= {f"prefill_{n}": n for n in chosen}
     listings: dict[str, Listing] = {}
     caches: dict[int, CacheShape] = {}
     with progress.stage("trace and lower", total=3 * len(sizes)) as stage:
@@ -129,11 +138,37 @@ def write_tensors(
 def _pack(coding: Coding, tensor: Matrix | Plain | Constants) -> Packed:
     match tensor:
         case Matrix(_, recipe, _, scheme):
-            return pack(coding.matrix(recipe, scheme))
+            matrix = coding.matrix(recipe, scheme)
+            _check_shape(tensor.name, (matrix.rows, matrix.columns), tensor.shape)
+            return pack(matrix)
         case Plain(_, recipe, _):
-            return pack_plain(coding.values(recipe))
+            values = coding.values(recipe)
+            _check_shape(tensor.name, values.shape, tensor.shape)
+            return pack_plain(values)
         case Constants(_, values):
             return pack_plain(values.view("<f4"))
+
+
+def _check_shape(name: str, stored: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    if tuple(stored) != tuple(expected):
+        raise CheckpointError(
+            f"{name} is stored with shape {tuple(stored)}, but config.json makes it "
+            f"{tuple(expected)}: the configuration and the weights belong to different models"
+        )
+
+
+def _check_tokenizer(checkpoint: Checkpoint, vocabulary: int) -> None:
+    """Refuses a tokenizer whose ids the model has no embeddings for."""
+    model = json.loads(checkpoint.tokenizer.model_json)
+    added = [token["id"] for token in model.get("added_tokens", [])]
+    pieces = model["model"].get("vocab", {})
+    ids = pieces.values() if isinstance(pieces, dict) else [len(pieces) - 1]
+    highest = max([*added, *ids], default=0)
+    if highest >= vocabulary:
+        raise CheckpointError(
+            f"the tokenizer of {checkpoint.label} has ids up to {highest}, the model only "
+            f"{vocabulary} tokens: they belong to different models"
+        )
 
 
 def write_variant(writer: BundleWriter, lowered: Lowered, context: int) -> Variant:
@@ -154,9 +189,7 @@ def manifest(
     limits: Model,
     variant: Variant,
     tensors: Mapping[str, PackedTensor],
-    coding: Coding,
     writer: BundleWriter,
-    program: Program,
 ) -> Manifest:
     """The manifest, but for tensors and files, which the writer knows."""
     tokenizer = checkpoint.tokenizer
@@ -181,7 +214,6 @@ def manifest(
         variants={VARIANT: variant},
         tensors={},
         files={},
-        notes=_notes(coding, program.store, variant),
     )
 
 
@@ -197,24 +229,29 @@ def _notes(coding: Coding, store: Store, variant: Variant) -> list[str]:
 
 def model_name(source: str) -> str:
     """The model's name: a file's or folder's without extension and coding, a hub id's last part."""
-    last = Path(source.split(":")[-1].rstrip("/")).name
+    path = Path(source).expanduser()
+    last = path.resolve().name if path.is_dir() else Path(source.split(":")[-1]).name
     stem = last.removesuffix(".gguf")
     return re.sub(r"[.-](I?Q\d\w*|F16|F32|BF16)$", "", stem, flags=re.IGNORECASE) or "model"
 
 
 def _default(checkpoint: Checkpoint) -> str:
     """`keep` for sources that are quantized already, `q4` for others."""
-    plain = {"F32", "F16", "BF16", "F64"}
     stored = {checkpoint.info(name).stored for name in checkpoint.names()}
-    return KEEP if stored - plain else "q4"
+    return KEEP if any(name.startswith(QUANTIZED) for name in stored) else "q4"
 
 
-def _context(config: Any, wanted: int | None) -> int:
-    """Positions the bundle is made for: the model's, or fewer where the user said so."""
+def _context(config: Any) -> int:
+    """Positions the model was made for."""
     limit = getattr(config.get_text_config(), "max_position_embeddings", None)
+    return int(limit or DEFAULT_CONTEXT)
+
+
+def _default_context(limit: int, wanted: int | None) -> int:
+    """Positions the engine allocates unless told otherwise."""
     if wanted is None:
-        return int(limit or DEFAULT_CONTEXT)
-    if wanted < 16 or (limit is not None and wanted > limit):
+        return min(limit, DEFAULT_CONTEXT)
+    if not 16 <= wanted <= limit:
         raise UsageError(f"--context {wanted}: choose from 16 to {limit} for this model")
     return wanted
 

@@ -66,6 +66,9 @@ def serve(
 def verify(
     bundle: Annotated[Path, typer.Argument(help="A folder made by compile-model.")],
     source: Annotated[str, typer.Argument(help="What it was compiled from.")],
+    revision: Annotated[
+        str | None, typer.Option(help="Branch, tag or commit of a hub id.", metavar="REVISION")
+    ] = None,
 ) -> None:
     """Compare a bundle, in a headless browser, with PyTorch on the same weights."""
     with _translated():
@@ -78,7 +81,7 @@ def verify(
             raise SiteError(f"{error.name} is not installed: {VERIFY_INSTALL}") from error
         results: list[Comparison] = []
         console.print("PyTorch and a headless browser take a while each ...")
-        for result in compare(bundle, source):
+        for result in compare(bundle, source, revision=revision):
             console.print(result.describe(), highlight=False, markup=False)
             results.append(result)
         raise typer.Exit(0 if all(result.passed for result in results) else 1)

@@ -67,5 +67,6 @@ class PageFiles(StaticFiles):
 def _labelled(response: Response, path: str, cache_control: str) -> Response:
     response.headers["Cache-Control"] = cache_control
     if response.status_code == 200:
-        response.headers["Content-Type"] = MEDIA_TYPES[Path(path).suffix]
+        kind = MEDIA_TYPES.get(Path(path).suffix, "application/octet-stream")
+        response.headers["Content-Type"] = kind
     return response

@@ -48,8 +48,8 @@ class BundleWriter:
         self._finished = False
 
     def __enter__(self) -> BundleWriter:
-        _refuse_foreign(self.target)
         with self._translated():
+            _refuse_foreign(self.target)
             self.target.parent.mkdir(parents=True, exist_ok=True)
             _remove_stale(self.target)
             self._check_space()
@@ -66,9 +66,14 @@ class BundleWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._shards.close()
-        if not self._finished:
-            shutil.rmtree(self._root, ignore_errors=True)
+        try:
+            self._shards.close()  # may fail once more on a full disk
+        except OSError:
+            if self._finished:
+                raise
+        finally:
+            if not self._finished:
+                shutil.rmtree(self._root, ignore_errors=True)
 
     def add_tensor(
         self,

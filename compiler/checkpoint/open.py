@@ -21,10 +21,14 @@ def open_checkpoint(source: str, revision: str | None = None) -> Checkpoint:
     read, UsageError for a revision of something that is not on the hub.
     """
     path = Path(source).expanduser()
-    if path.exists():
-        if revision is not None:
-            raise UsageError(f"--revision {revision} is for hub ids, and {source} is a local path")
-        return _open_path(path)
+    try:
+        if path.exists():
+            if revision is not None:
+                message = f"--revision {revision} is for hub ids, and {source} is a local path"
+                raise UsageError(message)
+            return _open_path(path)
+    except OSError as error:
+        raise CheckpointError(f"cannot read {source}: {error.strerror or error}") from error
     hub_id = parse_hub_id(source)
     looks_local = source.startswith((".", "/", "~")) or "\\" in source
     if hub_id is None or looks_local or (hub_id[1] is None and source.endswith(_FILES)):

@@ -57,6 +57,7 @@ class Coding:
     checkpoint: Checkpoint
     names: dict[str, list[str]]  # names of tied parameters, from trace.model.tied_names
     quantization: str  # a key of SCHEMES, or KEEP
+    prefix: str = ""  # transformers' base_model_prefix, such as "model"
 
     def scheme(self, recipe: Recipe, columns: int) -> Scheme:
         """The scheme of a matrix whose rows have `columns` values."""
@@ -82,8 +83,10 @@ class Coding:
         """
         known = self._known()
         for candidate in self.names.get(name, [name]):
-            if candidate in known:
-                return candidate
+            # A base model saved by itself lacks the prefix that its causal LM adds.
+            for stored in (candidate, candidate.removeprefix(f"{self.prefix}.")):
+                if stored in known:
+                    return stored
         raise CheckpointError(
             f"{self.checkpoint.label} holds no tensor {name!r}; the file may be incomplete, or "
             "of a newer version of this architecture"
@@ -149,4 +152,4 @@ def describe(recipe: Recipe) -> str:
         case Rows(parts):
             return "+".join(describe(part) for part in parts)
         case Elementwise(op, of, constant):
-            return f"{describe(of)} {op.removeprefix('relax.')} {constant:g}"
+            return f"{describe(of)} {op.removeprefix('relax.')} {constant!r}"

@@ -154,10 +154,6 @@ def bits(value: Expr, dtype: str) -> Expr:
     return extern(dtype, f"bitcast<{names[dtype]}>", value)
 
 
-def cast(value: Expr, dtype: str) -> Expr:
-    return value.astype(dtype)
-
-
 def select(condition: Expr, yes: Expr, no: Expr) -> Expr:
     return tirx.Select(condition, yes, no)
 

@@ -125,7 +125,9 @@ class _Choice:
             self._raise_threshold(top_k, lambda logit: f32(1))
         with _if_uniform(both(sampled, top_p < f32(1))):
             total = self._sum(self._probability)
-            self._raise_threshold(top_p * total, self._probability)
+            # At least something, or no token at all would already be enough.
+            goal = maximum(top_p * total, f32(1e-30))
+            self._raise_threshold(goal, self._probability)
         self._pick(sampled)
 
     def _each(self, body: Callable[[Expr, Expr], None]) -> None:
@@ -269,7 +271,8 @@ def _gumbel(token: Expr, position: Expr, seed: Expr) -> Expr:
     x, y, z = _mix(x, y, z)
     x, y, z = (let(v ^ (v >> u32(16))) for v in (x, y, z))
     x, _, _ = _mix(x, y, z)
-    uniform = ((x >> u32(8)).astype("float32") + f32(0.5)) * f32(2.0**-24)
+    # 23 bits: with 24 the half would round the largest up to 1, whose noise is infinite.
+    uniform = ((x >> u32(9)).astype("float32") + f32(0.5)) * f32(2.0**-23)
     return -tirx.log(-tirx.log(uniform))
 
 

@@ -35,17 +35,26 @@ def legalise(program: Program) -> Program:
             tirx.transform.ForceNarrowIndexToInt32(),
         ]
     )
+    try:
+        module = _lowered(program.module, passes)
+    except Exception as error:  # TVM raises many kinds, all about an operator
+        reason = str(error).partition(". ")[0]  # the function's text follows
+        if "int64" in reason:
+            reason = f"64-bit integers have no place in WebGPU: {reason}"
+        raise UnsupportedModelError(f"TVM cannot lower this model: {reason}") from error
+    _refuse_unlowered(module)
+    return Program(module, program.weights)
+
+
+def _lowered(module: tvm.IRModule, passes: Sequential) -> tvm.IRModule:
     with TARGET:
-        module = passes(program.module)
-        module = dlight.ApplyDefaultSchedule(
+        return dlight.ApplyDefaultSchedule(
             dlight.gpu.Matmul(),
             dlight.gpu.GEMV(),
             dlight.gpu.Reduction(),
             dlight.gpu.GeneralReduction(),
             dlight.gpu.Fallback(),
-        )(module)
-    _refuse_unlowered(module)
-    return Program(module, program.weights)
+        )(passes(module))
 
 
 def _refuse_unlowered(module: tvm.IRModule) -> None:

@@ -12,7 +12,9 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from tvm import relax, te, tirx
+from tvm import relax, te, tirx, topi
+
+from compiler.graph import ops
 
 PIECES = 4
 PIECE_BITS = 8  # times a quadrant below 2^16 still fits the 24 bits of an f32
@@ -68,6 +70,21 @@ def tanh(x: Any) -> Any:
     return one - two / (tirx.exp(bounded * two) + one)
 
 
+def _power(builder: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
+    """Squares and cubes as products: WGSL's pow goes through log2, which negative bases lack."""
+    exponent = ops.constant(call.args[1])
+    if exponent not in (2.0, 3.0):
+        return builder.call_te(topi.power, *call.args)
+
+    def compute(x: te.Tensor) -> te.Tensor:
+        def product(*i: Any) -> Any:
+            return x(*i) * x(*i) if exponent == 2.0 else x(*i) * x(*i) * x(*i)
+
+        return te.compute(x.shape, product, name="y")
+
+    return builder.call_te(compute, call.args[0], primfunc_name_hint="power")
+
+
 def _elementwise(name: str, function: Callable[[Any], Any]) -> Any:
     """A Relax legalisation that computes `function` of each element."""
 
@@ -81,6 +98,7 @@ def _elementwise(name: str, function: Callable[[Any], Any]) -> Any:
 
 
 LEGALISATIONS = {
+    "relax.power": _power,
     "relax.sin": _elementwise("sin", partial(sine, quadrant_offset=0)),
     "relax.cos": _elementwise("cos", partial(sine, quadrant_offset=1)),
     "relax.tanh": _elementwise("tanh", tanh),

@@ -22,7 +22,6 @@ IGNORED = {
     "cache_position",
     "dropout",
     "head_mask",
-    "is_causal",
     "layer_idx",
     "output_attentions",
     "output_hidden_states",
@@ -76,6 +75,11 @@ def _attend(
     **others: Any,
 ) -> tuple[torch.Tensor, None]:
     """The function transformers calls in place of eager or SDPA attention."""
+    causal = others.pop("is_causal", None)
+    if causal is False or getattr(module, "is_causal", True) is False:
+        raise UnsupportedModelError(
+            f"{type(module).__name__} looks at later tokens too; only causal models generate text"
+        )
     unknown = [k for k, v in others.items() if k not in IGNORED and v is not None]
     if unknown or mask is not None:
         what = ", ".join(unknown) or "an explicit attention mask"

@@ -44,7 +44,7 @@ def import_program(exported: torch.export.ExportedProgram) -> Program:
                 keep_params_as_input=True,
                 custom_convert_map={attention.OP: _convert_attention},
             )
-    except (AssertionError, ValueError, NotImplementedError) as error:
+    except Exception as error:  # the importer raises many kinds, all about an operator
         raise UnsupportedModelError(f"TVM cannot import an operator: {error}") from error
     signature = exported.graph_signature
     tensors = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
@@ -63,6 +63,12 @@ def _require_cached_attention(program: Program, torch_model: transformers.PreTra
     own attention code, or with a recurrent state, one token at a time would see only itself."""
     bindings = program.module["main"].body.blocks[0].bindings
     calls = [b.value for b in bindings if ops.name(b.value) == "webkiln.attention"]
+    positions = program.module["main"].params[1]
+    if positions not in set(relax.analysis.free_vars(program.module["main"].body)):
+        raise UnsupportedModelError(
+            f"{type(torch_model).__name__} ignores position_ids; models that count positions "
+            "themselves are not supported yet"
+        )
     layers = sorted(int(ops.setting(call, "layer")) for call in calls)
     count = torch_model.config.get_text_config().num_hidden_layers
     if layers != list(range(count)) or torch_model._is_stateful:

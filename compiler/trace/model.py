@@ -29,9 +29,10 @@ def build_model(config: transformers.PretrainedConfig) -> transformers.PreTraine
             model = transformers.AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
                 config, attn_implementation=attention.IMPLEMENTATION, dtype=torch.float32
             )
-    except ValueError as error:
+    except Exception as error:  # whatever a model's own constructor raises
         raise UnsupportedModelError(
-            f"model type {config.model_type!r} cannot be built as a causal language model: {error}"
+            f"model type {config.model_type!r} cannot be built as a causal language model on "
+            f"transformers' attention interface: {type(error).__name__}: {error}"
         ) from error
     for module in model.modules():
         for name, parameter in module.named_parameters(recurse=False):

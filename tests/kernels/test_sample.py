@@ -94,6 +94,7 @@ FILTERS = {
     "none": {},
     "top_k": {"top_k": 7},
     "top_p": {"top_p": 0.8},
+    "top_p_0": {"top_p": 0.0},
     "min_p": {"min_p": 0.1},
     "all": {"top_k": 40, "top_p": 0.9, "min_p": 0.05},
 }
@@ -148,5 +149,5 @@ def gumbel(position: int, seed: int) -> Array:
         z = z + x * y
         if shift:
             x, y, z = (v ^ (v >> np.uint32(16)) for v in (x, y, z))
-    uniform = ((x >> np.uint32(8)).astype(np.float64) + 0.5) * 2.0**-24
+    uniform = ((x >> np.uint32(9)).astype(np.float64) + 0.5) * 2.0**-23
     return -np.log(-np.log(uniform))

@@ -129,10 +129,10 @@ def test_absurd_context_is_refused(checkpoint: Path, tmp_path: Path, context: in
     assert not (tmp_path / "out").exists()
 
 
-def test_short_context_has_no_long_prefill(checkpoint: Path, tmp_path: Path) -> None:
+def test_context_is_what_the_engine_allocates(checkpoint: Path, tmp_path: Path) -> None:
     short = compile_(checkpoint, tmp_path / "out", context=40, quantization="f32")
-    assert (short.manifest.context, short.manifest.default_context) == (40, 40)
-    assert short.plans["f32"].functions.keys() == {"decode", "prefill_32"}
+    assert (short.manifest.context, short.manifest.default_context) == (128, 40)
+    assert short.plans["f32"].functions.keys() == {"decode", "prefill_32", "prefill_128"}
     schemes = {tensor.scheme for tensor in short.manifest.tensors.values()}
     assert schemes == {F32}
 
@@ -159,7 +159,7 @@ def test_failure_keeps_the_bundle_that_was_there(
     with pytest.raises(CompileError, match="disk is full"):
         compile_(checkpoint, output, context=16)
     assert (output / "manifest.json").read_bytes() == before
-    assert Bundle.open(output).manifest.context == 16
+    assert Bundle.open(output).manifest.default_context == 16
 
 
 @pytest.mark.parametrize(

@@ -227,7 +227,7 @@ def test_missing_tensor_is_named() -> None:
         (A, "a", ["a"]),
         (Transposed(A), "a.T", ["a"]),
         (Rows((A, B, C)), "a+b+c", ["a", "b", "c"]),
-        (Elementwise("relax.add", A, 1.0), "a add 1", ["a"]),
+        (Elementwise("relax.add", A, 1.0), "a add 1.0", ["a"]),
         (Rows((Transposed(B), A)), "b.T+a", ["b", "a"]),
     ],
 )

@@ -115,7 +115,7 @@ def test_verify_exits_with_its_verdict(
 ) -> None:
     calls: list[object] = []
 
-    def compare(*arguments: object) -> list[Any]:
+    def compare(*arguments: object, revision: str | None) -> list[Any]:
         calls.append(arguments)
         return [_comparison(1e-7), _comparison(error)]
 
