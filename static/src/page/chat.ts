@@ -7,6 +7,7 @@ import { find, oncePerFrame } from "./dom";
 import { asTrouble, type Engine, type Trouble } from "./engine";
 import { MessageList } from "./messages";
 import { requestOptions, type Settings } from "./settings";
+import { session } from "./storage";
 
 const STORE = "webkiln.conversation";
 
@@ -24,7 +25,7 @@ export interface ChatEvents {
 export class Chat {
   private readonly announcer = find("announcer", HTMLElement);
   private readonly messages = new MessageList(find("log", HTMLElement), () => this.regenerate());
-  private turns = parseTurns(sessionStorage.getItem(STORE));
+  private turns = parseTurns(session.read(STORE));
   private engine: Engine | null = null;
   private running: AbortController | null = null;
 
@@ -166,11 +167,7 @@ export class Chat {
   }
 
   private changed(): void {
-    try {
-      sessionStorage.setItem(STORE, JSON.stringify(this.turns));
-    } catch {
-      // Full or forbidden: the conversation then lives as long as the page.
-    }
+    session.write(STORE, JSON.stringify(this.turns));
     this.events.changed(this.turns);
   }
 }

@@ -3,6 +3,7 @@
 import { type Engine, type EngineModule, importEngine, type Progress } from "./engine";
 import type { Model } from "./models";
 import type { Query } from "./query";
+import { local } from "./storage";
 
 const STORE = "webkiln.loaded";
 
@@ -18,7 +19,7 @@ export class Loader {
 
   /** Whether this browser has loaded this very build before, so that it is most likely cached. */
   get known(): boolean {
-    return localStorage.getItem(STORE) === this.model.integrity;
+    return local.read(STORE) === this.model.integrity;
   }
 
   async check() {
@@ -36,7 +37,7 @@ export class Loader {
     try {
       const options = { ...this.options(), onProgress, signal: controller.signal };
       this.engine = await createEngine(options);
-      localStorage.setItem(STORE, this.model.integrity);
+      local.write(STORE, this.model.integrity);
       return this.engine;
     } finally {
       this.running = null;

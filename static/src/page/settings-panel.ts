@@ -9,6 +9,7 @@ import {
   type Setting,
   type Settings,
 } from "./settings";
+import { local } from "./storage";
 
 const STORE = "webkiln.settings";
 
@@ -22,7 +23,7 @@ export class SettingsPanel {
   private readonly system = find("system-prompt", HTMLTextAreaElement);
 
   constructor(private readonly onChange: () => void) {
-    this.value = parseSettings(localStorage.getItem(STORE));
+    this.value = parseSettings(local.read(STORE));
     find("settings", HTMLButtonElement).addEventListener("click", () => this.dialog.showModal());
     find("settings-reset", HTMLButtonElement).addEventListener("click", () => this.reset());
     this.system.addEventListener("input", () => {
@@ -103,11 +104,7 @@ export class SettingsPanel {
   }
 
   private save(): void {
-    try {
-      localStorage.setItem(STORE, JSON.stringify(this.value));
-    } catch {
-      // Full or forbidden: the settings then live as long as the page.
-    }
+    local.write(STORE, JSON.stringify(this.value));
     this.onChange();
   }
 }
