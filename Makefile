@@ -10,6 +10,8 @@ MODEL := models/smollm2-135m-instruct
 HOST := 127.0.0.1
 PORT := 8000
 SAY := @printf '\n==> %s\n'
+# Jobs in parallel print one after the other, where make knows how.
+WHOLE := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 PYTHON_READY := .venv/ready-to-run
 DEV_READY := .venv/ready-to-test
@@ -19,7 +21,7 @@ MANIFEST := $(MODEL)/manifest.json
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build test check bench wheel clean prerequisites browser lint types quick
+.PHONY: help run build test check bench wheel clean prerequisites browser lint types units quick
 
 help: ## List the commands.
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -35,7 +37,8 @@ test: check browser ## Every check and every test; sets up a browser too.
 	@$(PYTHON) -m pytest tests/unit -m slow
 	@$(PYTHON) -m pytest tests/kernels tests/parity tests/browser --durations 10
 
-check: lint types quick ## Format, lint, types and quick tests, without a browser.
+check: $(DEV_READY) $(NODE_READY) $(PAGE) ## Format, lint, types and quick tests, without a browser.
+	@$(MAKE) --no-print-directory -j2 $(WHOLE) quick lint types units
 
 bench: $(DEV_READY) $(PAGE) browser $(MANIFEST) ## Measure loading and speed in the browser.
 	@$(PYTHON) -m tests.bench
@@ -56,14 +59,17 @@ lint: $(DEV_READY) $(NODE_READY)
 	@cd static && node_modules/.bin/biome check . ../tests/unit/static
 
 types: $(DEV_READY) $(NODE_READY)
-	$(SAY) "Types"
+	$(SAY) "Types, and plan.ts as the schema has it"
 	@$(PYTHON) -m mypy
 	@cd static && node_modules/.bin/tsc --noEmit
 	@$(PYTHON) -m compiler.bundle.typescript --check
 
-quick: $(DEV_READY) $(PAGE)
-	$(SAY) "Quick tests"
+units: $(DEV_READY) $(NODE_READY)
+	$(SAY) "Unit tests, TypeScript"
 	@cd static && node_modules/.bin/vitest run
+
+quick: $(DEV_READY) $(PAGE)
+	$(SAY) "Unit tests, Python"
 	@$(PYTHON) -m pytest tests/unit -m "not slow"
 
 # --- set-up

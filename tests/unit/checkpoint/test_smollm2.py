@@ -15,6 +15,8 @@ from compiler.checkpoint import Checkpoint, open_checkpoint
 from compiler.quantize import Q4_MIN, Q8, dequantize
 from tests.support.smollm2 import smollm2_gguf
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def checkpoint() -> Iterator[Checkpoint]:
