@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -72,12 +72,9 @@ def build(
                     VARIANT, program.listings, program.caches, tensors, limits.vocabulary
                 )
             variant = write_variant(writer, lowered, default_context)
-            written = replace(
-                manifest(name, checkpoint, model, limits, variant, tensors, writer),
-                default_context=default_context,
-                notes=_notes(coding, program.store, variant),
-            )
-            writer.finish(written)
+            notes = _notes(coding, program.store, variant)
+            described = (name, checkpoint, model, limits, default_context)
+            writer.finish(manifest(*described, variant, tensors, notes, writer))
     return Summary(target, time.monotonic() - start, peak_bytes())
 
 
@@ -187,8 +184,10 @@ def manifest(
     checkpoint: Checkpoint,
     model: transformers.PreTrainedModel,
     limits: Model,
+    default_context: int,
     variant: Variant,
     tensors: Mapping[str, PackedTensor],
+    notes: list[str],
     writer: BundleWriter,
 ) -> Manifest:
     """The manifest, but for tensors and files, which the writer knows."""
@@ -205,7 +204,7 @@ def manifest(
         parameters=parameters,
         vocabulary=limits.vocabulary,
         context=limits.context,
-        default_context=min(limits.context, DEFAULT_CONTEXT),
+        default_context=default_context,
         bits_per_weight=round(weight_bytes * 8 / parameters, 3),
         chat_template=tokenizer.chat_template,
         special_tokens=tokenizer.special_tokens,
@@ -214,6 +213,7 @@ def manifest(
         variants={VARIANT: variant},
         tensors={},
         files={},
+        notes=notes,
     )
 
 
