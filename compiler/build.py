@@ -176,6 +176,7 @@ def write_variant(writer: BundleWriter, lowered: Lowered, context: int) -> Varia
         kernels=writer.add_file("kernels", VARIANT, ".wgsl", lowered.kernels),
         requires=targets.requirements(lowered.plan, context),
         memory=targets.memory(lowered.plan),
+        selftest=[],
     )
 
 

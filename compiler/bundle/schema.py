@@ -8,6 +8,7 @@ Files of a bundle (all but `manifest.json` are named by content hash and never c
     manifest.json                     Manifest
     plans/<variant>-<hash>.json       Plan
     kernels/<variant>-<hash>.wgsl     kernel text; a Kernel names its byte span
+    kernels/<variant>-<hash>.wasm     a WebAssembly module; a Kernel names its export
     weights/<hash>.bin                at most SHARD_BYTES each; a Tensor names its spans
     tokenizer/<hash>.json             tokenizer.json (in parts when large) and tokenizer_config.json
 """
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Literal
 
-FORMAT = 1
+FORMAT = 2
 SHARD_BYTES = 24 * 1024 * 1024  # fits every static host (25 MiB on the tightest)
 ALIGN = 256  # WebGPU's default minStorageBufferOffsetAlignment, in bytes
 
@@ -72,15 +73,20 @@ class Buffer:
 
 @dataclass(frozen=True)
 class Kernel:
-    """One entry point of the kernel file."""
+    """One entry point of the kernel file.
+
+    WGSL: a compute shader. WebAssembly: an export `(pointer of each binding..., begin, end) -> i32`
+    (0: done) that does items begin .. end - 1 of the `grid[0]` a step has, so that threads can
+    share a step; the span is the whole file and `workgroup` is [1, 1, 1].
+    """
 
     name: str  # for people: profiles, error messages, `inspect`
     entry: str  # the function to call
     offset: int  # span of its text in the kernel file, in bytes
     bytes: int
     workgroup: list[int]  # [x, y, z] invocations
-    workgroup_bytes: int  # workgroup memory used
-    access: list[Literal["read", "read_write"]]  # one per binding, in @binding order
+    workgroup_bytes: int  # workgroup memory used; WebAssembly: workspace one thread needs
+    access: list[Literal["read", "read_write"]]  # one per binding, in their order
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,7 @@ class Step:
 
     kernel: int  # index into Plan.kernels
     grid: list[int]  # [x, y, z] workgroups
-    bindings: list[Binding]  # in @binding order
+    bindings: list[Binding]  # WGSL: in @binding order; WebAssembly: as the export takes them
     layer: int | None  # decoder layer it belongs to; null before the first and after the last
 
 
@@ -176,10 +182,50 @@ class FileEntry:
 
 @dataclass(frozen=True)
 class Requirements:
-    """What a device must offer to run a variant, in WebGPU's own names."""
+    """What a device must offer to run a variant, in WebGPU's own names.
+
+    A wasm variant has no limits, and its features are WebAssembly's: "simd128", "relaxed-simd",
+    "threads" (shared memory, which only a cross-origin isolated page gets).
+    """
 
     features: list[str]
     limits: dict[str, int]
+
+
+@dataclass(frozen=True)
+class TestInput:
+    """Content of one binding of a self-test: u32 words, little endian.
+
+    Word i is `words[i]` for i < len(words), otherwise (hash(i ^ seed) & keep) | fixed. The hash is
+    the PCG hash of Jarzynski and Olano (JCGT 9(3), 2020), in 32-bit arithmetic::
+
+        state = i * 747796405 + 2891336453
+        word = ((state >> ((state >> 28) + 4)) ^ state) * 277803737
+        hash = (word >> 22) ^ word
+    """
+
+    bytes: int  # a multiple of 4
+    seed: int
+    keep: int  # u32
+    fixed: int  # u32
+    words: list[int]  # u32
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """One kernel on known input with a known answer, computed by the compiler without the kernel.
+
+    After running all items of `grid`, f32 number i * stride of binding `output` must lie within
+    tolerance * max(1, |expected[i]|) of expected[i].
+    """
+
+    kernel: int  # index into Plan.kernels
+    grid: list[int]
+    inputs: list[TestInput]  # one per binding of the kernel, those it writes included
+    output: int  # index of the binding to look at
+    stride: int
+    expected: list[float]
+    tolerance: float
 
 
 @dataclass(frozen=True)
@@ -201,6 +247,7 @@ class Variant:
     kernels: str  # file name
     requires: Requirements
     memory: Memory
+    selftest: list[SelfTest]
 
 
 @dataclass(frozen=True)

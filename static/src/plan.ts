@@ -1,6 +1,6 @@
 // Generated from compiler/bundle/schema.py; do not edit.
 
-export const FORMAT = 1;
+export const FORMAT = 2;
 
 /** fits every static host (25 MiB on the tightest) */
 export const SHARD_BYTES = 24 * 1024 * 1024;
@@ -69,7 +69,13 @@ export interface Buffer {
   bytes_per_token: number;
 }
 
-/** One entry point of the kernel file. */
+/**
+ * One entry point of the kernel file.
+ *
+ * WGSL: a compute shader. WebAssembly: an export `(pointer of each binding..., begin, end) -> i32`
+ * (0: done) that does items begin .. end - 1 of the `grid[0]` a step has, so that threads can
+ * share a step; the span is the whole file and `workgroup` is [1, 1, 1].
+ */
 export interface Kernel {
   /** for people: profiles, error messages, `inspect` */
   name: string;
@@ -80,9 +86,9 @@ export interface Kernel {
   bytes: number;
   /** [x, y, z] invocations */
   workgroup: number[];
-  /** workgroup memory used */
+  /** workgroup memory used; WebAssembly: workspace one thread needs */
   workgroup_bytes: number;
-  /** one per binding, in @binding order */
+  /** one per binding, in their order */
   access: ("read" | "read_write")[];
 }
 
@@ -102,7 +108,7 @@ export interface Step {
   kernel: number;
   /** [x, y, z] workgroups */
   grid: number[];
-  /** in @binding order */
+  /** WGSL: in @binding order; WebAssembly: as the export takes them */
   bindings: Binding[];
   /** decoder layer it belongs to; null before the first and after the last */
   layer: number | null;
@@ -178,10 +184,56 @@ export interface FileEntry {
   sha256: string;
 }
 
-/** What a device must offer to run a variant, in WebGPU's own names. */
+/**
+ * What a device must offer to run a variant, in WebGPU's own names.
+ *
+ * A wasm variant has no limits, and its features are WebAssembly's: "simd128", "relaxed-simd",
+ * "threads" (shared memory, which only a cross-origin isolated page gets).
+ */
 export interface Requirements {
   features: string[];
   limits: Record<string, number>;
+}
+
+/**
+ * Content of one binding of a self-test: u32 words, little endian.
+ *
+ * Word i is `words[i]` for i < len(words), otherwise (hash(i ^ seed) & keep) | fixed. The hash is
+ * the PCG hash of Jarzynski and Olano (JCGT 9(3), 2020), in 32-bit arithmetic::
+ *
+ *     state = i * 747796405 + 2891336453
+ *     word = ((state >> ((state >> 28) + 4)) ^ state) * 277803737
+ *     hash = (word >> 22) ^ word
+ */
+export interface TestInput {
+  /** a multiple of 4 */
+  bytes: number;
+  seed: number;
+  /** u32 */
+  keep: number;
+  /** u32 */
+  fixed: number;
+  /** u32 */
+  words: number[];
+}
+
+/**
+ * One kernel on known input with a known answer, computed by the compiler without the kernel.
+ *
+ * After running all items of `grid`, f32 number i * stride of binding `output` must lie within
+ * tolerance * max(1, |expected[i]|) of expected[i].
+ */
+export interface SelfTest {
+  /** index into Plan.kernels */
+  kernel: number;
+  grid: number[];
+  /** one per binding of the kernel, those it writes included */
+  inputs: TestInput[];
+  /** index of the binding to look at */
+  output: number;
+  stride: number;
+  expected: number[];
+  tolerance: number;
 }
 
 /** Bytes of device memory; the state takes state_base + context * state_per_token. */
@@ -201,6 +253,7 @@ export interface Variant {
   kernels: string;
   requires: Requirements;
   memory: Memory;
+  selftest: SelfTest[];
 }
 
 /** Files that make up the tokenizer, as the Hugging Face libraries read them. */

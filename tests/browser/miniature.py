@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from string import ascii_letters, digits
 from typing import Any
 
+from compiler.bundle.schema import FORMAT
+
 STRIDE = 5
 STOP = 9  # the stop token: answers come by it within VOCABULARY tokens
 SHARDS = ("weights/a.bin", "weights/b.bin")
@@ -69,7 +71,7 @@ class Miniature:
     kernels: dict[str, str] = field(
         default_factory=lambda: {"append": APPEND, "sum": SUM, "sample": SAMPLE}
     )
-    format: int = 1
+    format: int = FORMAT
     context: int = CONTEXT
     stop_tokens: list[int] = field(default_factory=lambda: [STOP])
 
@@ -162,6 +164,7 @@ VARIANT = {
     "kernels": "kernels/f32.wgsl",
     "requires": {"features": [], "limits": {}},
     "memory": {"weights": 16, "scratch": 0, "state_base": 1000, "state_per_token": 8},
+    "selftest": [],
 }
 TENSOR = {
     "shape": [4],

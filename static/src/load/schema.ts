@@ -11,9 +11,11 @@ import type {
   Function as PlanFunction,
   Requirements,
   Scheme,
+  SelfTest,
   Span,
   Step,
   Tensor,
+  TestInput,
   Tokenizer,
   Variant,
 } from "../plan";
@@ -30,6 +32,18 @@ const tensor = record<Tensor>({
   shards: list(span),
 });
 
+const selftest = record<SelfTest>({
+  kernel: whole,
+  grid: list(whole),
+  inputs: list(
+    record<TestInput>({ bytes: whole, seed: whole, keep: whole, fixed: whole, words: list(whole) }),
+  ),
+  output: whole,
+  stride: whole,
+  expected: list(real),
+  tolerance: real,
+});
+
 const variant = record<Variant>({
   backend: oneOf("webgpu", "wasm"),
   plan: text,
@@ -41,6 +55,7 @@ const variant = record<Variant>({
     state_base: whole,
     state_per_token: whole,
   }),
+  selftest: list(selftest),
 });
 
 export const readManifest = record<Manifest>({

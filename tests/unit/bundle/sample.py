@@ -16,8 +16,10 @@ from compiler.bundle.schema import (
     Plan,
     Requirements,
     Scheme,
+    SelfTest,
     Span,
     Step,
+    TestInput,
     Tokenizer,
     Variant,
 )
@@ -91,5 +93,10 @@ def write_bundle(target: Path, tensor: bytes = bytes(range(256)) * 4) -> Manifes
             kernels=bundle.add_file("kernels", "f32", ".wgsl", KERNEL_TEXT),
             requires=Requirements(features=[], limits={"maxStorageBuffersPerShaderStage": 8}),
             memory=Memory(weights=len(tensor), scratch=544, state_base=64, state_per_token=128),
+            selftest=[
+                SelfTest(
+                    0, [4, 1, 1], [TestInput(64, 7, 0xFF, 0, [1])] * 2, 1, 4, [0.5, -1.0], 1e-5
+                )
+            ],
         )
         return bundle.finish(manifest(variant, bundle.add_tokenizer(b'{"model":1}', b"{}")))

@@ -1,12 +1,12 @@
 /** A small valid bundle to start tests from. */
 
-import type { Manifest, Plan } from "../../../static/src/plan";
+import { FORMAT, type Manifest, type Plan } from "../../../static/src/plan";
 
 export const HASH = "0".repeat(64);
 
 export function manifest(): Manifest {
   return {
-    format: 1,
+    format: FORMAT,
     name: "tiny",
     architecture: "Tiny",
     license: "",
@@ -27,6 +27,7 @@ export function manifest(): Manifest {
         kernels: "kernels/k.wgsl",
         requires: { features: ["shader-f16"], limits: {} },
         memory: { weights: 100, scratch: 10, state_base: 10, state_per_token: 4 },
+        selftest: [],
       },
       f32: {
         backend: "webgpu",
@@ -34,6 +35,7 @@ export function manifest(): Manifest {
         kernels: "kernels/k.wgsl",
         requires: { features: [], limits: { maxBufferSize: 1000 } },
         memory: { weights: 100, scratch: 10, state_base: 10, state_per_token: 4 },
+        selftest: [],
       },
     },
     tensors: {
@@ -83,7 +85,7 @@ export function plan(): Plan {
     layer: null,
   };
   return {
-    format: 1,
+    format: FORMAT,
     variant: "f32",
     buffers: [
       { name: "w", kind: "weight", bytes: 40, bytes_per_token: 0 },

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { manifestAddress, parseManifest, parsePlan } from "../../../../static/src/load/manifest";
+import { FORMAT } from "../../../../static/src/plan";
 import { bytesOf, manifest, plan } from "../bundle";
 
 /** A copy with `value` at `path` ("~" is a slash inside a key); undefined deletes the key. */
@@ -20,8 +21,8 @@ test("a valid manifest and plan are read as they are", () => {
 });
 
 test.each([
-  [2, /newer than the 1/, /Update the site/],
-  [0, /older than the 1/, /Compile the model again/],
+  [FORMAT + 1, /newer than the/, /Update the site/],
+  [0, /older than the/, /Compile the model again/],
 ])("format %d is refused with what to do", (format, message, hint) => {
   const read = () => parseManifest(bytesOf({ format, other: "keys" }));
   expect(read).toThrow(message);
