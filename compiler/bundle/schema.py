@@ -23,6 +23,11 @@ FORMAT = 2
 SHARD_BYTES = 24 * 1024 * 1024  # fits every static host (25 MiB on the tightest)
 ALIGN = 256  # WebGPU's default minStorageBufferOffsetAlignment, in bytes
 
+# Linear memory of a wasm variant, from address 0: the module's own data (the compiler sees to it
+# that it fits), then a stack and a workspace for each thread, then the plan's buffers.
+WASM_RESERVED = 1 << 20  # bytes that belong to the module
+WASM_STACK = 1 << 16  # bytes of stack each thread has
+
 
 class Control(IntEnum):
     """Slots of the state buffer `control`, i32 each.

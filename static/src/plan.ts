@@ -9,6 +9,15 @@ export const SHARD_BYTES = 24 * 1024 * 1024;
 export const ALIGN = 256;
 
 /**
+ * Linear memory of a wasm variant, from address 0: the module's own data (the compiler sees to it
+ * that it fits), then a stack and a workspace for each thread, then the plan's buffers.
+ */
+export const WASM_RESERVED = 1 << 20;
+
+/** bytes of stack each thread has */
+export const WASM_STACK = 1 << 16;
+
+/**
  * Slots of the state buffer `control`, i32 each.
  *
  * The host writes them between submits; the sampling kernel advances POSITION and sets DONE.
