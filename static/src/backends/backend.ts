@@ -12,6 +12,16 @@ export interface Backend extends WeightSink {
   /** Rows of each `prefill_<N>`, by function name. */
   readonly prefill: ReadonlyMap<string, number>;
 
+  /**
+   * Runs one kernel over its whole grid on buffers of its own, one per binding, filled with
+   * `contents`; gives what the binding `output` holds afterwards. Only before weights are written.
+   */
+  probe(
+    kernel: number,
+    grid: readonly number[],
+    contents: readonly Uint32Array<ArrayBuffer>[],
+    output: number,
+  ): Promise<Uint32Array<ArrayBuffer>>;
   /** Compiles the kernels and ties them to their buffers; `onKernel` is called for each one done. */
   prepare(onKernel: () => void): Promise<void>;
 

@@ -1,10 +1,10 @@
 /** Kernel text to compute pipelines. */
 
-import type { Kernel, Plan } from "../plan";
+import type { Kernel } from "../plan";
 import { validationError, type WatchedDevice } from "./webgpu-device";
 
 export interface Pipelines {
-  /** One per kernel of the plan, in its order. */
+  /** One per kernel, in their order. */
   pipelines: GPUComputePipeline[];
   layouts: GPUBindGroupLayout[];
 }
@@ -36,19 +36,19 @@ class Layouts {
   }
 }
 
-/** All kernels of the plan at once: the browser compiles them on as many threads as it has. */
+/** All kernels at once: the browser compiles them on as many threads as it has. */
 export async function createPipelines(
   device: WatchedDevice,
-  plan: Plan,
+  kernels: readonly Kernel[],
   kernelText: Uint8Array,
   onKernel: () => void,
 ): Promise<Pipelines> {
   const layouts = new Layouts(device.gpu);
   const groups = await device.scoped("the binding layouts", () =>
-    plan.kernels.map((kernel) => layouts.of(kernel).group),
+    kernels.map((kernel) => layouts.of(kernel).group),
   );
   const pipelines = await Promise.all(
-    plan.kernels.map(async (kernel) => {
+    kernels.map(async (kernel) => {
       const pipeline = await createPipeline(device, kernel, layouts.of(kernel).layout, kernelText);
       onKernel();
       return pipeline;

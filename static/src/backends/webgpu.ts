@@ -4,6 +4,7 @@ import type { Plan, Variant } from "../plan";
 import type { Backend, StateData } from "./backend";
 import { bufferBytes, checkSizes, neededLimits, WatchedDevice } from "./webgpu-device";
 import { createPipelines } from "./webgpu-pipelines";
+import { probeKernel } from "./webgpu-probe";
 import { ReadbackRing, readBuffer } from "./webgpu-readback";
 import { createDispatches, type Dispatch, element, encode } from "./webgpu-steps";
 
@@ -52,8 +53,18 @@ export class WebGpuBackend implements Backend {
     }
   }
 
+  async probe(
+    kernel: number,
+    grid: readonly number[],
+    contents: readonly Uint32Array<ArrayBuffer>[],
+    output: number,
+  ): Promise<Uint32Array<ArrayBuffer>> {
+    const tested = element(this.plan.kernels, kernel);
+    return this.guarded(probeKernel(this.device, tested, this.kernelText, grid, contents, output));
+  }
+
   async prepare(onKernel: () => void): Promise<void> {
-    const made = await createPipelines(this.device, this.plan, this.kernelText, onKernel);
+    const made = await createPipelines(this.device, this.plan.kernels, this.kernelText, onKernel);
     this.functions = await createDispatches(this.device, this.plan, this.buffers, made);
   }
 

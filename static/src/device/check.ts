@@ -5,22 +5,31 @@ import { WebkilnError } from "../engine/api";
 import { formatBytes } from "../engine/errors";
 import { badRequest } from "../engine/requests";
 import type { Manifest, Variant } from "../plan";
+import { wasmFeatures } from "./wasm";
 
 /** What the check looks at; tests hand in their own. */
 export interface Surroundings {
   gpu: Pick<GPU, "requestAdapter"> | undefined;
   secureContext: boolean;
   crossOriginIsolated: boolean;
+  /** Of "simd128", "relaxed-simd" and "threads", what WebAssembly has here. */
+  webassembly: string[];
+  /** `navigator.hardwareConcurrency`. */
+  cores: number;
   /** `navigator.deviceMemory` in GiB, where the browser tells. */
   deviceMemory: number | undefined;
 }
 
 export function surroundings(): Surroundings {
-  const { gpu, deviceMemory } = navigator as Navigator & { deviceMemory?: number };
+  const { gpu, deviceMemory, hardwareConcurrency } = navigator as Navigator & {
+    deviceMemory?: number;
+  };
   return {
     gpu,
     secureContext: globalThis.isSecureContext,
     crossOriginIsolated: globalThis.crossOriginIsolated,
+    webassembly: wasmFeatures(globalThis.crossOriginIsolated),
+    cores: hardwareConcurrency,
     deviceMemory,
   };
 }
@@ -59,6 +68,8 @@ export async function checkDevice(
     adapter: adapter && describe(adapter.info),
     features: adapter ? [...adapter.features].sort() : [],
     limits: adapter ? readLimits(adapter.limits) : {},
+    webassembly: here.webassembly,
+    cores: here.cores,
     rungs: [],
     chosen: null,
   };

@@ -25,7 +25,11 @@ export interface EngineOptions {
   variant?: string;
   /** Positions of the KV cache, in tokens; by default the manifest's `default_context`. */
   context?: number;
+  /** Threads of the wasm backend, at most; by default what suits the device's cores. */
+  threads?: number;
   onProgress?: (progress: Progress) => void;
+  /** The engine had to change how it runs (a lost device, too little memory) and goes on. */
+  onChange?: (info: EngineInfo) => void;
   signal?: AbortSignal;
 }
 
@@ -130,6 +134,8 @@ export interface Rung {
   usable: boolean;
   /** Why not (or a caveat, when usable), in plain words. */
   reasons: string[];
+  /** True: the last attempt to load on it ended in a crash. Do not start it without being asked. */
+  crashed?: boolean;
 }
 
 /** What the capability check learned; it stays on the device. */
@@ -139,6 +145,10 @@ export interface CapabilityReport {
   adapter: { vendor: string; architecture: string; description: string; fallback: boolean } | null;
   features: string[];
   limits: Record<string, number>;
+  /** Of "simd128", "relaxed-simd" and "threads", what WebAssembly has here. */
+  webassembly: string[];
+  /** Logical processors the browser admits to. */
+  cores: number;
   /** Best first. */
   rungs: Rung[];
   /** The variant that will be used; null when none can. */
@@ -149,6 +159,8 @@ export interface EngineInfo {
   model: string;
   variant: string;
   backend: Backend;
+  /** How many threads compute; 1 on WebGPU. */
+  threads: number;
   context: number;
   vocabulary: number;
   /** What a person should know: the manifest's notes, and what loading added to them. */
@@ -197,6 +209,10 @@ export type ErrorCode =
   | "device-lost"
   | "worker-lost"
   | "gpu-validation"
+  /** A kernel stopped in mid-run: a trap in WebAssembly. */
+  | "kernel-fault"
+  /** The self-test: a kernel gave another answer than the known one. */
+  | "wrong-answer"
   | "context-overflow"
   | "bad-request"
   | "aborted"

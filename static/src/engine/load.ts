@@ -42,6 +42,7 @@ export async function loadSession(
     model: manifest.name,
     variant: name,
     backend: variant.backend,
+    threads: 1,
     context,
     vocabulary: manifest.vocabulary,
     notes: [...manifest.notes, ...notes],

@@ -22,6 +22,8 @@ function here(
     gpu: { requestAdapter: async () => found as unknown as GPUAdapter },
     secureContext: true,
     crossOriginIsolated: false,
+    webassembly: [],
+    cores: 4,
     deviceMemory: undefined,
     ...rest,
   };

@@ -70,6 +70,10 @@ export class FakeBackend implements Backend {
     await this.enqueue(() => {});
   }
 
+  async probe(): Promise<Uint32Array<ArrayBuffer>> {
+    return new Uint32Array(1);
+  }
+
   async prepare(): Promise<void> {}
   writeWeight(): void {}
   async settle(): Promise<void> {}
