@@ -16,15 +16,16 @@ WHOLE := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 PYTHON_READY := .venv/ready-to-run
 DEV_READY := .venv/ready-to-test
 NODE_READY := static/node_modules/ready
+PUPPETEER_READY := tests/other_browsers/node_modules/ready
 PAGE := static/dist/page.js
 MANIFEST := $(MODEL)/manifest.json
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build test check bench wheel clean prerequisites browser lint types units quick
+.PHONY: help run build test check bench wheel clean prerequisites browser test-browsers lint types units quick
 
 help: ## List the commands.
-	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 run: $(PYTHON_READY) $(PAGE) $(MANIFEST) ## Compile SmolLM2 once, then serve the chat page. HOST=, PORT=.
 	$(SAY) "Serving $(MODEL); Ctrl-C stops"
@@ -40,6 +41,11 @@ test: check browser ## Every check and every test; sets up a browser too.
 check: $(DEV_READY) $(NODE_READY) $(PAGE) ## Format, lint, types and quick tests, without a browser.
 	@$(MAKE) --no-print-directory -j2 $(WHOLE) quick lint types units
 
+test-browsers: $(DEV_READY) $(PUPPETEER_READY) $(PAGE) ## Tests in Firefox and in WebKit's engine; sets both up, on Debian.
+	$(SAY) "Firefox and WebKit's engine"
+	@PYTHONPATH=. $(PYTHON) scripts/other_browsers.py
+	@$(PYTHON) -m pytest tests/other_browsers
+
 bench: $(DEV_READY) $(PAGE) browser $(MANIFEST) ## Measure loading and speed in the browser.
 	@$(PYTHON) -m tests.bench
 
@@ -47,7 +53,7 @@ wheel: $(DEV_READY) $(PAGE) ## Build the wheel, page included, into dist/.
 	@$(PYTHON) -m pip wheel . --no-deps --wheel-dir dist
 
 clean: ## Remove what was installed, built and compiled here.
-	rm -rf .venv static/node_modules static/dist dist $(MODEL)
+	rm -rf .venv static/node_modules tests/other_browsers/node_modules static/dist dist $(MODEL)
 	rm -rf .mypy_cache .ruff_cache .pytest_cache
 
 # --- checks
@@ -96,6 +102,11 @@ $(DEV_READY): pyproject.toml $(PYTHON_READY)
 $(NODE_READY): static/package.json static/package-lock.json | prerequisites
 	$(SAY) "Installing Node packages"
 	@cd static && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+$(PUPPETEER_READY): tests/other_browsers/package.json tests/other_browsers/package-lock.json | prerequisites
+	$(SAY) "Installing Puppeteer"
+	@cd tests/other_browsers && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 $(PAGE): $(NODE_READY) static/build.mjs $(shell find static/src -type f)
