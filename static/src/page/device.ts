@@ -1,16 +1,34 @@
 /** The device panel: the rung the model runs on, and why it is not a higher one. */
 
+import { copyBox } from "./copy-report";
 import { element, find } from "./dom";
-import type { CapabilityReport, Engine } from "./engine";
+import type { CapabilityReport, EngineInfo } from "./engine";
+import { explanation, type OnWay } from "./explanation";
 import { plural } from "./format";
+import { explain, place, rungName } from "./ladder";
 import { sentence } from "./notice";
-import { rungName } from "./trouble";
+import type { Wish } from "./wish";
 
-/** Every rung with its state and reasons, best first. */
-export function rungList(report: CapabilityReport): HTMLElement {
+/** All that was checked, folded up, with the way to copy it. */
+export function checked(report: CapabilityReport, inUse: string | null, copied: () => string) {
+  return element("details", {
+    class: "checked",
+    testid: "checked",
+    children: [
+      element("summary", { text: "What was checked" }),
+      facts(report),
+      element("h3", { text: "Ways of running it, best first" }),
+      rungList(report, inUse),
+      copyBox(copied),
+    ],
+  });
+}
+
+/** Every rung with its state and the engine's own reasons, best first. */
+function rungList(report: CapabilityReport, inUse: string | null): HTMLElement {
   const items = report.rungs.map((rung) => {
-    const chosen = rung.variant === report.chosen;
-    const state = chosen ? "in use" : rung.usable ? "possible" : "not here";
+    const chosen = rung.variant === (inUse ?? report.chosen);
+    const state = chosen ? (inUse ? "in use" : "chosen") : rung.usable ? "possible" : "not here";
     return element("li", {
       class: chosen ? "rung chosen" : "rung",
       children: [
@@ -24,13 +42,15 @@ export function rungList(report: CapabilityReport): HTMLElement {
 }
 
 /** What the browser tells about the device; none of it leaves the tab. */
-export function facts(report: CapabilityReport): HTMLElement {
-  const rows: [string, string][] = [
+function facts(report: CapabilityReport): HTMLElement {
+  return factList([
     ["Graphics adapter", adapterName(report)],
+    ["Its features", report.features.join(", ") || "none"],
+    ["WebAssembly", report.webassembly.join(", ") || "without extensions"],
+    ["Processor cores", String(report.cores)],
     ["Secure context", report.secureContext ? "yes" : "no"],
     ["Cross-origin isolated", report.crossOriginIsolated ? "yes" : "no"],
-  ];
-  return factList(rows);
+  ]);
 }
 
 export class DevicePanel {
@@ -38,29 +58,54 @@ export class DevicePanel {
   private readonly body = find("device-body", HTMLElement);
   private readonly chip = find("rung", HTMLButtonElement);
 
-  constructor() {
-    this.chip.addEventListener("click", () => this.dialog.showModal());
+  /** `copied` makes the text that "Copy as JSON" copies. */
+  constructor(
+    private readonly onWay: OnWay,
+    private readonly copied: () => string,
+  ) {
+    this.chip.addEventListener("click", () => this.open());
   }
 
-  show({ info }: Engine): void {
-    this.chip.textContent = rungName(info.variant, info.backend);
+  open(): void {
+    this.dialog.showModal();
+  }
+
+  show(info: EngineInfo, wish: Wish): void {
+    const { report, variant, backend, notes } = info;
+    this.chip.textContent = rungName(variant, backend);
     this.chip.hidden = false;
+    const title = `Runs ${place(backend, info.threads)}`;
+    const lines = explain(report, variant, wish);
+    const anew: OnWay = (way) => {
+      this.dialog.close();
+      this.onWay(way);
+    };
     this.body.replaceChildren(
+      ...explanation({ good: true, title, lines }, anew),
       factList([
         ["Model", info.model],
-        ["Runs as", rungName(info.variant, info.backend)],
+        ["Runs as", rungName(variant, backend)],
         ["Context", plural(info.context, "token")],
         ["Vocabulary", plural(info.vocabulary, "token")],
       ]),
-      facts(info.report),
-      element("h3", { text: "Ways of running it, best first" }),
-      rungList({ ...info.report, chosen: info.variant }),
+      ...goodToKnow(notes),
+      checked(report, variant, this.copied),
     );
   }
 
   clear(): void {
     this.chip.hidden = true;
   }
+}
+
+/** What the manifest and the loading had to say about the model. */
+function goodToKnow(notes: string[]): HTMLElement[] {
+  if (notes.length === 0) return [];
+  const items = notes.map((note) => element("li", { text: sentence(note) }));
+  return [
+    element("h3", { text: "Good to know" }),
+    element("ul", { class: "why", testid: "notes", children: items }),
+  ];
 }
 
 function adapterName({ adapter }: CapabilityReport): string {

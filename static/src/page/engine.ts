@@ -1,28 +1,34 @@
 /** The engine as any page of the site gets it: by its address, at run time. */
 
 import type {
+  Backend,
   CapabilityReport,
   ChatCompletionChunk,
   ChatMessage,
   ChatRequest,
   Engine,
+  EngineInfo,
   EngineOptions,
   ErrorCode,
   Progress,
+  Rung,
 } from "../engine/api";
 
 export type { FinishReason, Usage } from "../engine/api";
 export type {
+  Backend,
   CapabilityReport,
   ChatCompletionChunk,
   ChatMessage,
   ChatRequest,
   Engine,
+  EngineInfo,
   ErrorCode,
   Progress,
+  Rung,
 };
 
-export interface DeviceQuestion extends Pick<EngineOptions, "variant" | "context"> {
+export interface DeviceQuestion extends Pick<EngineOptions, "backend" | "variant" | "context"> {
   model: string;
   integrity: string;
 }

@@ -1,20 +1,36 @@
 /** From a model's name to a running engine: the check, the download, and trying again. */
 
-import { type Engine, type EngineModule, importEngine, type Progress } from "./engine";
+import {
+  type CapabilityReport,
+  type Engine,
+  type EngineInfo,
+  type EngineModule,
+  importEngine,
+  type Progress,
+} from "./engine";
 import type { Model } from "./models";
-import type { Query } from "./query";
 import { local } from "./storage";
+import { toWay, type Wish } from "./wish";
 
 const STORE = "webkiln.loaded";
 
+export interface LoadEvents {
+  onProgress(progress: Progress): void;
+  onChange(info: EngineInfo): void;
+}
+
 export class Loader {
   engine: Engine | null = null;
+  /** What the last check found; null before the first. */
+  report: CapabilityReport | null = null;
+  /** What that check was made for. */
+  private checked = "";
   private module: EngineModule | null = null;
   private running: AbortController | null = null;
 
   constructor(
-    private readonly model: Model,
-    private readonly query: Query,
+    readonly model: Model,
+    private readonly context: number | undefined,
   ) {}
 
   /** Whether this browser has loaded this very build before, so that it is most likely cached. */
@@ -22,21 +38,25 @@ export class Loader {
     return local.read(STORE) === this.model.integrity;
   }
 
-  async check() {
+  async check(wish: Wish): Promise<CapabilityReport> {
     const { checkDevice } = await this.imported();
-    const { report } = await checkDevice(this.options());
+    const options = this.options(wish);
+    const { report } = await checkDevice(options);
+    this.report = report;
+    this.checked = JSON.stringify(options);
     return report;
   }
 
   /** Ends what ran before, and loads anew. */
-  async load(onProgress: (progress: Progress) => void): Promise<Engine> {
+  async load(wish: Wish, events: LoadEvents): Promise<Engine> {
     await this.dispose();
     const { createEngine } = await this.imported();
     const controller = new AbortController();
     this.running = controller;
     try {
-      const options = { ...this.options(), onProgress, signal: controller.signal };
-      this.engine = await createEngine(options);
+      const options = this.options(wish);
+      if (JSON.stringify(options) !== this.checked) await this.check(wish);
+      this.engine = await createEngine({ ...options, ...events, signal: controller.signal });
       local.write(STORE, this.model.integrity);
       return this.engine;
     } finally {
@@ -55,13 +75,12 @@ export class Loader {
     await engine?.dispose().catch(() => undefined);
   }
 
-  private options() {
-    const { variant, context } = this.query;
+  private options(wish: Wish) {
     return {
       model: new URL(this.model.url, document.baseURI).href,
       integrity: this.model.integrity,
-      ...(variant === undefined ? {} : { variant }),
-      ...(context === undefined ? {} : { context }),
+      ...(this.context === undefined ? {} : { context: this.context }),
+      ...toWay(wish),
     };
   }
 

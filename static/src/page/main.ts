@@ -1,26 +1,42 @@
 /** The chat page: puts its parts together and moves between start, loading and chat. */
 
+import { ChangeStrip } from "./change-strip";
 import { Chat } from "./chat";
 import { Composer } from "./composer";
+import { meterContext } from "./context-meter";
+import { toJson } from "./copy-report";
 import { DevicePanel } from "./device";
-import { element, find } from "./dom";
-import { asTrouble, type Engine, type Trouble } from "./engine";
+import { find } from "./dom";
+import { asTrouble, type Engine, type EngineInfo, type Trouble } from "./engine";
+import { change, stepDown } from "./ladder";
 import { Loader } from "./loader";
+import { offerModels } from "./model-select";
 import { chooseModel, fetchModels, type Model, slug } from "./models";
-import { Notice } from "./notice";
+import { type Action, Notice } from "./notice";
+import { overflow } from "./overflow";
 import { parseQuery } from "./query";
 import { followBottom } from "./scroll";
 import { SettingsPanel } from "./settings-panel";
 import { StartCard } from "./start";
-import { INSECURE, type Remedy } from "./trouble";
+import { INSECURE, processorMayDo, type Remedy } from "./trouble";
+import { startsAtOnce } from "./verdict";
+import { decide, type Way, type Wish } from "./wish";
 
 type State = "start" | "loading" | "ready";
 
 class Page {
   private readonly query = parseQuery(location.search);
   private readonly notice = new Notice();
-  private readonly device = new DevicePanel();
-  private readonly settings = new SettingsPanel(() => this.meterContext());
+  private readonly device = new DevicePanel(
+    (way) => this.take(way),
+    () => this.findings(),
+  );
+  private readonly strip = new ChangeStrip(() => this.device.open());
+  private readonly settings = new SettingsPanel({
+    changed: () => this.meterContext(),
+    runOn: () => this.runOnChanged(),
+    reload: () => void this.load(),
+  });
   private readonly start = new StartCard(
     () => void this.load(),
     () => this.loader?.cancel(),
@@ -44,6 +60,9 @@ class Page {
   );
   private readonly bottom = followBottom(find("log", HTMLElement), find("jump", HTMLButtonElement));
   private loader: Loader | null = null;
+  /** A way of running that a button on this visit asked for. */
+  private click: Way | null = null;
+  private loaded: { info: EngineInfo; wish: Wish } | null = null;
 
   async open(): Promise<void> {
     find("new-chat", HTMLButtonElement).addEventListener("click", () => this.newChat());
@@ -51,12 +70,8 @@ class Page {
       suggestion.addEventListener("click", () => this.composer.fill(suggestion.textContent ?? ""));
     }
     this.setState("start");
-    try {
-      await this.prepare();
-    } catch (error) {
-      this.start.showUnchecked();
-      this.showTrouble(asTrouble(error));
-    }
+    this.showRunOn();
+    await this.reopen();
   }
 
   private async prepare(): Promise<void> {
@@ -66,8 +81,8 @@ class Page {
       this.showNoModel(models);
       return;
     }
-    this.offerModels(models, model);
-    this.loader = new Loader(model, this.query);
+    offerModels(models, model);
+    this.loader = new Loader(model, this.query.context);
     this.start.showModel(model, this.loader.known);
     this.showProblems();
     await this.check();
@@ -90,23 +105,12 @@ class Page {
     this.notice.show("notice", "Part of the address was not understood", problems, []);
   }
 
-  private offerModels(models: Model[], chosen: Model): void {
-    const select = find("model-select", HTMLSelectElement);
-    select.hidden = models.length < 2;
-    select.replaceChildren(
-      ...models.map((model) =>
-        element("option", { text: model.name, attributes: { value: slug(model) } }),
-      ),
-    );
-    select.value = slug(chosen);
-    select.addEventListener("change", () => {
-      const address = new URL(location.href);
-      address.searchParams.set("model", select.value);
-      location.assign(address);
-    });
+  private wish(): Wish {
+    return decide(this.query, this.settings.value.runOn, this.click);
   }
 
-  private async check(): Promise<void> {
+  /** Looks at the device; `mayLoad` says whether what is known already may be loaded at once. */
+  private async check(mayLoad = true): Promise<void> {
     const { loader } = this;
     if (!loader) return;
     if (!isSecureContext) {
@@ -115,40 +119,105 @@ class Page {
       return;
     }
     this.start.showChecking();
-    const report = await loader.check();
-    this.start.showReport(report);
+    this.showRunOn();
+    const wish = this.wish();
+    const report = await loader.check(wish);
+    this.start.showReport(
+      report,
+      wish,
+      (way) => this.take(way),
+      () => this.findings(),
+    );
     const wanted = loader.known || this.query.autoload;
-    if (wanted && report.chosen !== null) await this.load();
+    if (mayLoad && startsAtOnce(report, wish, wanted)) await this.load();
   }
 
   private async load(): Promise<void> {
     const { loader } = this;
     if (!loader) return;
+    const wish = this.wish();
     this.notice.clear();
+    this.strip.clear();
     this.device.clear();
+    this.loaded = null;
     this.chat.attach(null);
     this.setState("loading");
     this.start.showLoading(true);
     try {
-      const engine = await loader.load((progress) => this.start.showProgress(progress));
-      this.begin(engine);
+      const engine = await loader.load(wish, {
+        onProgress: (progress) => this.start.showProgress(progress),
+        onChange: (info) => this.changed(info),
+      });
+      this.begin(engine, wish);
     } catch (error) {
       this.setState("start");
+      this.showRunOn();
       const trouble = asTrouble(error);
-      const again = () => void this.load();
-      if (trouble.code !== "aborted") this.notice.showTrouble(trouble, again);
+      if (trouble.code !== "aborted") this.showLoadTrouble(trouble);
     } finally {
       this.start.showLoading(false);
     }
   }
 
-  private begin(engine: Engine): void {
-    this.device.show(engine);
+  private begin(engine: Engine, wish: Wish): void {
+    const { info } = engine;
+    this.loaded = { info, wish };
+    this.device.show(info, wish);
+    this.showRunOn();
     this.setState("ready");
     this.showProblems();
+    const fall = stepDown(this.loader?.report ?? info.report, info);
+    if (fall) this.strip.show(fall.title, fall.lines);
     this.chat.attach(engine);
     this.bottom.follow();
     this.composer.focus();
+  }
+
+  /** The engine goes on in another way; the answer under way is none the wiser. */
+  private changed(info: EngineInfo): void {
+    if (!this.loaded) return; // still loading: what counts is how that ends
+    const { title, lines } = change(this.loaded.info, info);
+    this.loaded.info = info;
+    this.device.show(info, this.loaded.wish);
+    this.showRunOn();
+    this.strip.show(title, [...lines, "The conversation goes on where it was."]);
+  }
+
+  /** A button asks for a way of running: from now on it goes before address and setting. */
+  private take(way: Way): void {
+    this.click = way;
+    this.notice.clear();
+    if (this.loaded) void this.load();
+    else void this.recheck();
+  }
+
+  private runOnChanged(): void {
+    this.click = null;
+    this.showRunOn();
+    if (document.body.dataset.state === "start") void this.recheck(false);
+  }
+
+  private async recheck(mayLoad = true): Promise<void> {
+    try {
+      await this.check(mayLoad);
+    } catch (error) {
+      this.start.showUnchecked();
+      this.showTrouble(asTrouble(error));
+    }
+  }
+
+  private showRunOn(): void {
+    this.settings.showRunOn({ wish: this.wish(), loaded: this.loaded });
+  }
+
+  /** What "Copy as JSON" copies. */
+  private findings(): string {
+    const { loader, loaded } = this;
+    const report = loaded?.info.report ?? loader?.report;
+    if (!loader || !report) return "";
+    const wish = loaded?.wish ?? this.wish();
+    const found = { model: loader.model.name, wish, report, info: loaded?.info };
+    return toJson(found, navigator.userAgent);
   }
 
   private newChat(): void {
@@ -158,14 +227,35 @@ class Page {
   }
 
   private showTrouble(trouble: Trouble): void {
-    this.notice.showTrouble(trouble, (remedy) => void this.remedy(remedy));
+    const others = this.elsewhere(trouble);
+    this.notice.showTrouble(trouble, (remedy) => void this.remedy(remedy), others);
+  }
+
+  private showLoadTrouble(trouble: Trouble): void {
+    this.notice.showTrouble(trouble, () => void this.load(), this.elsewhere(trouble));
+  }
+
+  /** Another backend, where a fault is of one alone. */
+  private elsewhere(trouble: Trouble): Action[] {
+    const info = this.loaded?.info ?? null;
+    const report = info?.report ?? this.loader?.report ?? null;
+    if (!processorMayDo(trouble, info, report)) return [];
+    const run = () => {
+      this.click = { backend: "wasm" };
+      void this.load();
+    };
+    return [{ label: "Load on the processor", testid: "load-wasm", run }];
   }
 
   private async remedy(remedy: Remedy): Promise<void> {
+    if (this.loader && remedy === "reload") await this.load();
+    else if (this.loader) await this.recheck();
+    else await this.reopen();
+  }
+
+  private async reopen(): Promise<void> {
     try {
-      if (!this.loader) await this.prepare();
-      else if (remedy === "reload") await this.load();
-      else await this.check();
+      await this.prepare();
     } catch (error) {
       this.start.showUnchecked();
       this.showTrouble(asTrouble(error));
@@ -173,41 +263,17 @@ class Page {
   }
 
   private showOverflow(canDrop: boolean): void {
-    const drop = {
-      label: "Drop the oldest turns",
-      testid: "drop-oldest",
-      run: () => {
-        this.notice.clear();
-        this.chat.dropOldestAndRetry().catch((error) => this.showTrouble(asTrouble(error)));
-      },
+    const drop = () => {
+      this.notice.clear();
+      this.chat.dropOldestAndRetry().catch((error) => this.showTrouble(asTrouble(error)));
     };
-    const anew = { label: "Start a new chat", testid: "start-anew", run: () => this.newChat() };
-    const lines = canDrop
-      ? ["The model can only look back so far. Older turns can be left out, or you can start anew."]
-      : ["The last message alone takes up the model's whole context. Shorten it, or start anew."];
-    const actions = canDrop ? [drop, anew] : [anew];
-    this.notice.show("overflow", "The conversation fills the model's context", lines, actions);
+    const { line, actions } = overflow(canDrop, { drop, anew: () => this.newChat() });
+    this.notice.show("overflow", "The conversation fills the model's context", [line], actions);
   }
 
-  /** How much of the context the conversation takes; a guess is worse than nothing. */
   private async meterContext(): Promise<void> {
-    const engine = this.loader?.engine;
-    const box = find("context", HTMLElement);
-    const messages = engine ? this.chat.outgoing() : [];
-    box.hidden = messages.length === 0;
-    if (!engine || messages.length === 0) return;
-    try {
-      const used = await engine.countTokens(messages);
-      const meter = find("context-meter", HTMLMeterElement);
-      meter.max = engine.info.context;
-      meter.high = engine.info.context * 0.85;
-      meter.value = used;
-      const size = engine.info.context.toLocaleString("en");
-      find("context-text", HTMLElement).textContent =
-        `${used.toLocaleString("en")} of ${size} tokens`;
-    } catch {
-      box.hidden = true;
-    }
+    const engine = this.loader?.engine ?? null;
+    await meterContext(engine, engine ? this.chat.outgoing() : []);
   }
 
   private setState(state: State): void {

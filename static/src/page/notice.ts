@@ -19,19 +19,15 @@ const LABELS: Record<Remedy, string> = {
 export class Notice {
   private readonly box = find("notice", HTMLElement);
 
-  /** An error with its remedy; `act` is called for "retry" and "reload". */
-  showTrouble(trouble: Trouble, act: (remedy: Remedy) => void): void {
+  /** An error with its remedy and other ways out; `act` is called for "retry" and "reload". */
+  showTrouble(trouble: Trouble, act: (remedy: Remedy) => void, others: Action[] = []): void {
     const { title, remedy } = words(trouble);
     const run = () => {
       this.clear();
       if (remedy !== "close") act(remedy);
     };
-    this.show(
-      "error",
-      title,
-      [trouble.message, trouble.hint],
-      [{ label: LABELS[remedy], testid: "retry", run }],
-    );
+    const first = { label: LABELS[remedy], testid: "retry", run };
+    this.show("error", title, [trouble.message, trouble.hint], [first, ...others]);
     this.box.dataset.code = trouble.code;
   }
 

@@ -1,8 +1,15 @@
-/** What the page's address asks for: `?model=`, `?variant=`, `?context=`, `?autoload`. */
+/**
+ * What the page's address asks for: `?model=`, `?backend=`, `?variant=`, `?threads=`, `?context=`,
+ * `?autoload`.
+ */
+
+import type { Backend } from "./engine";
 
 export interface Query {
   model?: string;
+  backend?: Backend;
   variant?: string;
+  threads?: number;
   context?: number;
   autoload: boolean;
   /** What could not be understood, in plain words. */
@@ -16,10 +23,23 @@ export function parseQuery(search: string): Query {
   if (model) query.model = model;
   const variant = parameters.get("variant");
   if (variant) query.variant = variant;
-  const context = parameters.get("context");
-  if (context !== null) {
-    if (/^[1-9]\d{0,8}$/.test(context)) query.context = Number(context);
-    else query.problems.push(`context=${context} is not a whole number of tokens; it is left out.`);
+  const backend = parameters.get("backend");
+  if (backend === "webgpu" || backend === "wasm") query.backend = backend;
+  else if (backend !== null) query.problems.push(leftOut("backend", backend, "webgpu or wasm"));
+  for (const [name, unit] of COUNTS) {
+    const value = parameters.get(name);
+    if (value === null) continue;
+    if (/^[1-9]\d{0,8}$/.test(value)) query[name] = Number(value);
+    else query.problems.push(leftOut(name, value, `a whole number of ${unit}`));
   }
   return query;
+}
+
+const COUNTS = [
+  ["threads", "threads"],
+  ["context", "tokens"],
+] as const;
+
+function leftOut(name: string, value: string, allowed: string): string {
+  return `${name}=${value} is not ${allowed}; it is left out.`;
 }

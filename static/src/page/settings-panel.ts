@@ -1,6 +1,7 @@
 /** The settings panel: fields made from the table in settings.ts, checked as they are typed. */
 
 import { element, find } from "./dom";
+import { RunOnField, type RunOnState } from "./run-on";
 import {
   defaults,
   parseSettings,
@@ -16,13 +17,33 @@ const STORE = "webkiln.settings";
 /** Ranges worth a slider; the others are typed. */
 const LARGEST_SLIDER = 2;
 
+export interface SettingsEvents {
+  changed(): void;
+  /** "Run on" was set; `showRunOn` is expected to be called. */
+  runOn(): void;
+  /** The loaded model is to be loaded anew, as "Run on" says. */
+  reload(): void;
+}
+
 export class SettingsPanel {
   readonly value: Settings;
   private readonly dialog = find("settings-dialog", HTMLDialogElement);
   private readonly fields = find("settings-fields", HTMLElement);
   private readonly system = find("system-prompt", HTMLTextAreaElement);
 
-  constructor(private readonly onChange: () => void) {
+  private readonly runOn = new RunOnField(
+    (runOn) => {
+      this.value.runOn = runOn;
+      this.save();
+      this.events.runOn();
+    },
+    () => {
+      this.dialog.close();
+      this.events.reload();
+    },
+  );
+
+  constructor(private readonly events: SettingsEvents) {
     this.value = parseSettings(local.read(STORE));
     find("settings", HTMLButtonElement).addEventListener("click", () => this.dialog.showModal());
     find("settings-reset", HTMLButtonElement).addEventListener("click", () => this.reset());
@@ -34,9 +55,15 @@ export class SettingsPanel {
   }
 
   private reset(): void {
+    const { runOn } = this.value;
     Object.assign(this.value, defaults());
     this.draw();
     this.save();
+    if (runOn !== this.value.runOn) this.events.runOn();
+  }
+
+  showRunOn(state: RunOnState): void {
+    this.runOn.show(this.value.runOn, state);
   }
 
   private draw(): void {
@@ -105,6 +132,6 @@ export class SettingsPanel {
 
   private save(): void {
     local.write(STORE, JSON.stringify(this.value));
-    this.onChange();
+    this.events.changed();
   }
 }

@@ -1,6 +1,7 @@
-/** System prompt and sampling settings: their ranges, defaults, and how they are kept. */
+/** What a person can set: ranges, defaults, and how it is kept. */
 
 import type { ChatRequest } from "./engine";
+import { isRunOn, type RunOn } from "./wish";
 
 export type NumberName =
   | "temperature"
@@ -111,11 +112,13 @@ export const SETTINGS: Setting[] = [
 export interface Settings {
   system: string;
   numbers: Record<NumberName, number | null>;
+  runOn: RunOn;
 }
 
 export function defaults(): Settings {
   const entries = SETTINGS.map(({ name, initial }) => [name, initial]);
-  return { system: "", numbers: Object.fromEntries(entries) as Settings["numbers"] };
+  const numbers = Object.fromEntries(entries) as Settings["numbers"];
+  return { system: "", numbers, runOn: "auto" };
 }
 
 /** The number a person typed, or a sentence that says what is allowed. */
@@ -143,8 +146,9 @@ export function parseSettings(stored: string | null): Settings {
     return settings;
   }
   if (typeof found !== "object" || found === null) return settings;
-  const { system, numbers } = found as Partial<Settings>;
+  const { system, numbers, runOn } = found as Partial<Settings>;
   if (typeof system === "string") settings.system = system;
+  if (isRunOn(runOn)) settings.runOn = runOn;
   for (const setting of SETTINGS) {
     const value = numbers?.[setting.name];
     if (typeof value !== "number") continue;

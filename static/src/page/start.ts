@@ -1,12 +1,13 @@
 /** The start card: which model, what this device can do, and the way to loading it. */
 
-import { facts, rungList } from "./device";
+import { checked } from "./device";
 import { element, find } from "./dom";
 import type { CapabilityReport, Progress } from "./engine";
+import { explanation, type OnWay } from "./explanation";
 import { bytes, duration } from "./format";
 import type { Model } from "./models";
-import { sentence } from "./notice";
-import { verdict } from "./trouble";
+import { verdict } from "./verdict";
+import type { Wish } from "./wish";
 
 export class StartCard {
   private readonly name = find("model-name", HTMLElement);
@@ -36,18 +37,14 @@ export class StartCard {
     this.device.replaceChildren(element("p", { class: "muted", text: "Checking this device…" }));
   }
 
-  /** The outcome of the capability check. */
-  showReport(report: CapabilityReport): void {
-    const { usable, title, reasons, hint } = verdict(report);
+  /** The outcome of the capability check; `copied` makes the text to copy. */
+  showReport(report: CapabilityReport, wish: Wish, onWay: OnWay, copied: () => string): void {
+    const { usable, title, lines, hint } = verdict(report, wish);
     this.button.disabled = !usable;
-    const lines = usable ? reasons : [...reasons, hint];
-    const details = element("details", {
-      children: [element("summary", { text: "What was checked" }), facts(report), rungList(report)],
-    });
     this.device.replaceChildren(
-      element("p", { class: usable ? "verdict good" : "verdict bad", text: title }),
-      ...lines.map((line) => element("p", { class: "muted", text: sentence(line) })),
-      details,
+      ...explanation({ good: usable, title, lines }, onWay),
+      ...(hint === "" ? [] : [element("p", { class: "muted", text: hint })]),
+      checked(report, null, copied),
     );
   }
 
@@ -90,8 +87,9 @@ export function progressText(progress: Progress): string {
     if (progress.rate !== undefined) parts.push(`${bytes(Math.round(progress.rate))}/s`);
     if (progress.secondsLeft !== undefined) parts.push(`${duration(progress.secondsLeft)} left`);
   }
-  if (progress.pipelinesTotal > 0) {
+  // WebAssembly has one module to compile: no count worth showing.
+  if (progress.pipelinesTotal > 1) {
     parts.push(`kernels ${progress.pipelines} of ${progress.pipelinesTotal}`);
-  }
+  } else if (progress.phase === "compile") parts.push("making it ready");
   return parts.join(" · ");
 }

@@ -1,6 +1,6 @@
 /** Faults and refusals in plain words, and what can be done about each. */
 
-import type { CapabilityReport, ErrorCode, Trouble } from "./engine";
+import type { CapabilityReport, EngineInfo, ErrorCode, Trouble } from "./engine";
 
 /** What the page offers: try the same again, load the model anew, or just close the message. */
 export type Remedy = "retry" | "reload" | "close";
@@ -19,6 +19,8 @@ const WORDS: Record<ErrorCode, { title: string; remedy: Remedy }> = {
   "device-lost": { title: "The graphics device was lost", remedy: "reload" },
   "worker-lost": { title: "The model's worker stopped", remedy: "reload" },
   "gpu-validation": { title: "The graphics driver refused a command", remedy: "reload" },
+  "kernel-fault": { title: "The model stopped in the middle of its work", remedy: "reload" },
+  "wrong-answer": { title: "This device calculates wrongly", remedy: "reload" },
   "context-overflow": { title: "The conversation is too long", remedy: "close" },
   "bad-request": { title: "The model cannot take this request", remedy: "close" },
   aborted: { title: "Stopped", remedy: "close" },
@@ -29,47 +31,29 @@ export function words(trouble: Trouble): { title: string; remedy: Remedy } {
   return WORDS[trouble.code] ?? WORDS.internal;
 }
 
-export interface Verdict {
-  usable: boolean;
-  title: string;
-  /** Caveats when usable, reasons when not. */
-  reasons: string[];
-  /** What to do; "" when nothing needs doing. */
-  hint: string;
-}
+/** Faults that another backend may well be spared. */
+const OF_ONE_BACKEND: ErrorCode[] = [
+  "webgpu-unavailable",
+  "no-adapter",
+  "device-too-small",
+  "out-of-memory",
+  "device-lost",
+  "worker-lost",
+  "gpu-validation",
+  "wrong-answer",
+  "internal",
+];
 
-/** What the capability check comes down to. */
-export function verdict(report: CapabilityReport): Verdict {
-  const chosen = report.rungs.find((rung) => rung.variant === report.chosen);
-  if (chosen) {
-    const way = chosen.backend === "webgpu" ? "on its graphics processor" : "on its processor";
-    return {
-      usable: true,
-      title: `This device can run it ${way}`,
-      reasons: chosen.reasons,
-      hint: "",
-    };
-  }
-  const reasons = [...new Set(report.rungs.flatMap((rung) => rung.reasons))];
-  return { usable: false, ...refusal(report), reasons };
-}
-
-function refusal(report: CapabilityReport): { title: string; hint: string } {
-  if (!report.secureContext) {
-    return { title: WORDS["insecure-context"].title, hint: INSECURE_HINT };
-  }
-  if (report.adapter === null) {
-    return {
-      title: "WebGPU is not available here",
-      hint:
-        "Use a recent Chrome, Edge, Firefox or Safari, switch on hardware acceleration in its " +
-        "settings, and update the graphics driver.",
-    };
-  }
-  return {
-    title: WORDS["device-too-small"].title,
-    hint: "Choose a smaller model, or open this page on another device.",
-  };
+/** Whether the processor is worth a try after a fault of `running`, or of the rung chosen. */
+export function processorMayDo(
+  trouble: Trouble,
+  running: EngineInfo | null,
+  report: CapabilityReport | null,
+): boolean {
+  if (!report || !OF_ONE_BACKEND.includes(trouble.code)) return false;
+  const chosen = report.rungs.find(({ variant }) => variant === report.chosen);
+  const able = report.rungs.some(({ backend, usable }) => backend === "wasm" && usable);
+  return able && (running ?? chosen)?.backend === "webgpu";
 }
 
 export const INSECURE_HINT = "Open it over https, or as localhost on the machine that serves it.";
@@ -82,8 +66,3 @@ export const INSECURE: Trouble = {
     "nor storage.",
   hint: INSECURE_HINT,
 };
-
-/** The rung in a few words: "f32 · WebGPU". */
-export function rungName(variant: string, backend: string): string {
-  return `${variant} · ${backend === "webgpu" ? "WebGPU" : "WebAssembly"}`;
-}

@@ -51,6 +51,7 @@ describe("stored settings", () => {
   test("survive the round trip", () => {
     const settings = defaults();
     settings.system = "Be brief.";
+    settings.runOn = "wasm";
     settings.numbers.seed = 7;
     settings.numbers.top_p = 0.5;
     expect(parseSettings(JSON.stringify(settings))).toEqual(settings);
@@ -61,7 +62,11 @@ describe("stored settings", () => {
   });
 
   test("a value that is no longer allowed is left out, the others stay", () => {
-    const stored = { system: 3, numbers: { temperature: 9, min_p: 0.1, seed: "7" } };
+    const stored = {
+      system: 3,
+      runOn: "cloud",
+      numbers: { temperature: 9, min_p: 0.1, seed: "7" },
+    };
     const settings = parseSettings(JSON.stringify(stored));
     expect(settings).toEqual({ ...defaults(), numbers: { ...defaults().numbers, min_p: 0.1 } });
   });

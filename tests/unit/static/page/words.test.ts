@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { sentenceEnd } from "../../../../static/src/page/announce";
-import type { CapabilityReport, Progress } from "../../../../static/src/page/engine";
+import type { Progress } from "../../../../static/src/page/engine";
 import { asTrouble } from "../../../../static/src/page/engine";
 import { bytes, duration, plural, speed } from "../../../../static/src/page/format";
 import { chooseModel, type Model } from "../../../../static/src/page/models";
 import { sentence } from "../../../../static/src/page/notice";
 import { progressShare, progressText } from "../../../../static/src/page/start";
-import { rungName, verdict, words } from "../../../../static/src/page/trouble";
+import { words } from "../../../../static/src/page/trouble";
 
 describe("figures", () => {
   test.each([
@@ -57,51 +57,19 @@ describe("progress", () => {
     expect(progressText(done)).toBe("100.0 MB of 100.0 MB · kernels 5 of 10");
   });
 
+  test.each([0, 1])("WebAssembly has no kernels to count (%d)", (pipelinesTotal) => {
+    const wasm = { ...progress, loaded: 100e6, cached: 0, pipelines: 0, pipelinesTotal };
+    expect(progressText(wasm)).toBe("100.0 MB of 100.0 MB");
+    expect(progressText({ ...wasm, phase: "compile" })).toBe(
+      "100.0 MB of 100.0 MB · making it ready",
+    );
+  });
+
   test("grows with bytes and with kernels", () => {
     expect(progressShare(progress)).toBeCloseTo(0.5);
     expect(progressShare({ ...progress, loaded: 100e6, pipelines: 10 })).toBeCloseTo(1);
     expect(progressShare({ ...progress, phase: "manifest", total: 0 })).toBeNull();
     expect(progressShare({ ...progress, phase: "ready", total: 0 })).toBe(1);
-  });
-});
-
-describe("the capability check in plain words", () => {
-  const report: CapabilityReport = {
-    secureContext: true,
-    crossOriginIsolated: true,
-    adapter: { vendor: "a", architecture: "b", description: "", fallback: false },
-    features: [],
-    limits: {},
-    rungs: [
-      { variant: "f16", backend: "webgpu", usable: false, reasons: ["no shader-f16"] },
-      { variant: "f32", backend: "webgpu", usable: true, reasons: ["slow"] },
-    ],
-    chosen: "f32",
-  };
-
-  test("a usable rung with its caveat", () => {
-    expect(verdict(report)).toEqual({
-      usable: true,
-      title: "This device can run it on its graphics processor",
-      reasons: ["slow"],
-      hint: "",
-    });
-  });
-
-  test.each<[Partial<CapabilityReport>, string, RegExp]>([
-    [{ secureContext: false, adapter: null }, "This page needs a secure address", /https/],
-    [{ adapter: null }, "WebGPU is not available here", /hardware acceleration/],
-    [{}, "This device cannot run the model", /smaller model/],
-  ])("a refusal %#", (change, title, hint) => {
-    const rungs = report.rungs.map((rung) => ({ ...rung, usable: false, reasons: ["why"] }));
-    const refused = verdict({ ...report, ...change, rungs, chosen: null });
-    expect(refused).toMatchObject({ usable: false, title, reasons: ["why"] });
-    expect(refused.hint).toMatch(hint);
-  });
-
-  test("rungs have readable names", () => {
-    expect(rungName("f32", "webgpu")).toBe("f32 · WebGPU");
-    expect(rungName("wasm", "wasm")).toBe("wasm · WebAssembly");
   });
 });
 

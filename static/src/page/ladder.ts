@@ -1,0 +1,159 @@
+/** The capability ladder in plain words: the rung in use, and why it is not a better one. */
+
+import type { Backend, CapabilityReport, EngineInfo, Rung } from "./engine";
+import { plural } from "./format";
+import { plain } from "./plain";
+import type { Way, Wish } from "./wish";
+
+/** A button that goes with a line: run the model this way. */
+export interface Offer {
+  label: string;
+  testid: string;
+  way: Way;
+}
+
+export interface Line {
+  text: string;
+  offer?: Offer;
+}
+
+/** Something that happened, for the strip above the message box. */
+export interface News {
+  title: string;
+  lines: string[];
+}
+
+/** "on the processor (WebAssembly, 2 threads)"; the number of threads once it is known. */
+export function place(backend: Backend, threads?: number): string {
+  if (backend === "webgpu") return "on the graphics card (WebGPU)";
+  const known = threads === undefined ? "" : `, ${plural(threads, "thread")}`;
+  return `on the processor (WebAssembly${known})`;
+}
+
+/** The rung in a few words: "f32 · WebGPU". */
+export function rungName(variant: string, backend: string): string {
+  return `${variant} · ${backend === "webgpu" ? "WebGPU" : "WebAssembly"}`;
+}
+
+/** Why the model runs on the rung `variant`: who forced it, what the better ones lack, caveats. */
+export function explain(report: CapabilityReport, variant: string, wish: Wish): Line[] {
+  const rungs = asked(report, wish);
+  const rung = rungs.find((each) => each.variant === variant);
+  if (!rung) return forced(wish);
+  const better = group(rungs.slice(0, rungs.indexOf(rung)), rung.backend);
+  const alone = oneThread(report, rung);
+  return [
+    ...forced(wish),
+    ...better.flatMap((missing) => passedOver(missing, rung, report)),
+    ...rung.reasons.map((reason) => ({ text: plain(reason) })),
+    ...(alone === null ? [] : [{ text: alone }]),
+  ];
+}
+
+/** Why no rung can be used that the wish allows. */
+export function refusals(report: CapabilityReport, wish: Wish): Line[] {
+  const groups = group(asked(report, wish));
+  return groups.map((rungs) => ({ text: because(rungs), ...retry(rungs, report) }));
+}
+
+/** The rungs a wish leaves to choose from, best first. */
+export function asked(report: CapabilityReport, wish: Way): Rung[] {
+  return report.rungs.filter(
+    ({ backend, variant }) =>
+      (wish.backend === undefined || wish.backend === backend) &&
+      (wish.variant === undefined || wish.variant === variant),
+  );
+}
+
+/** Who forced the rung, in a sentence; nothing when nobody did. */
+export function forced(wish: Wish): Line[] {
+  const before = wish.overruled ? ", which goes before your setting “Run on”" : "";
+  const what = wish.variant ? `variant=${wish.variant}` : `backend=${wish.backend}`;
+  switch (wish.source) {
+    case "address":
+      return [{ text: `This page's address asks for it (${what})${before}.` }];
+    case "setting":
+      return [{ text: "Your setting “Run on” asks for it." }];
+    case "click":
+      return [{ text: "You asked for it here." }];
+    case null:
+      return [];
+  }
+}
+
+/** What changed when the engine went on in another way, or in the same way once more. */
+export function change(before: EngineInfo, after: EngineInfo): News {
+  const where = place(after.backend, after.threads);
+  const same = before.variant === after.variant && before.threads === after.threads;
+  const notes = after.notes.filter((note) => !before.notes.includes(note));
+  return {
+    title: same ? `The model was started again ${where}` : `The model now runs ${where}`,
+    lines: [...new Set([...notes, ...learned(before.report, after.report, before.variant)])],
+  };
+}
+
+/** What loading found out against the rung the check had promised; null when it was kept. */
+export function stepDown(promised: CapabilityReport, info: EngineInfo): News | null {
+  if (promised.chosen === null || promised.chosen === info.variant) return null;
+  return {
+    title: `The model runs ${place(info.backend, info.threads)}`,
+    lines: learned(promised, info.report, promised.chosen),
+  };
+}
+
+/** Reasons against a rung that are new. */
+function learned(before: CapabilityReport, after: CapabilityReport, variant: string): string[] {
+  const known = asked(before, { variant }).flatMap(({ reasons }) => reasons);
+  const told = asked(after, { variant }).flatMap(({ reasons }) => reasons);
+  return told.filter((reason) => !known.includes(reason)).map(plain);
+}
+
+/** By backend; those of the backend `fine` by their reasons too, because each is a way of its own. */
+function group(rungs: Rung[], fine?: Backend): Rung[][] {
+  const groups = new Map<string, Rung[]>();
+  for (const rung of rungs) {
+    const reasons = rung.backend === fine ? rung.reasons.map(plain) : [];
+    const key = JSON.stringify([rung.backend, reasons]);
+    groups.set(key, [...(groups.get(key) ?? []), rung]);
+  }
+  return [...groups.values()];
+}
+
+function passedOver(rungs: Rung[], instead: Rung, report: CapabilityReport): Line[] {
+  const reasons = because(rungs);
+  // Said once for all threaded rungs, with what to do about it.
+  const told = oneThread(report, instead) !== null && /thread|isolat/i.test(reasons);
+  const [first] = rungs;
+  if (!first || reasons === "" || told) return [];
+  return [{ text: `${missed(first, rungs, instead)}: ${reasons}`, ...retry(rungs, report) }];
+}
+
+function missed({ backend }: Rung, rungs: Rung[], instead: Rung): string {
+  if (backend === instead.backend) {
+    return `A faster way (${rungs.map(({ variant }) => variant).join(", ")}) is not possible`;
+  }
+  return backend === "webgpu" ? "The graphics card is not used" : "The processor is not used";
+}
+
+/** What the least demanding rung lacks: with that, at least one would do. */
+function because(rungs: Rung[]): string {
+  return [...new Set(rungs.at(-1)?.reasons.map(plain))].join("; ");
+}
+
+/** What crashed may be tried again, and what is only slow may be used, if the person says so. */
+function retry(rungs: Rung[], report: CapabilityReport): { offer?: Offer } {
+  const slow = (rung: Rung) => rung.usable && rung.backend === "webgpu" && report.adapter?.fallback;
+  const rung = rungs.find(({ crashed }) => crashed) ?? rungs.find(slow);
+  if (!rung) return {};
+  const label = rung.crashed ? "Try it again" : "Use it all the same";
+  return { offer: { label, testid: "try-again", way: { variant: rung.variant } } };
+}
+
+const ISOLATION =
+  "On one thread only, because this site does not isolate the page, and browsers share memory " +
+  "between threads on isolated pages alone. The site's owner can change that with two headers: " +
+  "Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp.";
+
+function oneThread(report: CapabilityReport, rung: Rung): string | null {
+  return rung.backend === "wasm" && !report.crossOriginIsolated ? ISOLATION : null;
+}
