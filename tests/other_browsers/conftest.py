@@ -53,10 +53,9 @@ KINDS = {
 }
 
 
-@pytest.fixture(scope="module", params=KINDS.values(), ids=KINDS.keys())
+@pytest.fixture(scope="module", params=list(KINDS))
 def kind(request: pytest.FixtureRequest) -> Kind:
-    found: Kind = request.param
-    return found
+    return KINDS[request.param]
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +64,24 @@ def tab(kind: Kind) -> Iterator[Tab]:
         yield opened
 
 
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the tiny model was compiled from: checkpoints/tiny, beside models/tiny."""
+    from tests.support.bundles import TINY, compile_tiny  # PyTorch only where it is needed
+
+    root = tmp_path_factory.mktemp("tiny")
+    compile_tiny(root / "models", root / "checkpoints")
+    return root / "checkpoints" / TINY
+
+
+@pytest.fixture(scope="session")
+def bundle(checkpoint: Path) -> Path:
+    return checkpoint.parents[1] / "models" / checkpoint.name
+
+
 @pytest.fixture(scope="module")
-def site(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with watched_site(tiny_bundle.parent, tmp_path_factory.mktemp("site")) as address:
+def site(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with watched_site(bundle.parent, tmp_path_factory.mktemp("site")) as address:
         yield address
 
 
