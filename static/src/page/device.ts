@@ -5,7 +5,7 @@ import { element, find } from "./dom";
 import type { CapabilityReport, EngineInfo } from "./engine";
 import { explanation, type OnWay } from "./explanation";
 import { plural } from "./format";
-import { explain, place, rungName } from "./ladder";
+import { explain, place, placeLabel, rungName } from "./ladder";
 import { sentence } from "./notice";
 import type { Wish } from "./wish";
 
@@ -72,7 +72,8 @@ export class DevicePanel {
 
   show(info: EngineInfo, wish: Wish): void {
     const { report, variant, backend, notes } = info;
-    this.chip.textContent = rungName(variant, backend);
+    this.chip.textContent = placeLabel(backend, info.threads);
+    this.chip.title = `How the model runs here: ${rungName(variant, backend)}`;
     this.chip.hidden = false;
     const title = `Runs ${place(backend, info.threads)}`;
     const lines = explain(report, variant, wish);
@@ -81,7 +82,7 @@ export class DevicePanel {
       this.onWay(way);
     };
     this.body.replaceChildren(
-      ...explanation({ good: true, title, lines }, anew),
+      explanation({ good: true, title, lines }, anew),
       factList([
         ["Model", info.model],
         ["Runs as", rungName(variant, backend)],

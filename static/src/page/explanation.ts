@@ -13,19 +13,25 @@ interface Parts {
   lines: Line[];
 }
 
-export function explanation({ good, title, lines }: Parts, onWay: OnWay): Node[] {
+export function explanation({ good, title, lines }: Parts, onWay: OnWay): HTMLElement {
   const items = lines.map(({ text, offer }) =>
     element("li", {
-      children: [sentence(text), ...(offer ? [" ", offerButton(offer, onWay)] : [])],
+      children: [sentence(text), ...(offer ? [offerButton(offer, onWay)] : [])],
     }),
   );
-  return [
-    element("p", { class: good ? "verdict good" : "verdict bad", testid: "verdict", text: title }),
-    ...(items.length > 0 ? [element("ul", { class: "why", testid: "why", children: items })] : []),
-  ];
+  const verdict = element("p", {
+    class: good ? "verdict good" : "verdict bad",
+    testid: "verdict",
+    text: title,
+  });
+  const why = element("ul", { class: "why", testid: "why", children: items });
+  return element("div", {
+    class: "explanation",
+    children: items.length > 0 ? [verdict, why] : [verdict],
+  });
 }
 
-export function offerButton({ label, testid, way }: Offer, onWay: OnWay): HTMLButtonElement {
+function offerButton({ label, testid, way }: Offer, onWay: OnWay): HTMLButtonElement {
   const button = element("button", {
     class: "button quiet small",
     text: label,

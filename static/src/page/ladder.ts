@@ -30,6 +30,11 @@ export function place(backend: Backend, threads?: number): string {
   return `on the processor (WebAssembly${known})`;
 }
 
+/** The same for a small button: "Processor · 2 threads". */
+export function placeLabel(backend: Backend, threads: number): string {
+  return backend === "webgpu" ? "Graphics card" : `Processor · ${plural(threads, "thread")}`;
+}
+
 /** The rung in a few words: "f32 · WebGPU". */
 export function rungName(variant: string, backend: string): string {
   return `${variant} · ${backend === "webgpu" ? "WebGPU" : "WebAssembly"}`;
@@ -39,7 +44,7 @@ export function rungName(variant: string, backend: string): string {
 export function explain(report: CapabilityReport, variant: string, wish: Wish): Line[] {
   const rungs = asked(report, wish);
   const rung = rungs.find((each) => each.variant === variant);
-  if (!rung) return forced(wish);
+  if (!rung) return [];
   const better = group(rungs.slice(0, rungs.indexOf(rung)), rung.backend);
   const alone = oneThread(report, rung);
   return [
@@ -130,7 +135,7 @@ function passedOver(rungs: Rung[], instead: Rung, report: CapabilityReport): Lin
 
 function missed({ backend }: Rung, rungs: Rung[], instead: Rung): string {
   if (backend === instead.backend) {
-    return `A faster way (${rungs.map(({ variant }) => variant).join(", ")}) is not possible`;
+    return `A faster way (${rungs.map(({ variant }) => variant).join(", ")}) is left out`;
   }
   return backend === "webgpu" ? "The graphics card is not used" : "The processor is not used";
 }
@@ -150,9 +155,9 @@ function retry(rungs: Rung[], report: CapabilityReport): { offer?: Offer } {
 }
 
 const ISOLATION =
-  "On one thread only, because this site does not isolate the page, and browsers share memory " +
-  "between threads on isolated pages alone. The site's owner can change that with two headers: " +
-  "Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp.";
+  "It has one thread only, because this site does not isolate its pages. The site's owner could " +
+  "make it faster by sending the headers Cross-Origin-Opener-Policy: same-origin and " +
+  "Cross-Origin-Embedder-Policy: require-corp.";
 
 function oneThread(report: CapabilityReport, rung: Rung): string | null {
   return rung.backend === "wasm" && !report.crossOriginIsolated ? ISOLATION : null;

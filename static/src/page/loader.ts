@@ -23,8 +23,7 @@ export class Loader {
   engine: Engine | null = null;
   /** What the last check found; null before the first. */
   report: CapabilityReport | null = null;
-  /** What that check was made for. */
-  private checked = "";
+  private checkedFor = "";
   private module: EngineModule | null = null;
   private running: AbortController | null = null;
 
@@ -43,8 +42,13 @@ export class Loader {
     const options = this.options(wish);
     const { report } = await checkDevice(options);
     this.report = report;
-    this.checked = JSON.stringify(options);
+    this.checkedFor = JSON.stringify(options);
     return report;
+  }
+
+  /** Whether the last check was made for this wish. */
+  isChecked(wish: Wish): boolean {
+    return JSON.stringify(this.options(wish)) === this.checkedFor;
   }
 
   /** Ends what ran before, and loads anew. */
@@ -55,7 +59,6 @@ export class Loader {
     this.running = controller;
     try {
       const options = this.options(wish);
-      if (JSON.stringify(options) !== this.checked) await this.check(wish);
       this.engine = await createEngine({ ...options, ...events, signal: controller.signal });
       local.write(STORE, this.model.integrity);
       return this.engine;

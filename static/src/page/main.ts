@@ -7,7 +7,13 @@ import { meterContext } from "./context-meter";
 import { toJson } from "./copy-report";
 import { DevicePanel } from "./device";
 import { find } from "./dom";
-import { asTrouble, type Engine, type EngineInfo, type Trouble } from "./engine";
+import {
+  asTrouble,
+  type CapabilityReport,
+  type Engine,
+  type EngineInfo,
+  type Trouble,
+} from "./engine";
 import { change, stepDown } from "./ladder";
 import { Loader } from "./loader";
 import { offerModels } from "./model-select";
@@ -121,15 +127,16 @@ class Page {
     this.start.showChecking();
     this.showRunOn();
     const wish = this.wish();
-    const report = await loader.check(wish);
-    this.start.showReport(
-      report,
-      wish,
-      (way) => this.take(way),
-      () => this.findings(),
-    );
+    const report = await this.look(loader, wish);
     const wanted = loader.known || this.query.autoload;
     if (mayLoad && startsAtOnce(report, wish, wanted)) await this.load();
+  }
+
+  private async look(loader: Loader, wish: Wish): Promise<CapabilityReport> {
+    const report = await loader.check(wish);
+    const onWay = (way: Way) => this.take(way);
+    this.start.showReport(report, wish, onWay, () => this.findings());
+    return report;
   }
 
   private async load(): Promise<void> {
@@ -144,6 +151,7 @@ class Page {
     this.setState("loading");
     this.start.showLoading(true);
     try {
+      if (!loader.isChecked(wish)) await this.look(loader, wish);
       const engine = await loader.load(wish, {
         onProgress: (progress) => this.start.showProgress(progress),
         onChange: (info) => this.changed(info),
@@ -188,7 +196,7 @@ class Page {
     this.click = way;
     this.notice.clear();
     if (this.loaded) void this.load();
-    else void this.recheck();
+    else void this.recheck().then(() => this.start.takeFocus());
   }
 
   private runOnChanged(): void {

@@ -3,19 +3,22 @@
 const FEATURES: Record<string, string> = {
   "shader-f16": "numbers of half precision",
   subgroups: "exchange between its cores",
-  simd128: "vectors",
+  simd128: "vectors (simd128)",
   "relaxed-simd": "relaxed vectors",
-  threads: "threads",
 };
 
 const WORDS: [RegExp, (found: RegExpMatchArray) => string][] = [
   [
     /^the graphics adapter lacks the feature (\S+)$/,
-    ([, name = ""]) => lacks("graphics card", name),
+    ([, name]) => `the graphics card lacks ${feature(name)}`,
   ],
   [
-    /^the model needs (\w+) of \d+; this device offers/,
-    () => "this graphics card is too small for the model",
+    /^the model needs \w+ of \d+; this device offers/,
+    () => "the graphics card is too small for this model",
+  ],
+  [
+    /^this browser's WebAssembly lacks (\S+)$/,
+    ([, name]) => `this browser's WebAssembly lacks ${feature(name)}`,
   ],
 ];
 
@@ -28,6 +31,6 @@ export function plain(reason: string): string {
   return reason;
 }
 
-function lacks(what: string, feature: string): string {
-  return `this ${what} lacks ${FEATURES[feature] ?? feature}`;
+function feature(name = ""): string {
+  return FEATURES[name] ?? name;
 }

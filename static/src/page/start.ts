@@ -42,7 +42,7 @@ export class StartCard {
     const { usable, title, lines, hint } = verdict(report, wish);
     this.button.disabled = !usable;
     this.device.replaceChildren(
-      ...explanation({ good: usable, title, lines }, onWay),
+      explanation({ good: usable, title, lines }, onWay),
       ...(hint === "" ? [] : [element("p", { class: "muted", text: hint })]),
       checked(report, null, copied),
     );
@@ -52,6 +52,11 @@ export class StartCard {
   showUnchecked(): void {
     this.device.replaceChildren();
     this.button.disabled = true;
+  }
+
+  /** After the button that had the focus is gone. */
+  takeFocus(): void {
+    if (document.activeElement === document.body) this.button.focus();
   }
 
   showLoading(loading: boolean): void {

@@ -6,6 +6,7 @@ import {
   explain,
   type Line,
   place,
+  placeLabel,
   rungName,
   stepDown,
 } from "../../../../static/src/page/ladder";
@@ -31,6 +32,8 @@ test("a place has a name for people, and the number of threads once it is known"
   expect(place("wasm")).toBe("on the processor (WebAssembly)");
   expect(place("wasm", 1)).toBe("on the processor (WebAssembly, 1 thread)");
   expect(place("wasm", 2)).toBe("on the processor (WebAssembly, 2 threads)");
+  expect(placeLabel("webgpu", 1)).toBe("Graphics card");
+  expect(placeLabel("wasm", 2)).toBe("Processor · 2 threads");
   expect(rungName("f32", "webgpu")).toBe("f32 · WebGPU");
   expect(rungName("wasm", "wasm")).toBe("wasm · WebAssembly");
 });
@@ -48,8 +51,8 @@ describe("why not a better rung", () => {
       rung("f32"),
     ];
     expect(texts(explain(report({ rungs, chosen: "f32" }), "f32", FREE))).toEqual([
-      "A faster way (f16-subgroups, f16) is not possible: " +
-        "this graphics card lacks numbers of half precision",
+      "A faster way (f16-subgroups, f16) is left out: " +
+        "the graphics card lacks numbers of half precision",
     ]);
   });
 
@@ -65,7 +68,7 @@ describe("why not a better rung", () => {
     );
     const rungs = [rung("f32", { usable: false, reasons }), rung("wasm")];
     expect(texts(explain(report({ rungs, chosen: "wasm" }), "wasm", FREE))).toEqual([
-      "The graphics card is not used: this graphics card is too small for the model",
+      "The graphics card is not used: the graphics card is too small for this model",
     ]);
   });
 
@@ -99,7 +102,7 @@ describe("why not a better rung", () => {
     expect(lines).toEqual([
       "Your setting “Run on” asks for it.",
       expect.stringMatching(
-        /^On one thread only, .* Cross-Origin-Embedder-Policy: require-corp\.$/,
+        /^It has one thread only, .* Cross-Origin-Embedder-Policy: require-corp\.$/,
       ),
     ]);
   });
