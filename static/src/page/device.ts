@@ -72,7 +72,7 @@ export class DevicePanel {
 
   show(info: EngineInfo, wish: Wish): void {
     const { report, variant, backend, notes } = info;
-    this.chip.textContent = placeLabel(backend, info.threads);
+    this.chip.textContent = placeLabel(backend);
     this.chip.title = `How the model runs here: ${rungName(variant, backend)}`;
     this.chip.hidden = false;
     const title = `Runs ${place(backend, info.threads)}`;

@@ -2,6 +2,7 @@
 
 import type { Backend, CapabilityReport, EngineInfo, Rung } from "./engine";
 import { plural } from "./format";
+import { sentence } from "./notice";
 import { plain } from "./plain";
 import type { Way, Wish } from "./wish";
 
@@ -30,9 +31,9 @@ export function place(backend: Backend, threads?: number): string {
   return `on the processor (WebAssembly${known})`;
 }
 
-/** The same for a small button: "Processor · 2 threads". */
-export function placeLabel(backend: Backend, threads: number): string {
-  return backend === "webgpu" ? "Graphics card" : `Processor · ${plural(threads, "thread")}`;
+/** The same for a small button: "Processor · WebAssembly". */
+export function placeLabel(backend: Backend): string {
+  return backend === "webgpu" ? "Graphics card · WebGPU" : "Processor · WebAssembly";
 }
 
 /** The rung in a few words: "f32 · WebGPU". */
@@ -130,7 +131,9 @@ function passedOver(rungs: Rung[], instead: Rung, report: CapabilityReport): Lin
   const told = oneThread(report, instead) !== null && /thread|isolat/i.test(reasons);
   const [first] = rungs;
   if (!first || reasons === "" || told) return [];
-  return [{ text: `${missed(first, rungs, instead)}: ${reasons}`, ...retry(rungs, report) }];
+  return [
+    { text: `${missed(first, rungs, instead)}. ${sentence(reasons)}`, ...retry(rungs, report) },
+  ];
 }
 
 function missed({ backend }: Rung, rungs: Rung[], instead: Rung): string {

@@ -32,8 +32,8 @@ test("a place has a name for people, and the number of threads once it is known"
   expect(place("wasm")).toBe("on the processor (WebAssembly)");
   expect(place("wasm", 1)).toBe("on the processor (WebAssembly, 1 thread)");
   expect(place("wasm", 2)).toBe("on the processor (WebAssembly, 2 threads)");
-  expect(placeLabel("webgpu", 1)).toBe("Graphics card");
-  expect(placeLabel("wasm", 2)).toBe("Processor · 2 threads");
+  expect(placeLabel("webgpu")).toBe("Graphics card · WebGPU");
+  expect(placeLabel("wasm")).toBe("Processor · WebAssembly");
   expect(rungName("f32", "webgpu")).toBe("f32 · WebGPU");
   expect(rungName("wasm", "wasm")).toBe("wasm · WebAssembly");
 });
@@ -51,14 +51,14 @@ describe("why not a better rung", () => {
       rung("f32"),
     ];
     expect(texts(explain(report({ rungs, chosen: "f32" }), "f32", FREE))).toEqual([
-      "A faster way (f16-subgroups, f16) is left out: " +
-        "the graphics card lacks numbers of half precision",
+      "A faster way (f16-subgroups, f16) is left out. " +
+        "The graphics card lacks numbers of half precision.",
     ]);
   });
 
   test("a graphics card that cannot do anything is one line", () => {
     expect(texts(explain(withoutGraphics(NO_GPU), "wasm-threads", FREE))).toEqual([
-      `The graphics card is not used: ${NO_GPU}`,
+      `The graphics card is not used. T${NO_GPU.slice(1)}.`,
     ]);
   });
 
@@ -68,7 +68,7 @@ describe("why not a better rung", () => {
     );
     const rungs = [rung("f32", { usable: false, reasons }), rung("wasm")];
     expect(texts(explain(report({ rungs, chosen: "wasm" }), "wasm", FREE))).toEqual([
-      "The graphics card is not used: the graphics card is too small for this model",
+      "The graphics card is not used. The graphics card is too small for this model.",
     ]);
   });
 
@@ -77,7 +77,7 @@ describe("why not a better rung", () => {
     const rungs = [rung("f32", { usable: false, reasons, crashed: true }), rung("wasm")];
     expect(explain(report({ rungs, chosen: "wasm" }), "wasm", FREE)).toEqual([
       {
-        text: "The graphics card is not used: the last attempt crashed",
+        text: "The graphics card is not used. The last attempt crashed.",
         offer: { label: "Try it again", testid: "try-again", way: { variant: "f32" } },
       },
     ]);
@@ -89,7 +89,7 @@ describe("why not a better rung", () => {
     const no = { usable: false, reasons: ["no"] };
     const rungs = [rung("f16", no), rung("f32", slow), rung("wasm")];
     const [line] = explain(report({ adapter, rungs, chosen: "wasm" }), "wasm", FREE);
-    expect(line?.text).toBe("The graphics card is not used: emulated in software");
+    expect(line?.text).toBe("The graphics card is not used. Emulated in software.");
     expect(line?.offer).toMatchObject({ label: "Use it all the same", way: { variant: "f32" } });
     expect(explain(withoutGraphics(NO_GPU), "wasm-threads", FREE)[0]?.offer).toBeUndefined();
   });
