@@ -88,13 +88,41 @@ class EnginePage:
 LOAD = """
   const { createEngine } = await import("/engine.js");
   window.progress = [];
-  window.engine = await createEngine({ ...arg, onProgress: (p) => window.progress.push(p) });
+  window.changes = [];
+  window.engine = await createEngine({
+    ...arg,
+    onProgress: (p) => window.progress.push(p),
+    onChange: (info) => window.changes.push(structuredClone(info)),
+  });
   return window.engine.info;
 """
 REPORT = """
   const { checkDevice } = await import("/engine.js");
   return (await checkDevice({ model: arg })).report;
 """
+
+
+# Streams an answer; each of `orders` goes to the hooks once so many characters have come.
+ANSWER = """
+  const channel = new BroadcastChannel("test");
+  const orders = [...arg.orders];
+  const request = { ...arg.request, stream: true };
+  let text = "", last;
+  for await (const chunk of await engine.chat.completions.create(request)) {
+    text += chunk.choices[0].delta.content ?? "";
+    last = chunk;
+    while (orders.length > 0 && text.length >= orders[0][0]) {
+      channel.postMessage(orders.shift()[1]);
+    }
+  }
+  return { text, usage: last.usage, finish: last.choices[0].finish_reason };
+"""
+
+
+def ask(content: str, max_tokens: int, **settings: object) -> dict[str, object]:
+    """A greedy request."""
+    messages = [{"role": "user", "content": content}]
+    return {"messages": messages, "temperature": 0, "max_tokens": max_tokens, **settings}
 
 
 @contextmanager

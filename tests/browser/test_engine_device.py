@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.engine_page import LOAD, EnginePage, engine_page
-from tests.browser.miniature import MODEL, SAMPLE, Miniature, continuation, encode
+from tests.browser.engine_page import ANSWER, EnginePage, ask, engine_page
+from tests.browser.miniature import MODEL, SAMPLE, Miniature
 from web.browser import browser
 
 
@@ -27,19 +27,7 @@ def hooked(instance: Browser) -> Iterator[EnginePage]:
 
 def during_generation(page: EnginePage, order: str) -> dict[str, str]:
     """Sends `order` to the worker once tokens flow; the error of the answer under way."""
-    return page.error(
-        """
-        const messages = [{ role: "user", content: "b" }];
-        const request = { messages, stream: true, temperature: 0, max_tokens: 4000 };
-        let ordered = false;
-        for await (const chunk of await engine.chat.completions.create(request)) {
-          if (ordered || !chunk.choices[0].delta.content) continue;
-          new BroadcastChannel("test").postMessage(arg);
-          ordered = true;
-        }
-        """,
-        order,
-    )
+    return page.error(ANSWER, {"orders": [[1, order]], "request": ask("b", 4000)})
 
 
 def test_the_check_reports_the_device_without_loading(instance: Browser) -> None:
@@ -110,15 +98,6 @@ def test_a_forced_variant_must_exist(instance: Browser) -> None:
         error = page.refused(variant="f16")
     assert error["code"] == "bad-request"
     assert "f32" in error["message"]
-
-
-def test_a_lost_device_fails_this_call_and_later_ones(hooked: EnginePage) -> None:
-    assert during_generation(hooked, "lose device")["code"] == "device-lost"
-    assert hooked.error("return engine.generate([1], 1)")["code"] == "device-lost"
-    # The way back: a new engine on a new device.
-    hooked.value(LOAD, {"model": f"{MODEL}/"})
-    ids = encode("again")
-    assert hooked.value("return engine.generate(arg, 5)", ids) == continuation(ids, 5)
 
 
 def test_a_worker_that_ends_silently_is_noticed(hooked: EnginePage) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
+from compiler.bundle.schema import FORMAT
 from tests.browser.engine_page import EnginePage, engine_page
 from tests.browser.miniature import MODEL, SHARDS, Miniature, continuation, encode
 from web.browser import browser
@@ -130,7 +131,7 @@ def test_the_manifest_must_be_the_one_the_page_expects(page: EnginePage) -> None
     assert page.refused(integrity=f"sha256-{digest}")["code"] == "integrity"
 
 
-@pytest.mark.parametrize(("version", "word"), [(2, "newer"), (0, "older")])
+@pytest.mark.parametrize(("version", "word"), [(FORMAT + 1, "newer"), (0, "older")])
 def test_another_format_is_refused(instance: Browser, version: int, word: str) -> None:
     with engine_page(instance, Miniature(format=version)) as page:
         error = page.refused()

@@ -1,10 +1,12 @@
 /** The page's end of the protocol: typed calls to a worker that may die at any time. */
 
-import { type Progress, WebkilnError } from "./api";
+import type { LoadOutcome } from "../device/crash";
+import { type EngineInfo, type Progress, WebkilnError } from "./api";
 import { aborted, fromWire } from "./errors";
 import type { CallName, Calls, FromWorker, ToWorker } from "./protocol";
 
 interface Pending {
+  type: CallName;
   resolve(value: unknown): void;
   reject(error: WebkilnError): void;
   onDelta?: (text: string) => void;
@@ -16,6 +18,16 @@ export interface CallOptions {
   onDelta?: (text: string) => void;
 }
 
+/** What the worker says without being asked. */
+export interface ClientEvents {
+  progress(progress: Progress): void;
+  loading(variant: string): void;
+  loaded(outcome: LoadOutcome): void;
+  change(info: EngineInfo): void;
+  /** The worker is gone, with these calls under way. */
+  lost(calls: CallName[]): void;
+}
+
 export class WorkerClient {
   private readonly pending = new Map<number, Pending>();
   private readonly worker: Worker;
@@ -23,14 +35,17 @@ export class WorkerClient {
   private nextId = 1;
   /** Why no call can succeed any more; null while the worker lives. */
   private end: WebkilnError | null = null;
-  readonly lock = `webkiln-${crypto.getRandomValues(new Uint32Array(4)).join("-")}`;
-  onProgress: (progress: Progress) => void = () => {};
 
-  constructor(address: URL) {
+  constructor(
+    address: URL,
+    /** Name of the Web Lock that tells whether the worker lives. */
+    private readonly lock: string,
+    private readonly events: ClientEvents,
+  ) {
     this.worker = new Worker(address, { type: "module", name: "webkiln" });
     this.worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.receive(data);
-    this.worker.onerror = (event) => this.fail(workerLost(event.message));
-    this.worker.onmessageerror = () => this.fail(workerLost("a message could not be read"));
+    this.worker.onerror = (event) => this.lose(event.message);
+    this.worker.onmessageerror = () => this.lose("a message could not be read");
   }
 
   call<K extends CallName>(
@@ -47,6 +62,7 @@ export class WorkerClient {
         signal?.removeEventListener("abort", abort);
       };
       this.pending.set(id, {
+        type,
         resolve: (value) => {
           settle();
           resolve(value as Calls[K]["gives"]);
@@ -80,7 +96,17 @@ export class WorkerClient {
         this.watch();
         break;
       case "progress":
-        this.onProgress(message.progress);
+        this.events.progress(message.progress);
+        break;
+      case "loading":
+        this.events.loading(message.variant);
+        this.post({ type: "noted" });
+        break;
+      case "loaded":
+        this.events.loaded(message.outcome);
+        break;
+      case "change":
+        this.events.change(message.info);
         break;
       case "delta":
         this.pending.get(message.id)?.onDelta?.(message.text);
@@ -98,9 +124,14 @@ export class WorkerClient {
   private watch(): void {
     navigator.locks
       .request(this.lock, { signal: this.gone.signal }, () => {
-        this.fail(workerLost("it ended without a word"));
+        this.lose("it ended without a word");
       })
       .catch(() => {}); // `gone` was aborted: the engine was disposed of
+  }
+
+  private lose(cause: string): void {
+    if (this.end === null) this.events.lost([...this.pending.values()].map(({ type }) => type));
+    this.fail(workerLost(cause));
   }
 
   private fail(error: WebkilnError): void {

@@ -1,6 +1,7 @@
 /** The engine as pages see it: a thin proxy of the worker that holds the model. */
 
-import { checkDevice, type Wishes } from "../device/check";
+import { checkDevice } from "../device/check";
+import { aliveLocks, CrashMarker, CrashMarks } from "../device/crash";
 import { fetchManifest } from "../load/bundle";
 import { manifestAddress } from "../load/manifest";
 import type {
@@ -16,7 +17,9 @@ import { WorkerClient } from "./client";
 import { complete } from "./completions";
 import { chooseContext } from "./context";
 import { aborted } from "./errors";
+import type { LoadOptions } from "./protocol";
 import { checkEngineOptions, resolveMessages } from "./requests";
+import { Watch } from "./watch";
 
 const DISPOSE_MS = 1000; // a worker that does not answer in this time is ended anyway
 
@@ -25,14 +28,18 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   checkEngineOptions(options);
   const { signal } = options;
   if (signal?.aborted) throw aborted();
-  const client = new WorkerClient(new URL("./worker.js", import.meta.url));
-  if (options.onProgress) client.onProgress = options.onProgress;
+  const marks = new CrashMarks();
+  const load = await loadOptions(options, marks);
+  if (signal?.aborted) throw aborted();
+  const watch = new Watch(options, new CrashMarker(marks, modelKey(options), load.lock));
+  const client = new WorkerClient(new URL("./worker.js", import.meta.url), load.lock, watch);
   const abort = (): void => client.kill();
   signal?.addEventListener("abort", abort);
   try {
-    const info = await client.call("load", { options: loadOptions(options, client.lock) });
-    return new WorkerEngine(client, info);
+    watch.info = await client.call("load", { options: load });
+    return new WorkerEngine(client, watch);
   } catch (error) {
+    watch.loaded("failed");
     client.kill();
     throw error;
   } finally {
@@ -40,32 +47,39 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   }
 }
 
+type Question = Pick<
+  EngineOptions,
+  "model" | "integrity" | "backend" | "variant" | "context" | "threads"
+>;
+
 /** What this device could run of a model, without loading it: only the manifest is fetched. */
-export async function inspectDevice(
-  options: Pick<EngineOptions, "model" | "integrity" | "backend" | "variant" | "context">,
-): Promise<{ report: CapabilityReport }> {
+export async function inspectDevice(options: Question): Promise<{ report: CapabilityReport }> {
   checkEngineOptions(options);
+  const { manifest: address, integrity, crashed, ...asked } = await loadOptions(options);
   // Hashing needs a secure context; without one the report is bad news that needs no proof.
-  const integrity = globalThis.isSecureContext ? (options.integrity ?? null) : null;
-  const manifest = await fetchManifest(manifestAddress(options.model, baseAddress()), integrity);
-  const wishes: Wishes = {
-    backend: options.backend ?? null,
-    variant: options.variant ?? null,
-    context: chooseContext(manifest, options.context ?? null),
-  };
-  const { report } = await checkDevice(manifest, wishes);
+  const manifest = await fetchManifest(address, globalThis.isSecureContext ? integrity : null);
+  const context = chooseContext(manifest, asked.context);
+  const { backend, variant } = asked;
+  const { report } = await checkDevice(manifest, { backend, variant, context, crashed });
   return { report };
 }
 
-function loadOptions(options: EngineOptions, lock: string) {
+async function loadOptions(options: Question, marks = new CrashMarks()): Promise<LoadOptions> {
   return {
     manifest: manifestAddress(options.model, baseAddress()),
     integrity: options.integrity ?? null,
     backend: options.backend ?? null,
     variant: options.variant ?? null,
     context: options.context ?? null,
-    lock,
+    threads: options.threads ?? null,
+    crashed: marks.crashed(modelKey(options), await aliveLocks()),
+    lock: `webkiln-${crypto.getRandomValues(new Uint32Array(4)).join("-")}`,
   };
+}
+
+/** What crash marks know a model by: a model compiled anew deserves a fresh start. */
+function modelKey({ integrity, model }: Question): string {
+  return integrity ?? manifestAddress(model, baseAddress());
 }
 
 /** Relative addresses mean what they mean in the page, not in the worker. */
@@ -78,11 +92,15 @@ class WorkerEngine implements Engine {
 
   constructor(
     private readonly client: WorkerClient,
-    readonly info: EngineInfo,
+    private readonly watch: Watch,
   ) {
-    const create = (request: ChatRequest) => complete(client, info.model, request);
+    const create = (request: ChatRequest) => complete(client, this.info.model, request);
     // `stream` decides which of the two shapes comes back, as the overloads promise.
     this.chat = { completions: { create } } as Engine["chat"];
+  }
+
+  get info(): EngineInfo {
+    return this.watch.info as EngineInfo; // there since before this engine was made
   }
 
   async countTokens(messages: ChatMessage[]): Promise<number> {
@@ -104,6 +122,7 @@ class WorkerEngine implements Engine {
   async dispose(): Promise<void> {
     const late = new Promise((resolve) => setTimeout(resolve, DISPOSE_MS));
     await Promise.race([this.client.call("dispose", {}).catch(() => {}), late]);
+    this.watch.loaded("failed"); // should it have been loading again
     this.client.kill(
       new WebkilnError(
         "bad-request",

@@ -1,4 +1,4 @@
-import { WebkilnError } from "./api";
+import { type ErrorCode, WebkilnError } from "./api";
 import type { WireError } from "./protocol";
 
 const AGAIN = "Try again; if it happens again, report it with this message.";
@@ -7,11 +7,18 @@ const AGAIN = "Try again; if it happens again, report it with this message.";
 export function asWebkilnError(error: unknown): WebkilnError {
   if (error instanceof WebkilnError) return error;
   if (error instanceof DOMException && error.name === "AbortError") return aborted();
-  if (error instanceof RangeError && /allocation|array length/i.test(error.message)) {
+  if (error instanceof RangeError && /allocat|array length/i.test(error.message)) {
     return new WebkilnError(
       "out-of-memory",
       `the browser refused an allocation: ${error.message}`,
       "Close other tabs or choose a smaller model or context.",
+    );
+  }
+  if (error instanceof WebAssembly.RuntimeError) {
+    return new WebkilnError(
+      "kernel-fault",
+      `a WebAssembly kernel stopped: ${error.message}`,
+      "This is a fault of the compiled model or of the browser: report it with this message.",
     );
   }
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
@@ -29,6 +36,28 @@ export function toWire(error: unknown): WireError {
 
 export function fromWire(error: WireError): WebkilnError {
   return new WebkilnError(error.code, error.message, error.hint);
+}
+
+// What went wrong with a backend that was running, and may not go wrong again.
+const LOSSES: ErrorCode[] = ["device-lost", "out-of-memory", "gpu-validation", "kernel-fault"];
+// What speaks against one way of running the model; all other errors are the same on every rung.
+const RUNG_FAULTS: ErrorCode[] = [
+  ...LOSSES,
+  "webgpu-unavailable",
+  "no-adapter",
+  "device-too-small",
+  "wrong-answer",
+  "internal",
+];
+
+/** Whether another backend, or the same one opened anew, may do better in mid-answer. */
+export function isLoss(error: WebkilnError): boolean {
+  return LOSSES.includes(error.code);
+}
+
+/** Whether loading on another rung may succeed. */
+export function isRungFault(error: WebkilnError): boolean {
+  return RUNG_FAULTS.includes(error.code);
 }
 
 /** Bytes in the unit a person would use. */

@@ -28,6 +28,35 @@ export interface GenerationResult {
   decodeSeconds: number;
 }
 
+/** An answer as far as it has come. It outlives the backend it was begun on. */
+export class Draft {
+  readonly tokens: number[] = [];
+  /** Of the prompt, when the answer was begun; null before. */
+  cachedTokens: number | null = null;
+  private readonly started: number;
+  private firstToken: number | null = null;
+
+  constructor(private readonly now: () => number = () => performance.now()) {
+    this.started = now();
+  }
+
+  arrived(): void {
+    this.firstToken ??= this.now();
+  }
+
+  result(finishReason: FinishReason): GenerationResult {
+    const end = this.now();
+    const firstToken = this.firstToken ?? end;
+    return {
+      tokens: this.tokens,
+      finishReason,
+      cachedTokens: this.cachedTokens ?? 0,
+      prefillSeconds: (firstToken - this.started) / 1000,
+      decodeSeconds: (end - firstToken) / 1000,
+    };
+  }
+}
+
 /** Length of the longest start the two lists share. */
 export function commonPrefix(a: readonly number[], b: readonly number[]): number {
   const end = Math.min(a.length, b.length);
@@ -56,28 +85,16 @@ export class Generator {
     private readonly now: () => number = () => performance.now(),
   ) {}
 
-  async run(generation: Generation): Promise<GenerationResult> {
+  /** Answers; a draft that holds tokens already is replayed and continued. */
+  async run(generation: Generation, draft = new Draft(this.now)): Promise<GenerationResult> {
     const { prompt, signal } = generation;
-    const started = this.now();
-    const result: GenerationResult = {
-      tokens: [],
-      finishReason: "length",
-      cachedTokens: 0,
-      prefillSeconds: 0,
-      decodeSeconds: 0,
-    };
-    if (signal.aborted) return { ...result, finishReason: "abort" };
-    result.cachedTokens = this.start(generation);
-    await this.prefill(prompt, prompt.length - 1, signal);
-    if (signal.aborted) return { ...result, finishReason: "abort" };
-    let firstToken = 0;
-    result.finishReason = await this.decode(generation, result.tokens, () => {
-      firstToken ||= this.now();
-    });
-    const end = this.now();
-    result.prefillSeconds = ((firstToken || end) - started) / 1000;
-    result.decodeSeconds = (end - (firstToken || end)) / 1000;
-    return result;
+    if (signal.aborted) return draft.result("abort");
+    const sequence = [...prompt, ...draft.tokens];
+    const reused = this.start(generation, sequence);
+    draft.cachedTokens ??= reused;
+    await this.prefill(sequence, sequence.length - 1, signal);
+    if (signal.aborted) return draft.result("abort");
+    return draft.result(await this.decode(generation, sequence, draft));
   }
 
   /** Logits after each of `ids[first..]`, every token forced. */
@@ -98,15 +115,16 @@ export class Generator {
     return rows;
   }
 
-  private start(generation: Generation): number {
+  private start(generation: Generation, sequence: number[]): number {
     const { prompt, sampling, stopTokens } = generation;
     // The last token is consumed by a decode step, cached or not: its logits are wanted.
-    const reused = this.begin(prompt, prompt.length - 1, sampling, stopTokens);
+    const reused = this.begin(sequence, sequence.length - 1, sampling, stopTokens);
     const { repetition, presence, frequency } = sampling;
     if (repetition !== 1 || presence !== 0 || frequency !== 0) {
       // Written whole: the kernel has counted earlier answers' tokens here.
       const counts = new Int32Array(this.vocabulary);
       for (const id of prompt) counts[id] = PROMPT_BIT;
+      for (const id of sequence.slice(prompt.length)) counts[id] = (counts[id] ?? 0) + 1;
       this.backend.write("counts", 0, counts);
     }
     return reused;
@@ -147,28 +165,31 @@ export class Generator {
     this.backend.write("control", ...positionState(end));
   }
 
+  /** Adds to the draft, whose last token (or the prompt's) is the first that a step consumes. */
   private async decode(
     { prompt, maxTokens, stopTokens, onToken, signal }: Generation,
-    tokens: number[],
-    onArrival: () => void,
+    sequence: number[],
+    draft: Draft,
   ): Promise<FinishReason> {
     const { backend } = this;
+    const { tokens } = draft;
+    const replayed = tokens.length;
     const limit = Math.min(maxTokens, backend.context + 1 - prompt.length);
     const depth = new DepthTuner(backend.maxDepth, this.now);
     const stops = new Set(stopTokens);
-    const first = prompt.length - 1;
+    const first = sequence.length - 1;
     const steps: Promise<number>[] = [];
     let queued = 0;
     try {
       while (tokens.length < limit) {
-        for (; steps.length < depth.value && queued < limit; queued++) {
+        for (; steps.length < depth.value && replayed + queued < limit; queued++) {
           const step = backend.decode(first + queued);
           // When the device is lost all of them fail, most before their turn comes to be awaited.
           step.catch(() => {});
           steps.push(step);
         }
         const id = await (steps.shift() as Promise<number>);
-        onArrival();
+        draft.arrived();
         depth.arrived();
         // The step that gave `id` has consumed the token before it.
         this.cached.push(tokens.at(-1) ?? (prompt.at(-1) as number));

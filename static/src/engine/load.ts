@@ -1,100 +1,93 @@
 /** From a manifest's address to a Session, the whole way on one screen. */
 
-import { WebGpuBackend } from "../backends/webgpu";
-import { checkDevice, requireChoice } from "../device/check";
+import { checkDevice, type Wishes } from "../device/check";
+import { isWished, requireChoice } from "../device/choose";
+import { INSECURE } from "../device/judge";
 import { fetchManifest } from "../load/bundle";
 import { openCache } from "../load/cache";
 import { FileStore } from "../load/files";
-import { badBundle, parsePlan } from "../load/manifest";
+import { badBundle } from "../load/manifest";
 import { ProgressMeter } from "../load/progress";
-import { loadWeights, shardPieces } from "../load/weights";
-import type { Manifest, Plan, Variant } from "../plan";
-import { type Progress, WebkilnError } from "./api";
+import type { Manifest, Variant } from "../plan";
+import { type EngineInfo, type Progress, WebkilnError } from "./api";
 import { chooseContext } from "./context";
+import { type Ground, openRung } from "./open";
 import type { LoadOptions } from "./protocol";
+import { type Footing, Ladder, type Lookout } from "./rungs";
 import { Session } from "./session";
+import { together } from "./together";
 import { TextCodec } from "./tokenizer";
+
+/** What the worker is told while a model loads, and later when it has to be loaded again. */
+export interface LoadEvents extends Lookout {
+  progress(progress: Progress): void;
+  change(info: EngineInfo): void;
+}
 
 export async function loadSession(
   options: LoadOptions,
-  onProgress: (progress: Progress) => void,
+  events: LoadEvents,
   signal: AbortSignal,
 ): Promise<Session> {
   requireSecureContext();
-  const meter = new ProgressMeter(onProgress);
+  let loading = true;
+  const meter = new ProgressMeter((progress) => {
+    if (loading) events.progress(progress);
+  });
   meter.setPhase("manifest");
   const manifest = await fetchManifest(options.manifest, options.integrity, signal);
+  const { backend, variant, crashed, threads } = options;
   const context = chooseContext(manifest, options.context);
-  const wishes = { backend: options.backend, variant: options.variant, context };
-  const { report, adapter } = await checkDevice(manifest, wishes);
-  const name = requireChoice(report, wishes);
-  const variant = manifest.variants[name] as Variant;
-  const notes: string[] = [];
+  const wishes: Wishes = { backend, variant, context, crashed };
+  const { report, order } = await checkDevice(manifest, wishes);
+  requireChoice(report, wishes);
+  const notes = [...manifest.notes];
   const cache = await openCache();
-  const base = options.manifest;
-  const store = new FileStore({ base, files: manifest.files, cache, meter, signal, notes });
-  meter.setTotal(totalBytes(manifest, variant));
-  meter.setPhase("download");
-  const plan = parsePlan(await store.get(variant.plan), variant.plan, manifest);
-  const parts = { manifest, variant, plan, adapter, context, store, meter };
-  const [backend, codec] = await loadParts(parts);
-  const info = {
-    model: manifest.name,
-    variant: name,
-    backend: variant.backend,
-    threads: 1,
-    context,
-    vocabulary: manifest.vocabulary,
-    notes: [...manifest.notes, ...notes],
-    report,
-  };
+  const store = new FileStore({
+    base: options.manifest,
+    files: manifest.files,
+    cache,
+    meter,
+    notes,
+  });
+  const ground: Ground = { manifest, report, store, meter, context, threads };
+  const [codec, ladder, footing] = await together(signal, (signal) => {
+    const codec = loadCodec(manifest, store, signal);
+    const asked = report.rungs.filter((rung) => isWished(rung, wishes));
+    const ladder = new Ladder(report, asked, order, rungOpener(ground, codec), events);
+    return [codec, Promise.resolve(ladder), ladder.climb(signal)];
+  });
   meter.setPhase("ready");
-  return new Session(info, manifest, codec, backend);
+  loading = false;
+  return new Session({ manifest, context, notes, codec, ladder, footing, change: events.change });
 }
 
-interface Parts {
-  manifest: Manifest;
-  variant: Variant;
-  plan: Plan;
-  adapter: GPUAdapter | null;
-  context: number;
-  store: FileStore;
-  meter: ProgressMeter;
+/** Opens rungs; the first one's files arrive side by side with the tokenizer's. */
+function rungOpener(ground: Ground, codec: Promise<TextCodec>) {
+  let first = true;
+  return async (name: string, signal: AbortSignal): Promise<Footing> => {
+    const { manifest, meter } = ground;
+    if (!first) await codec;
+    const variant = manifest.variants[name] as Variant;
+    meter.restart(totalBytes(manifest, variant), first ? 0 : tokenizerBytes(manifest));
+    meter.setPhase("download");
+    first = false;
+    return openRung(ground, name, signal);
+  };
 }
 
-/** Weights, kernels and tokenizer arrive side by side. */
-async function loadParts(parts: Parts): Promise<[WebGpuBackend, TextCodec]> {
-  const { manifest, variant, plan, context, store, meter } = parts;
-  const kernels = await store.get(variant.kernels);
-  checkKernelSpans(plan, variant.kernels, kernels.length);
-  const adapter = parts.adapter as GPUAdapter; // a chosen WebGPU rung has one
-  const backend = await WebGpuBackend.open(adapter, variant, plan, kernels, context);
-  meter.setPipelineTotal(plan.kernels.length);
-  const weights = loadWeights(shardPieces(manifest, plan), store, backend).then(() =>
-    meter.setPhase("compile"),
-  );
-  try {
-    const prepared = backend.prepare(() => meter.addPipeline());
-    const [codec] = await Promise.all([loadCodec(manifest, store), prepared, weights]);
-    return [backend, codec];
-  } catch (error) {
-    backend.dispose();
-    throw error;
-  }
-}
-
-function checkKernelSpans(plan: Plan, file: string, bytes: number): void {
-  const beyond = plan.kernels.find((kernel) => kernel.offset + kernel.bytes > bytes);
-  if (beyond) throw badBundle(file, `kernel ${beyond.name} lies beyond its end`);
-}
-
-async function loadCodec(manifest: Manifest, store: FileStore): Promise<TextCodec> {
-  const parts = await Promise.all(manifest.tokenizer.model.map((file) => store.get(file)));
-  const config = await store.get(manifest.tokenizer.config);
+async function loadCodec(
+  manifest: Manifest,
+  store: FileStore,
+  signal: AbortSignal,
+): Promise<TextCodec> {
+  const { model: files, config: file } = manifest.tokenizer;
+  const parts = await Promise.all(files.map((name) => store.get(name, signal)));
+  const config = await store.get(file, signal);
   const model = await new Blob(parts).text();
   return new TextCodec(
     parseJson(model, "tokenizer.json"),
-    parseJson(new TextDecoder().decode(config), manifest.tokenizer.config),
+    parseJson(new TextDecoder().decode(config), file),
   );
 }
 
@@ -106,26 +99,34 @@ function parseJson(text: string, file: string): object {
   }
 }
 
-/** Bytes of every file the variant needs, each counted once. */
-function totalBytes(manifest: Manifest, variant: Variant): number {
-  const names = new Set([
-    variant.plan,
-    variant.kernels,
-    ...manifest.tokenizer.model,
-    manifest.tokenizer.config,
-  ]);
-  for (const tensor of Object.values(manifest.tensors)) {
-    for (const span of tensor.shards) names.add(span.file);
-  }
-  return [...names].reduce((sum, name) => sum + (manifest.files[name]?.bytes ?? 0), 0);
+function tokenizerFiles({ tokenizer }: Manifest): string[] {
+  return [...tokenizer.model, tokenizer.config];
 }
 
-/** Without one there is neither WebGPU nor hashing: nothing below could work. */
+function tokenizerBytes(manifest: Manifest): number {
+  return sizeOf(manifest, tokenizerFiles(manifest));
+}
+
+/** Bytes of every file the variant needs. */
+function totalBytes(manifest: Manifest, variant: Variant): number {
+  const shards = Object.values(manifest.tensors).flatMap((tensor) =>
+    tensor.shards.map((span) => span.file),
+  );
+  const { plan, kernels } = variant;
+  return sizeOf(manifest, [plan, kernels, ...tokenizerFiles(manifest), ...shards]);
+}
+
+/** Bytes of the files, each counted once. */
+function sizeOf(manifest: Manifest, names: string[]): number {
+  return [...new Set(names)].reduce((sum, name) => sum + (manifest.files[name]?.bytes ?? 0), 0);
+}
+
+/** Without one nothing can be checked against its hash: nothing below could work. */
 function requireSecureContext(): void {
   if (globalThis.isSecureContext) return;
   throw new WebkilnError(
     "insecure-context",
-    "the page was opened over plain http, where browsers offer neither WebGPU nor storage",
+    INSECURE,
     "Open the page over https, or on localhost.",
   );
 }

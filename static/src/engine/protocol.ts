@@ -1,5 +1,6 @@
 /** Every message between the page and the engine's worker. */
 
+import type { LoadOutcome } from "../device/crash";
 import type {
   Backend,
   ChatMessage,
@@ -18,6 +19,9 @@ export interface LoadOptions {
   backend: Backend | null;
   variant: string | null;
   context: number | null;
+  threads: number | null;
+  /** Variants that crashed when they were last loaded. */
+  crashed: string[];
   /** Name of the Web Lock the worker holds while it lives. */
   lock: string;
 }
@@ -61,7 +65,11 @@ export type Call<K extends CallName = CallName> = {
   [N in K]: { type: N; id: number } & Calls[N]["takes"];
 }[K];
 
-export type ToWorker = Call | { type: "abort"; id: number };
+export type ToWorker =
+  | Call
+  | { type: "abort"; id: number }
+  /** The answer to `loading`. */
+  | { type: "noted" };
 
 export type Reply = {
   [K in CallName]: { type: "reply"; call: K; id: number; value: Calls[K]["gives"] };
@@ -70,6 +78,12 @@ export type Reply = {
 export type FromWorker =
   | Reply
   | { type: "alive" }
+  /** This variant is about to be loaded, which may take the tab down. */
+  | { type: "loading"; variant: string }
+  /** The load that `loading` announced is over. */
+  | { type: "loaded"; outcome: LoadOutcome }
+  /** The model runs in another way than before. */
+  | { type: "change"; info: EngineInfo }
   | { type: "progress"; progress: Progress }
   | { type: "delta"; id: number; text: string }
   | { type: "error"; id: number; error: WireError };

@@ -28,6 +28,7 @@ export const GREEDY: SamplingSettings = {
 
 const ROLES = ["system", "user", "assistant", "tool"];
 const MAX_STOPS = 4;
+const MAX_THREADS = 64;
 const FIELDS = [
   "messages",
   "stream",
@@ -165,7 +166,9 @@ export function checkCount(field: string, value: unknown, min = 1): number {
   return numeric(field, value ?? null, 0, { ...WHOLE, min });
 }
 
-export function checkEngineOptions(options: EngineOptions): void {
+export function checkEngineOptions(
+  options: Pick<EngineOptions, "model" | "integrity" | "backend" | "context" | "threads">,
+): void {
   if (typeof options.model !== "string" || options.model === "") {
     throw badRequest("model", options.model, "the address of a bundle's folder");
   }
@@ -176,4 +179,5 @@ export function checkEngineOptions(options: EngineOptions): void {
     throw badRequest("backend", options.backend, "webgpu or wasm");
   }
   numeric("context", options.context, 1, WHOLE);
+  numeric("threads", options.threads, 1, { ...WHOLE, max: MAX_THREADS });
 }

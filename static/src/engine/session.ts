@@ -1,39 +1,66 @@
 /** A loaded model in the worker: everything between a request and the backend. */
 
-import type { Backend } from "../backends/backend";
 import type { Manifest } from "../plan";
 import type { ChatMessage, EngineInfo } from "./api";
 import { ChatTemplate } from "./chat";
 import { checkRoom } from "./context";
 import { Detokenizer, StopFilter } from "./detokenize";
 import { aborted } from "./errors";
-import { type GenerationResult, Generator } from "./generate";
+import { Draft, type Generation, type GenerationResult } from "./generate";
 import type { ChatResult, ResolvedChat } from "./protocol";
+import { Recovery } from "./recover";
 import { badRequest, checkCount, checkIds, GREEDY } from "./requests";
+import type { Footing, Ladder } from "./rungs";
 import type { TextCodec } from "./tokenizer";
+
+export interface Loaded {
+  manifest: Manifest;
+  context: number;
+  /** What a person should know; recoveries add to it. */
+  notes: string[];
+  codec: TextCodec;
+  ladder: Ladder;
+  footing: Footing;
+  /** Called when the model runs in another way than before. */
+  change(info: EngineInfo): void;
+}
 
 export class Session {
   private readonly template: ChatTemplate;
-  private readonly generator: Generator;
+  private readonly recovery: Recovery;
   /** One generation runs at a time; later ones wait their turn here. */
   private turn: Promise<unknown> = Promise.resolve();
 
-  constructor(
-    readonly info: EngineInfo,
-    private readonly manifest: Manifest,
-    private readonly codec: TextCodec,
-    private readonly backend: Backend,
-  ) {
+  constructor(private readonly loaded: Loaded) {
+    const { manifest, ladder, footing } = loaded;
     this.template = new ChatTemplate(manifest.chat_template, manifest.special_tokens);
-    this.generator = new Generator(backend, manifest.vocabulary);
+    this.recovery = new Recovery(ladder, footing, manifest.vocabulary, (note) => {
+      if (!loaded.notes.includes(note)) loaded.notes.push(note);
+      loaded.change(this.info);
+    });
+  }
+
+  get info(): EngineInfo {
+    const { manifest, context, notes, ladder } = this.loaded;
+    const { variant, kind, threads } = this.recovery.footing;
+    return {
+      model: manifest.name,
+      variant,
+      backend: kind,
+      threads,
+      context,
+      vocabulary: manifest.vocabulary,
+      notes,
+      report: ladder.report,
+    };
   }
 
   tokenize(text: string): number[] {
-    return this.codec.encode(text);
+    return this.loaded.codec.encode(text);
   }
 
   promptIds(messages: ChatMessage[]): number[] {
-    return this.codec.encode(this.template.render(messages));
+    return this.tokenize(this.template.render(messages));
   }
 
   /** Answers; `onText` is called with each piece of text that is certain. */
@@ -43,8 +70,8 @@ export class Session {
     onText: (text: string) => void,
   ): Promise<ChatResult> {
     const prompt = this.promptIds(request.messages);
-    checkRoom(prompt.length, this.backend.context);
-    const detokenizer = new Detokenizer(this.codec);
+    checkRoom(prompt.length, this.loaded.context);
+    const detokenizer = new Detokenizer(this.loaded.codec);
     const filter = new StopFilter(request.stop);
     let text = "";
     const emit = (piece: string): void => {
@@ -52,47 +79,64 @@ export class Session {
       text += piece;
       onText(piece);
     };
-    const result = await this.inTurn(() =>
-      this.generator.run({
-        prompt,
-        maxTokens: request.maxTokens ?? Number.POSITIVE_INFINITY,
-        sampling: request.sampling,
-        stopTokens: this.manifest.stop_tokens,
-        onToken: (id) => {
-          emit(filter.push(detokenizer.push(id)));
-          return !filter.stopped;
-        },
-        signal,
-      }),
-    );
+    const result = await this.answer({
+      prompt,
+      maxTokens: request.maxTokens ?? Number.POSITIVE_INFINITY,
+      sampling: request.sampling,
+      stopTokens: this.loaded.manifest.stop_tokens,
+      onToken: (id) => {
+        emit(filter.push(detokenizer.push(id)));
+        return !filter.stopped;
+      },
+      signal,
+    });
     emit(filter.push(detokenizer.flush()));
     emit(filter.flush());
     return summary(text, prompt.length, result, filter.stopped);
   }
 
   async generate(ids: unknown, count: unknown, signal: AbortSignal): Promise<number[]> {
-    const prompt = checkIds("ids", ids, this.manifest.vocabulary);
+    const prompt = checkIds("ids", ids, this.loaded.manifest.vocabulary);
     const maxTokens = checkCount("count", count);
-    checkRoom(prompt.length + maxTokens - 1, this.backend.context);
+    checkRoom(prompt.length + maxTokens - 1, this.loaded.context);
     const onToken = (): boolean => true;
     const request = { prompt, maxTokens, sampling: GREEDY, stopTokens: [], onToken, signal };
-    const result = await this.inTurn(() => this.generator.run(request));
+    const result = await this.answer(request);
     if (result.finishReason === "abort") throw aborted();
     return result.tokens;
   }
 
-  async evaluate(ids: unknown, first: unknown): Promise<Float32Array<ArrayBuffer>> {
-    const forced = checkIds("ids", ids, this.manifest.vocabulary);
+  async evaluate(
+    ids: unknown,
+    first: unknown,
+    signal: AbortSignal,
+  ): Promise<Float32Array<ArrayBuffer>> {
+    const forced = checkIds("ids", ids, this.loaded.manifest.vocabulary);
     const from = checkCount("first", first, 0);
     if (from >= forced.length) {
       throw badRequest("first", from, `less than the number of ids, ${forced.length}`);
     }
-    checkRoom(forced.length, this.backend.context);
-    return this.inTurn(() => this.generator.evaluate(forced, from));
+    checkRoom(forced.length, this.loaded.context);
+    return this.inTurn(() =>
+      this.recovery.run(signal, (generator) => generator.evaluate(forced, from)),
+    );
   }
 
   dispose(): void {
-    this.backend.dispose();
+    this.recovery.dispose();
+  }
+
+  private answer(generation: Generation): Promise<GenerationResult> {
+    const { signal } = generation;
+    return this.inTurn(async () => {
+      const draft = new Draft();
+      try {
+        return await this.recovery.run(signal, (generator) => generator.run(generation, draft));
+      } catch (error) {
+        if (signal.aborted) return draft.result("abort");
+        throw error;
+      }
+    });
   }
 
   private inTurn<T>(work: () => Promise<T>): Promise<T> {

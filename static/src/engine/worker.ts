@@ -2,12 +2,14 @@
 
 import { WebkilnError } from "./api";
 import { toWire } from "./errors";
-import { loadSession } from "./load";
+import { type LoadEvents, loadSession } from "./load";
 import type { Call, FromWorker, LoadOptions, Reply, ToWorker } from "./protocol";
 import type { Session } from "./session";
 
 const running = new Map<number, AbortController>();
 let session: Session | null = null;
+/** What waits for the page to have noted the load that begins. */
+let noted: () => void = () => {};
 
 function post(message: FromWorker, transfer: Transferable[] = []): void {
   self.postMessage(message, { transfer });
@@ -15,6 +17,7 @@ function post(message: FromWorker, transfer: Transferable[] = []): void {
 
 self.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
   if (data.type === "abort") running.get(data.id)?.abort();
+  else if (data.type === "noted") noted();
   else void answer(data);
 });
 
@@ -50,7 +53,11 @@ async function perform(call: Call, signal: AbortSignal): Promise<Reply> {
       return { ...head, call: "generate", value };
     }
     case "evaluate":
-      return { ...head, call: "evaluate", value: await loaded().evaluate(call.ids, call.first) };
+      return {
+        ...head,
+        call: "evaluate",
+        value: await loaded().evaluate(call.ids, call.first, signal),
+      };
     case "dispose":
       session?.dispose();
       session = null;
@@ -60,8 +67,19 @@ async function perform(call: Call, signal: AbortSignal): Promise<Reply> {
 
 async function load(options: LoadOptions, signal: AbortSignal): Promise<Session> {
   holdLock(options.lock);
-  return loadSession(options, (progress) => post({ type: "progress", progress }), signal);
+  return loadSession(options, events, signal);
 }
+
+const events: LoadEvents = {
+  progress: (progress) => post({ type: "progress", progress }),
+  loading: (variant) =>
+    new Promise((resolve) => {
+      noted = resolve;
+      post({ type: "loading", variant });
+    }),
+  loaded: (outcome) => post({ type: "loaded", outcome }),
+  change: (info) => post({ type: "change", info }),
+};
 
 /** The browser frees the lock when the worker dies, which is how the page hears of it. */
 function holdLock(name: string): void {

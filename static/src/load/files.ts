@@ -18,7 +18,6 @@ export interface FileSource {
   files: Record<string, FileEntry>;
   cache: FileCache | null;
   meter: ProgressMeter;
-  signal: AbortSignal;
   /** What a person should know, such as that nothing could be cached. */
   notes: string[];
   backoffMs?: number;
@@ -27,6 +26,11 @@ export interface FileSource {
 export async function sha256(bytes: Bytes): Promise<string> {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+interface FetchInit {
+  cache: RequestCache;
+  signal: AbortSignal;
 }
 
 /** Worth another try: the network failed or the server said so. */
@@ -40,12 +44,13 @@ export class FileStore {
   constructor(private readonly source: FileSource) {}
 
   /** The file's bytes, hash checked. At most four calls make progress at a time. */
-  async get(name: string): Promise<Bytes> {
+  async get(name: string, signal: AbortSignal): Promise<Bytes> {
     if (this.active >= MAX_IN_FLIGHT) await new Promise<void>((go) => this.waiting.push(go));
     else this.active += 1;
     try {
+      if (signal.aborted) throw aborted();
       const entry = this.entry(name);
-      return (await this.fromCache(entry)) ?? (await this.fromNetwork(name, entry));
+      return (await this.fromCache(entry)) ?? (await this.fromNetwork(name, entry, signal));
     } finally {
       // A waiting call takes over this one's place, so the count stays.
       const next = this.waiting.shift();
@@ -74,10 +79,10 @@ export class FileStore {
     return null;
   }
 
-  private async fromNetwork(name: string, entry: FileEntry): Promise<Bytes> {
+  private async fromNetwork(name: string, entry: FileEntry, signal: AbortSignal): Promise<Bytes> {
     // The browser's own HTTP cache may hold the damaged copy: the second time goes around it.
     for (const mode of ["default", "reload"] as const) {
-      const bytes = await this.download(name, entry, mode);
+      const bytes = await this.download(name, entry, { cache: mode, signal });
       if (bytes.length === entry.bytes && (await sha256(bytes)) === entry.sha256) {
         await this.keep(entry, bytes);
         return bytes;
@@ -105,12 +110,12 @@ export class FileStore {
     }
   }
 
-  private async download(name: string, entry: FileEntry, mode: RequestCache): Promise<Bytes> {
+  private async download(name: string, entry: FileEntry, init: FetchInit): Promise<Bytes> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.attempt(name, entry, mode);
+        return await this.attempt(name, entry, init);
       } catch (error) {
-        if (this.source.signal.aborted) throw aborted();
+        if (init.signal.aborted) throw aborted();
         if (!(error instanceof Transient)) throw error;
         if (attempt === TRIES) throw unreachable(name, error.message);
         await pause((this.source.backoffMs ?? BACKOFF_MS) * 2 ** (attempt - 1));
@@ -118,9 +123,8 @@ export class FileStore {
     }
   }
 
-  private async attempt(name: string, entry: FileEntry, mode: RequestCache): Promise<Bytes> {
-    const { base, signal } = this.source;
-    const response = await fetch(new URL(name, base), { cache: mode, signal }).catch((error) => {
+  private async attempt(name: string, entry: FileEntry, init: FetchInit): Promise<Bytes> {
+    const response = await fetch(new URL(name, this.source.base), init).catch((error) => {
       throw new Transient(String(error));
     });
     if (response.status >= 500 || response.status === 429) {

@@ -1,7 +1,7 @@
 /** manifest.json and plans: parsed strictly, then checked for references that lead nowhere. */
 
 import { WebkilnError } from "../engine/api";
-import { FORMAT, type Manifest, type Plan, type Span } from "../plan";
+import { FORMAT, type Manifest, type Plan, type SelfTest, type Span } from "../plan";
 import { Mismatch, type Reader } from "./decode";
 import { readManifest, readPlan } from "./schema";
 
@@ -101,11 +101,26 @@ export function parsePlan(bytes: Uint8Array, file: string, manifest: Manifest): 
       throw badBundle(file, `the state buffer ${name} is missing`);
     }
   }
+  for (const variant of Object.values(manifest.variants)) {
+    if (variant.plan === file) checkSelfTests(plan, file, variant.selftest);
+  }
   const names = Object.keys(plan.functions);
   if (!names.includes("decode") || !names.some((name) => name.startsWith("prefill_"))) {
     throw badBundle(file, "decode or prefill_<N> is missing");
   }
   return plan;
+}
+
+function checkSelfTests(plan: Plan, file: string, tests: SelfTest[]): void {
+  tests.forEach(({ kernel, grid, inputs, output, stride, expected }, index) => {
+    const words = (inputs[output]?.bytes ?? 0) / 4;
+    const fits =
+      inputs.length === plan.kernels[kernel]?.access.length &&
+      inputs.every((input) => input.bytes % 4 === 0 && input.words.length <= input.bytes / 4) &&
+      grid.length === 3 &&
+      (expected.length - 1) * stride < words;
+    if (!fits) throw badBundle(file, `self-test ${index} does not fit its kernel`);
+  });
 }
 
 function checkFunction(

@@ -25,8 +25,14 @@ export class ProgressMeter {
     this.send();
   }
 
-  setTotal(bytes: number): void {
-    this.total = bytes;
+  /** Another `total` bytes and pipelines begin, of which `kept` bytes are already here. */
+  restart(total: number, kept = 0): void {
+    this.total = total;
+    this.loaded = kept;
+    this.cached = kept;
+    this.pipelines = 0;
+    this.pipelinesTotal = 0;
+    this.samples = [];
   }
 
   /** Bytes that arrived; negative when a file is given up and fetched again. */

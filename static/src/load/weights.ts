@@ -43,12 +43,13 @@ export async function loadWeights(
   pieces: Map<string, Piece[]>,
   store: FileStore,
   sink: WeightSink,
+  signal: AbortSignal,
 ): Promise<void> {
   const queue = [...pieces];
   const worker = async (): Promise<void> => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const [file, parts] = next;
-      const bytes = await store.get(file);
+      const bytes = await store.get(file, signal);
       for (const { tensor, tensorOffset, shardOffset, bytes: length } of parts) {
         sink.writeWeight(tensor, tensorOffset, bytes.subarray(shardOffset, shardOffset + length));
       }

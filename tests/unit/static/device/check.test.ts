@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { checkDevice, requireChoice, type Surroundings } from "../../../../static/src/device/check";
+import { checkDevice, type Surroundings, type Wishes } from "../../../../static/src/device/check";
+import { requireChoice } from "../../../../static/src/device/choose";
+import type { Manifest, Variant } from "../../../../static/src/plan";
 import { manifest } from "../bundle";
 
-const WISHES = { backend: null, variant: null, context: 64 };
+const WISHES: Wishes = { backend: null, variant: null, context: 64, crashed: [] };
 
 function here(
   adapter: { features?: string[]; limits?: Record<string, number>; fallback?: boolean } | null,
@@ -29,10 +31,7 @@ function here(
   };
 }
 
-async function failure(
-  surroundings: Surroundings,
-  wishes: Parameters<typeof checkDevice>[1] = WISHES,
-) {
+async function failure(surroundings: Surroundings, wishes: Wishes = WISHES) {
   const { report } = await checkDevice(manifest(), wishes, surroundings);
   try {
     requireChoice(report, wishes);
@@ -58,24 +57,135 @@ test("takes the best variant the device can run", async () => {
   ]);
 });
 
-test("an emulated adapter and scarce memory are said, not refused", async () => {
-  const surroundings = here({ fallback: true }, { deviceMemory: 1e-7 });
-  const { report } = await checkDevice(manifest(), WISHES, surroundings);
+test("scarce memory is said, not refused", async () => {
+  const { report } = await checkDevice(manifest(), WISHES, here({}, { deviceMemory: 1e-7 }));
   expect(report.chosen).toBe("f32");
-  expect(report.rungs[1]?.reasons).toEqual([
-    expect.stringMatching(/emulated in software/),
-    // 100 weights + 10 scratch + 10 + 64 * 4 state
-    expect.stringMatching(/376 bytes/),
-  ]);
+  // 100 weights + 10 scratch + 10 + 64 * 4 state
+  expect(report.rungs[1]?.reasons).toEqual([expect.stringMatching(/376 bytes/)]);
 });
 
-test("a wasm variant waits for its backend", async () => {
+/** f32 on WebGPU, then WebAssembly with threads and without. */
+function both(memory: Partial<Variant["memory"]> = {}): Manifest {
   const source = manifest();
-  const f32 = source.variants.f32;
-  if (f32) source.variants = { wasm: { ...f32, backend: "wasm" } };
-  const { report } = await checkDevice(source, WISHES, here({}));
-  expect(report.rungs[0]?.reasons).toEqual(["this version has no WebAssembly backend yet"]);
-  expect(report.chosen).toBeNull();
+  const f32 = source.variants.f32 as Variant;
+  const wasm = (features: string[]): Variant => ({
+    ...f32,
+    backend: "wasm",
+    requires: { features, limits: {} },
+    memory: { ...f32.memory, ...memory },
+  });
+  const threads = wasm(["simd128", "threads"]);
+  source.variants = { f32, "wasm-threads": threads, wasm: wasm(["simd128"]) };
+  return source;
+}
+
+const ALL = ["simd128", "threads"];
+
+describe("WebAssembly", () => {
+  test.each([
+    [{ webassembly: ALL, crossOriginIsolated: true }, "wasm-threads", [[], []]],
+    [
+      { webassembly: ["simd128"] },
+      "wasm",
+      [["the page is not cross-origin isolated, so WebAssembly gets one thread here"], []],
+    ],
+    [
+      { webassembly: [], crossOriginIsolated: true },
+      null,
+      [
+        ["this browser's WebAssembly lacks simd128", "this browser's WebAssembly lacks threads"],
+        ["this browser's WebAssembly lacks simd128"],
+      ],
+    ],
+  ])("%j", async (rest, chosen, reasons) => {
+    const { report } = await checkDevice(both(), WISHES, here(null, rest));
+    expect(report.chosen).toBe(chosen);
+    expect(report.rungs.slice(1).map((rung) => rung.reasons)).toEqual(reasons);
+    expect(report.webassembly).toEqual(rest.webassembly);
+  });
+
+  test("has 4 GiB, and says what context would fit", async () => {
+    const surroundings = here(null, { webassembly: ["simd128"] });
+    const reason = async (memory: Partial<Variant["memory"]>) => {
+      const { report } = await checkDevice(both(memory), WISHES, surroundings);
+      expect(report.chosen).toBeNull();
+      return report.rungs[2]?.reasons;
+    };
+    // Left of 4 GiB beside 1 MiB for the module and 3 GiB of weights: 1023 MiB at 100 MiB each.
+    const rest = { scratch: 0, state_base: 0, state_per_token: 100 * 2 ** 20 };
+    expect(await reason({ weights: 3 * 2 ** 30, ...rest })).toEqual([
+      "the model takes 9.3 GiB at a context of 64 tokens and WebAssembly has 4 GiB: " +
+        "a context of at most 10 tokens fits",
+    ]);
+    expect(await reason({ weights: 5 * 2 ** 30 })).toEqual([
+      expect.stringMatching(/takes 5\.0 GiB.*no context fits/),
+    ]);
+    const small = await checkDevice(both({ weights: 2 ** 31 }), WISHES, surroundings);
+    expect(small.report.chosen).toBe("wasm");
+  });
+});
+
+describe("an emulated adapter", () => {
+  const emulated = here({ fallback: true }, { webassembly: ["simd128"] });
+
+  test("is passed over for WebAssembly, and stays in reserve", async () => {
+    const { report, order } = await checkDevice(both(), WISHES, emulated);
+    expect(order).toEqual(["wasm", "f32"]);
+    expect(report.chosen).toBe("wasm");
+    expect(report.rungs[0]).toMatchObject({
+      usable: true,
+      reasons: [expect.stringMatching(/emulated in software: it is passed over/)],
+    });
+  });
+
+  test.each([{ backend: "webgpu" as const }, { variant: "f32" }])(
+    "is used when asked for by %j",
+    async (wish) => {
+      const { report } = await checkDevice(both(), { ...WISHES, ...wish }, emulated);
+      expect(report.chosen).toBe("f32");
+      expect(report.rungs[0]?.reasons).toEqual([expect.stringMatching(/works, but slowly/)]);
+    },
+  );
+
+  test("is used where there is nothing else", async () => {
+    const { report } = await checkDevice(manifest(), WISHES, emulated);
+    expect(report.chosen).toBe("f32");
+    expect(report.rungs[1]?.reasons).toEqual([expect.stringMatching(/works, but slowly/)]);
+  });
+});
+
+describe("a variant that crashed", () => {
+  const able = here({}, { webassembly: ["simd128"] });
+  const crashed = { ...WISHES, crashed: ["f32"] };
+  const REASON = "the last attempt to load on it ended in a crash";
+
+  test("is skipped", async () => {
+    const { report, order } = await checkDevice(both(), crashed, able);
+    expect(order).toEqual(["wasm"]);
+    expect(report.rungs[0]).toMatchObject({ usable: false, crashed: true, reasons: [REASON] });
+    expect(report.rungs[2]).not.toHaveProperty("crashed");
+  });
+
+  test.each([{ backend: "webgpu" as const }, { variant: "f32" }])(
+    "is used when asked for by %j",
+    async (wish) => {
+      const { report, order } = await checkDevice(both(), { ...crashed, ...wish }, able);
+      expect(order).toEqual(["f32"]);
+      expect(report.rungs[0]).toMatchObject({ usable: true, crashed: true, reasons: [REASON] });
+    },
+  );
+
+  test("comes last among those of its backend", async () => {
+    const surroundings = here({ features: ["shader-f16"] });
+    const wishes = { ...WISHES, backend: "webgpu" as const, crashed: ["f16"] };
+    expect((await checkDevice(manifest(), wishes, surroundings)).order).toEqual(["f32", "f16"]);
+  });
+
+  test("is used where there is nothing else", async () => {
+    const { report } = await checkDevice(manifest(), crashed, able);
+    expect(report.chosen).toBe("f32");
+    expect(report.rungs[1]).toMatchObject({ usable: true, crashed: true });
+  });
 });
 
 describe("what cannot run says why", () => {
@@ -90,6 +200,16 @@ describe("what cannot run says why", () => {
       message: expect.stringMatching(message),
       hint: expect.stringMatching(/\w/),
     });
+  });
+
+  test("with both backends, all rungs' reasons", async () => {
+    const { report } = await checkDevice(both(), WISHES, here(null, { secureContext: false }));
+    expect(report.rungs.map((rung) => rung.reasons)).toEqual(
+      Array(3).fill([expect.stringMatching(/plain http.*storage.*hashing/)]),
+    );
+    const none = await checkDevice(both(), WISHES, here(null));
+    const choose = () => requireChoice(none.report, WISHES);
+    expect(choose).toThrow(/f32: .*adapter.*wasm-threads: .*isolated.*wasm: .*simd128/);
   });
 
   test("a forced variant or backend is used or refused, never replaced", async () => {

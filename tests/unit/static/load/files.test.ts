@@ -53,7 +53,6 @@ function store(files = ["a.bin"]): FileStore {
       },
       () => (time += 1000),
     ),
-    signal: abort.signal,
     notes,
     backoffMs: 1,
   });
@@ -61,6 +60,7 @@ function store(files = ["a.bin"]): FileStore {
 
 beforeEach(() => {
   cache = new MemoryCache();
+  last = undefined;
   abort = new AbortController();
   notes = [];
 });
@@ -69,8 +69,8 @@ afterEach(() => vi.unstubAllGlobals());
 describe("FileStore", () => {
   test("fetches once, then reads its cache", async () => {
     const fetched = serve();
-    expect(await store().get("a.bin")).toEqual(CONTENT);
-    expect(await store().get("a.bin")).toEqual(CONTENT);
+    expect(await store().get("a.bin", abort.signal)).toEqual(CONTENT);
+    expect(await store().get("a.bin", abort.signal)).toEqual(CONTENT);
     expect(fetched).toHaveBeenCalledTimes(1);
     expect(String(fetched.mock.calls[0]?.[0])).toBe("https://x.org/m/a.bin");
     expect(last).toMatchObject({ loaded: 16, cached: 16 });
@@ -79,7 +79,7 @@ describe("FileStore", () => {
   test("a byte flipped in the cache is noticed, deleted and fetched again", async () => {
     cache.stored.set(hash(CONTENT), damaged());
     const fetched = serve();
-    expect(await store().get("a.bin")).toEqual(CONTENT);
+    expect(await store().get("a.bin", abort.signal)).toEqual(CONTENT);
     expect(fetched).toHaveBeenCalledTimes(1);
     expect(cache.stored.get(hash(CONTENT))).toEqual(CONTENT);
     expect(last).toMatchObject({ loaded: 16, cached: 0 });
@@ -88,13 +88,13 @@ describe("FileStore", () => {
   test("a damaged copy does not outlive a server that is down", async () => {
     cache.stored.set(hash(CONTENT), damaged());
     serve(() => new Response("", { status: 404 }));
-    await expect(store().get("a.bin")).rejects.toMatchObject({ code: "network" });
+    await expect(store().get("a.bin", abort.signal)).rejects.toMatchObject({ code: "network" });
     expect(cache.stored.size).toBe(0);
   });
 
   test("a byte flipped on the way is fetched again past the browser's cache", async () => {
     const fetched = serve(() => new Response(damaged()));
-    expect(await store().get("a.bin")).toEqual(CONTENT);
+    expect(await store().get("a.bin", abort.signal)).toEqual(CONTENT);
     expect(fetched.mock.calls.map(([, init]) => init.cache)).toEqual(["default", "reload"]);
     expect(last?.loaded).toBe(16);
   });
@@ -106,7 +106,7 @@ describe("FileStore", () => {
     ["an error page", () => new Response("<!doctype html><title>not found</title>")],
   ])("%s, twice, is an integrity error and stays out of the cache", async (_, answer) => {
     const fetched = serve(answer, answer);
-    await expect(store().get("a.bin")).rejects.toMatchObject({ code: "integrity" });
+    await expect(store().get("a.bin", abort.signal)).rejects.toMatchObject({ code: "integrity" });
     expect(fetched).toHaveBeenCalledTimes(2);
     expect(cache.stored.size).toBe(0);
     expect(last?.loaded).toBe(0);
@@ -118,10 +118,10 @@ describe("FileStore", () => {
       throw new TypeError("network error");
     };
     serve(down, cut);
-    expect(await store().get("a.bin")).toEqual(CONTENT);
+    expect(await store().get("a.bin", abort.signal)).toEqual(CONTENT);
     cache.stored.clear();
     const fetched = serve(down, cut, down);
-    await expect(store().get("a.bin")).rejects.toMatchObject({
+    await expect(store().get("a.bin", abort.signal)).rejects.toMatchObject({
       code: "network",
       message: expect.stringMatching(/a\.bin.*3 tries.*503/),
     });
@@ -139,13 +139,13 @@ describe("FileStore", () => {
         }),
       );
     serve(half);
-    expect(await store().get("a.bin")).toEqual(CONTENT);
+    expect(await store().get("a.bin", abort.signal)).toEqual(CONTENT);
     expect(last?.loaded).toBe(16);
   });
 
   test("a missing file is not asked for again", async () => {
     const fetched = serve(() => new Response("", { status: 404 }));
-    await expect(store().get("a.bin")).rejects.toMatchObject({ code: "network" });
+    await expect(store().get("a.bin", abort.signal)).rejects.toMatchObject({ code: "network" });
     expect(fetched).toHaveBeenCalledTimes(1);
   });
 
@@ -153,8 +153,8 @@ describe("FileStore", () => {
     serve();
     cache.full = true;
     const files = store(["a.bin", "b.bin"]);
-    expect(await files.get("a.bin")).toEqual(CONTENT);
-    expect(await files.get("b.bin")).toEqual(CONTENT);
+    expect(await files.get("a.bin", abort.signal)).toEqual(CONTENT);
+    expect(await files.get("b.bin", abort.signal)).toEqual(CONTENT);
     expect(notes).toEqual([expect.stringMatching(/no room/)]);
   });
 
@@ -163,7 +163,24 @@ describe("FileStore", () => {
       abort.abort();
       throw new DOMException("aborted", "AbortError");
     });
-    await expect(store().get("a.bin")).rejects.toMatchObject({ code: "aborted" });
+    await expect(store().get("a.bin", abort.signal)).rejects.toMatchObject({ code: "aborted" });
+  });
+
+  test("an aborted call touches neither the cache nor the network", async () => {
+    const fetched = serve();
+    abort.abort();
+    cache.stored.set(hash(CONTENT), CONTENT);
+    await expect(store().get("a.bin", abort.signal)).rejects.toMatchObject({ code: "aborted" });
+    expect(last).toBeUndefined();
+    expect(fetched).not.toHaveBeenCalled();
+  });
+
+  test("one call's abort leaves the others be", async () => {
+    serve();
+    const files = store();
+    abort.abort();
+    await expect(files.get("a.bin", abort.signal)).rejects.toMatchObject({ code: "aborted" });
+    expect(await files.get("a.bin", new AbortController().signal)).toEqual(CONTENT);
   });
 
   test("has at most four requests in flight", async () => {
@@ -179,8 +196,10 @@ describe("FileStore", () => {
     cache.read = async () => null;
     const files = store(names);
     // Late ones arrive while places change hands.
-    const early = names.slice(0, 6).map((name) => files.get(name));
-    const late = early[0]?.then(() => Promise.all(names.slice(6).map((name) => files.get(name))));
+    const early = names.slice(0, 6).map((name) => files.get(name, abort.signal));
+    const late = early[0]?.then(() =>
+      Promise.all(names.slice(6).map((name) => files.get(name, abort.signal))),
+    );
     const all = [...(await Promise.all(early)), ...((await late) ?? [])];
     expect(all).toEqual(names.map(() => CONTENT));
     expect(most).toBe(4);

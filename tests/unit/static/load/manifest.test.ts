@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { manifestAddress, parseManifest, parsePlan } from "../../../../static/src/load/manifest";
-import { FORMAT } from "../../../../static/src/plan";
+import { FORMAT, type SelfTest } from "../../../../static/src/plan";
 import { bytesOf, manifest, plan } from "../bundle";
 
 /** A copy with `value` at `path` ("~" is a slash inside a key); undefined deletes the key. */
@@ -63,6 +63,40 @@ describe("a plan is refused where it leads nowhere", () => {
     const read = () => parsePlan(bytesOf(changed(plan(), path, value)), "p.json", manifest());
     expect(read).toThrow(message);
     expect(read).toThrow(expect.objectContaining({ code: "bad-bundle" }));
+  });
+});
+
+describe("a self-test is refused that does not fit its kernel", () => {
+  const input = { bytes: 16, seed: 1, keep: 0, fixed: 0, words: [1, 2] };
+  const fitting: SelfTest = {
+    kernel: 0,
+    grid: [1, 1, 1],
+    inputs: [input],
+    output: 0,
+    stride: 3,
+    expected: [1, 2],
+    tolerance: 0,
+  };
+  const read = (test: SelfTest) => {
+    const source = manifest();
+    for (const variant of Object.values(source.variants)) variant.selftest = [test];
+    return parsePlan(bytesOf(plan()), "plans/p.json", source);
+  };
+
+  test("one that fits is accepted", () => {
+    expect(read(fitting)).toEqual(plan());
+  });
+
+  test.each<Partial<SelfTest>>([
+    { kernel: 1 },
+    { inputs: [] },
+    { output: 1 },
+    { grid: [1] },
+    { stride: 4 },
+    { inputs: [{ ...input, bytes: 18 }] },
+    { inputs: [{ ...input, words: [1, 2, 3, 4, 5] }] },
+  ])("%j", (change) => {
+    expect(() => read({ ...fitting, ...change })).toThrow(/self-test 0 does not fit/);
   });
 });
 

@@ -9,7 +9,7 @@ test("the rate counts the network alone, over the last seconds", () => {
     (progress) => reports.push(progress),
     () => now,
   );
-  meter.setTotal(10_000);
+  meter.restart(10_000);
   meter.setPhase("download");
   meter.addCached(4_000);
   for (let second = 1; second <= 5; second++) {
@@ -21,6 +21,28 @@ test("the rate counts the network alone, over the last seconds", () => {
     cached: 4_000,
     rate: 1_000,
     secondsLeft: 1,
+  });
+});
+
+test("a restart counts anew, from what is kept", () => {
+  const reports: Progress[] = [];
+  const meter = new ProgressMeter(
+    (progress) => reports.push(progress),
+    () => 0,
+  );
+  meter.restart(1000);
+  meter.setPipelineTotal(5);
+  meter.addPipeline();
+  meter.addNetwork(700);
+  meter.restart(600, 100);
+  meter.setPhase("download");
+  expect(reports.at(-1)).toEqual({
+    phase: "download",
+    loaded: 100,
+    total: 600,
+    cached: 100,
+    pipelines: 0,
+    pipelinesTotal: 0,
   });
 });
 

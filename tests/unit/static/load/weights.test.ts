@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { FileStore } from "../../../../static/src/load/files";
-import { loadWeights, shardPieces } from "../../../../static/src/load/weights";
+import { loadWeights, shardPieces, type WeightSink } from "../../../../static/src/load/weights";
 import { manifest, plan } from "../bundle";
 
 test("each tensor's bytes arrive at their place, whatever shards they are spread over", async () => {
@@ -16,10 +16,12 @@ test("each tensor's bytes arrive at their place, whatever shards they are spread
       return shards[name];
     },
   } as unknown as FileStore;
-  await loadWeights(shardPieces(manifest(), plan()), store, {
+  const sink: WeightSink = {
     writeWeight: (tensor, offset, data) => tensors[tensor as "w" | "v"].set(data, offset),
     settle: async () => {},
-  });
+  };
+  const { signal } = new AbortController();
+  await loadWeights(shardPieces(manifest(), plan()), store, sink, signal);
   expect([...tensors.v]).toEqual([0, 1, 2, 3]);
   expect([...tensors.w]).toEqual([
     ...Array.from({ length: 28 }, (_, index) => 4 + index),

@@ -1,0 +1,92 @@
+/** One variant against what the device offers, in plain words. */
+
+import type { CapabilityReport, Rung } from "../engine/api";
+import { formatBytes } from "../engine/errors";
+import { type Memory, type Variant, WASM_RESERVED } from "../plan";
+import type { Surroundings } from "./check";
+
+export const INSECURE =
+  "the page was opened over plain http, where browsers offer neither WebGPU nor storage, nor the " +
+  "hashing that downloads are checked with";
+export const NO_WEBGPU = "this browser does not offer WebGPU, or it is switched off";
+// Also what Chrome reports when WebGPU or hardware acceleration is switched off.
+export const NO_ADAPTER =
+  "WebGPU found no usable graphics adapter: there is none, or it is blocked or switched off";
+
+const ADDRESSABLE = 2 ** 32; // bytes of linear memory a wasm32 module can have
+
+export function judge(
+  name: string,
+  variant: Variant,
+  report: CapabilityReport,
+  context: number,
+  here: Pick<Surroundings, "gpu" | "deviceMemory">,
+): Rung {
+  const reasons = unmet(variant, report, context, here);
+  const usable = reasons.length === 0;
+  if (usable) reasons.push(...scarceMemory(variant.memory, context, here.deviceMemory));
+  return { variant: name, backend: variant.backend, usable, reasons };
+}
+
+function unmet(
+  variant: Variant,
+  report: CapabilityReport,
+  context: number,
+  { gpu }: Pick<Surroundings, "gpu">,
+): string[] {
+  if (!report.secureContext) return [INSECURE];
+  if (variant.backend === "wasm") return unmetByWasm(variant, report, context);
+  if (!gpu) return [NO_WEBGPU];
+  if (!report.adapter) return [NO_ADAPTER];
+  return unmetByAdapter(variant, report);
+}
+
+function unmetByAdapter(variant: Variant, report: CapabilityReport): string[] {
+  const reasons = variant.requires.features
+    .filter((feature) => !report.features.includes(feature))
+    .map((feature) => `the graphics adapter lacks the feature ${feature}`);
+  for (const [limit, needed] of Object.entries(variant.requires.limits)) {
+    const offered = report.limits[limit];
+    if (offered === undefined) reasons.push(`the browser does not know the limit ${limit}`);
+    // Alignments are the limits where smaller is better.
+    else if (limit.endsWith("Alignment") ? offered > needed : offered < needed) {
+      reasons.push(`the model needs ${limit} of ${needed}; this device offers ${offered}`);
+    }
+  }
+  return reasons;
+}
+
+function unmetByWasm(variant: Variant, report: CapabilityReport, context: number): string[] {
+  const reasons = variant.requires.features
+    .filter((feature) => !report.webassembly.includes(feature))
+    .map((feature) =>
+      feature === "threads" && !report.crossOriginIsolated
+        ? "the page is not cross-origin isolated, so WebAssembly gets one thread here"
+        : `this browser's WebAssembly lacks ${feature}`,
+    );
+  const needed = WASM_RESERVED + neededBytes(variant.memory, context);
+  if (needed > ADDRESSABLE) {
+    const { state_per_token } = variant.memory;
+    const room = ADDRESSABLE - WASM_RESERVED - neededBytes(variant.memory, 0);
+    const fits = state_per_token > 0 ? Math.floor(room / state_per_token) : 0;
+    reasons.push(
+      `the model takes ${formatBytes(needed)} at a context of ${context} tokens and WebAssembly ` +
+        `has ${formatBytes(ADDRESSABLE)}: ` +
+        (fits > 0 ? `a context of at most ${fits} tokens fits` : "no context fits"),
+    );
+  }
+  return reasons;
+}
+
+function scarceMemory(memory: Memory, context: number, device: number | undefined): string[] {
+  const needed = neededBytes(memory, context);
+  if (device === undefined || needed <= device * 2 ** 30 * 0.75) return [];
+  return [
+    `it takes about ${formatBytes(needed)}, much of the ${device} GiB this device has: ` +
+      "it may run out of memory",
+  ];
+}
+
+function neededBytes(memory: Memory, context: number): number {
+  return memory.weights + memory.scratch + memory.state_base + context * memory.state_per_token;
+}
