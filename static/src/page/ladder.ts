@@ -92,9 +92,11 @@ export function change(before: EngineInfo, after: EngineInfo): News {
   const where = place(after.backend, after.threads);
   const same = before.variant === after.variant && before.threads === after.threads;
   const notes = after.notes.filter((note) => !before.notes.includes(note));
+  // A note tells the story; the reason that it left behind would tell it twice.
+  const lines = notes.length > 0 ? notes : learned(before.report, after.report, before.variant);
   return {
     title: same ? `The model was started again ${where}` : `The model now runs ${where}`,
-    lines: [...new Set([...notes, ...learned(before.report, after.report, before.variant)])],
+    lines: [...lines, "The conversation is all here."],
   };
 }
 

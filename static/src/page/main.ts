@@ -188,7 +188,7 @@ class Page {
     this.loaded.info = info;
     this.device.show(info, this.loaded.wish);
     this.showRunOn();
-    this.strip.show(title, [...lines, "The conversation goes on where it was."]);
+    this.strip.show(title, lines);
   }
 
   /** A button asks for a way of running: from now on it goes before address and setting. */

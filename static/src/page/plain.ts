@@ -20,6 +20,9 @@ const WORDS: [RegExp, (found: RegExpMatchArray) => string][] = [
     /^this browser's WebAssembly lacks (\S+)$/,
     ([, name]) => `this browser's WebAssembly lacks ${feature(name)}`,
   ],
+  [/^it computes wrongly here: /, () => "it gave wrong answers in a test with known results"],
+  [/^the graphics device was lost: /, () => "the graphics card stopped in the middle of its work"],
+  [/^the graphics device has no memory left/, () => "the graphics card ran out of memory"],
 ];
 
 /** The same in plain words where there are any; what is plain already stays as it is. */

@@ -10,6 +10,7 @@ import {
   rungName,
   stepDown,
 } from "../../../../static/src/page/ladder";
+import { plain } from "../../../../static/src/page/plain";
 import { parseQuery } from "../../../../static/src/page/query";
 import { processorMayDo } from "../../../../static/src/page/trouble";
 import { startsAtOnce, verdict } from "../../../../static/src/page/verdict";
@@ -119,6 +120,13 @@ describe("why not a better rung", () => {
   });
 });
 
+test.each([
+  ["it computes wrongly here: in the self-test, kernel k gave 1 where 2 is right", "wrong answers"],
+  ["the graphics device has no memory left (weights)", "ran out of memory"],
+  ["this browser's WebAssembly lacks simd128", "lacks vectors (simd128)"],
+  ["something else: with names", "something else: with names"],
+])("%s is told as: %s", (reason, words) => expect(plain(reason)).toContain(words));
+
 describe("the verdict", () => {
   test("names the rung and its caveats", () => {
     const rungs = [rung("f32", { reasons: ["slow"] })];
@@ -181,22 +189,27 @@ describe("loading without a click", () => {
 });
 
 describe("news", () => {
+  const HERE = "The conversation is all here.";
+
   test("the same rung, once more", () => {
     const after = info("f32", { notes: ["the device was lost"] });
     expect(change(info("f32"), after)).toEqual({
       title: "The model was started again on the graphics card (WebGPU)",
-      lines: ["the device was lost"],
+      lines: ["the device was lost", HERE],
     });
   });
 
-  test("a step down, with what was learned about the rung before, and nothing old", () => {
+  test("a step down: the new note, or what was learned about the rung before", () => {
     const before = info("f32", { notes: ["old"] });
-    const rungs = [rung("f32", { usable: false, reasons: ["lost twice"] }), rung("wasm")];
+    const reasons = ["the graphics device was lost: destroyed"];
+    const rungs = [rung("f32", { usable: false, reasons }), rung("wasm")];
     const after = info("wasm", { threads: 2, notes: ["old"], report: report({ rungs }) });
     expect(change(before, after)).toEqual({
       title: "The model now runs on the processor (WebAssembly, 2 threads)",
-      lines: ["lost twice"],
+      lines: ["the graphics card stopped in the middle of its work", HERE],
     });
+    const noted = { ...after, notes: ["old", "the device was lost"] };
+    expect(change(before, noted).lines).toEqual(["the device was lost", HERE]);
   });
 
   test("loading that ends on another rung than the check had promised", () => {
