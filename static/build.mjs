@@ -1,4 +1,5 @@
-// Builds dist/: engine.js (the public module), worker.js, and the chat page's page.js and page.css.
+// Builds dist/: engine.js (the public module), worker.js and thread.js (where models run), and the
+// chat page's page.js and page.css.
 // `node build.mjs --watch` rebuilds whatever changed.
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -12,6 +13,7 @@ const root = fileURLToPath(new URL(".", import.meta.url));
 const entries = {
   engine: "src/engine/index.ts",
   worker: "src/engine/worker.ts",
+  thread: "src/backends/thread.ts",
   page: "src/page/main.ts",
   "page-style": "src/page/page.css",
 };

@@ -13,7 +13,7 @@ from starlette.types import Scope
 from web.errors import SiteError
 from web.headers import IMMUTABLE, REVALIDATE
 
-BUILT = ("engine.js", "worker.js", "page.js", "page.css")
+BUILT = ("engine.js", "worker.js", "thread.js", "page.js", "page.css")
 
 # What a bundle may hold. Folders that begin with a dot are builds in progress.
 BUNDLE_FILE = re.compile(

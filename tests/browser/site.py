@@ -13,12 +13,17 @@ from typing import Any
 DIST = Path(__file__).parents[2] / "static" / "dist"
 TYPES = {".js": "text/javascript", ".json": "application/json", ".html": "text/html"}
 PAGE = b"<!doctype html><title>engine</title>"
+ISOLATION = {
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+}
 
 
 class Site:
     """Files by path, with faults to order. Responses are never kept by the browser's own cache."""
 
-    def __init__(self, files: dict[str, bytes]) -> None:
+    def __init__(self, files: dict[str, bytes], *, isolated: bool = True) -> None:
+        self.headers = ISOLATION if isolated else {}  # isolated: there is SharedArrayBuffer
         self.files = {"/": PAGE, **files}
         self.hits: Counter[str] = Counter()
         self.flips: Counter[str] = Counter()  # how many responses still get a flipped byte
@@ -49,6 +54,8 @@ def serve(site: Site) -> Iterator[Site]:
             self.send_header("Content-Type", TYPES.get(Path(path).suffix, "text/html"))
             self.send_header("Content-Length", str(len(body)))
             self.send_header("Cache-Control", "no-store")
+            for name, value in site.headers.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
 
@@ -69,7 +76,8 @@ def serve(site: Site) -> Iterator[Site]:
 
 def engine_files() -> dict[str, bytes]:
     """What `npm run build` made of the engine."""
-    return {f"/{name}": (DIST / name).read_bytes() for name in ("engine.js", "worker.js")}
+    names = ("engine.js", "worker.js", "thread.js")
+    return {f"/{name}": (DIST / name).read_bytes() for name in names}
 
 
 def folder_files(root: Path, prefix: str) -> dict[str, bytes]:

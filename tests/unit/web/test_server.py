@@ -62,6 +62,7 @@ def test_the_page_has_no_inline_script_or_style(client: TestClient) -> None:
         ("/", "text/html; charset=utf-8"),
         ("/engine.js", "text/javascript; charset=utf-8"),
         ("/worker.js", "text/javascript; charset=utf-8"),
+        ("/thread.js", "text/javascript; charset=utf-8"),
         ("/page.css", "text/css; charset=utf-8"),
     ],
 )
