@@ -9,13 +9,16 @@ PIP := $(PYTHON) -m pip install --disable-pip-version-check
 MODEL := models/smollm2-135m-instruct
 HOST := 127.0.0.1
 PORT := 8000
+BENCH :=
 SAY := @printf '\n==> %s\n'
 # Jobs in parallel print one after the other, where make knows how.
 WHOLE := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 PYTHON_READY := .venv/ready-to-run
 DEV_READY := .venv/ready-to-test
+BENCH_READY := .venv/ready-to-bench
 NODE_READY := static/node_modules/ready
+PEERS_READY := tests/bench/peers/node_modules/ready
 PUPPETEER_READY := tests/other_browsers/node_modules/ready
 PAGE := static/dist/page.js
 MANIFEST := $(MODEL)/manifest.json
@@ -46,14 +49,16 @@ test-browsers: $(DEV_READY) $(PUPPETEER_READY) $(PAGE) ## Tests in Firefox and i
 	@PYTHONPATH=. $(PYTHON) scripts/other_browsers.py
 	@$(PYTHON) -m pytest tests/other_browsers
 
-bench: $(DEV_READY) $(PAGE) browser $(MANIFEST) ## Measure loading and speed in the browser.
-	@$(PYTHON) -m tests.bench
+bench: $(BENCH_READY) $(PEERS_READY) $(PAGE) browser $(MANIFEST) ## Measure speed against other engines. BENCH="--help".
+	$(SAY) "Benchmark (about a quarter of an hour, on a machine that does nothing else)"
+	@$(PYTHON) -m tests.bench $(BENCH)
 
 wheel: $(DEV_READY) $(PAGE) ## Build the wheel, page included, into dist/.
 	@$(PYTHON) -m pip wheel . --no-deps --wheel-dir dist
 
 clean: ## Remove what was installed, built and compiled here.
 	rm -rf .venv static/node_modules tests/other_browsers/node_modules static/dist dist $(MODEL)
+	rm -rf tests/bench/peers/node_modules build/peers
 	rm -rf .mypy_cache .ruff_cache .pytest_cache
 
 # --- checks
@@ -97,6 +102,16 @@ $(PYTHON_READY): pyproject.toml | .venv/bin/python
 $(DEV_READY): pyproject.toml $(PYTHON_READY)
 	$(SAY) "Installing what the tests need"
 	@$(PIP) --editable '.[compile,verify,dev]'
+	@touch $@
+
+$(BENCH_READY): pyproject.toml $(DEV_READY)
+	$(SAY) "Installing what the benchmark's peers need"
+	@$(PIP) --editable '.[compile,verify,dev,bench]'
+	@touch $@
+
+$(PEERS_READY): tests/bench/peers/package.json tests/bench/peers/package-lock.json | prerequisites
+	$(SAY) "Installing the benchmark's peers"
+	@cd tests/bench/peers && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 $(NODE_READY): static/package.json static/package-lock.json | prerequisites

@@ -1,102 +1,113 @@
-"""`make bench`: load, prefill and decode of a bundle in headless Chromium, as JSON.
+"""`make bench`: loading, prefill and decode of Webkiln and its peers, in one headless Chromium.
 
-Every run is a fresh page: load (files cached by the browser from the first, untimed, run on),
-then a prompt of PROMPT tokens, then DECODE tokens one after the other. Prefill's time is that of
-one token generated after the whole prompt, decode's that of DECODE more.
+Every engine gets the same 128 token ids (or the text of them), decodes greedily, and is measured
+in a fresh page after a warming run: prefill is the time to the first token, decode that of the 64
+after it. Rounds are interleaved, so that what disturbs the machine disturbs everybody. A complete
+run is filed in docs/bench; one with --only or --threads is only printed.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
-import statistics
-import time
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from web.verify import BrowserEngine, browser_engine
+from tests.bench import models, report
+from tests.bench.contenders import Contender, contenders
+from tests.bench.measure import Bench
+from tests.bench.prompts import prompts
+from tests.bench.report import Run
+from tests.bench.server import serving
+from web.browser import browser
 
 PROMPT = 128
 DECODE = 64
-CONTEXT = 512
 RESULTS = Path("docs/bench")
 DEFAULT = Path("models/smollm2-135m-instruct")
-
-MEASURE = """async ({ ids, decode }) => {
-  const timed = async (count) => {
-    const start = performance.now();
-    const out = await engine.generate(ids, count);
-    if (out.length !== count) throw new Error(`asked for ${count} tokens, got ${out.length}`);
-    return (performance.now() - start) / 1000;
-  };
-  const first = await timed(1);
-  const rest = await timed(decode + 1);
-  return { first, rest };
-}"""
-
-
-def measure(engine: BrowserEngine, name: str, variant: str) -> dict[str, float]:
-    """One run: seconds to load, tokens a second of prefill and of decode."""
-    start = time.monotonic()
-    engine.load(name, variant, CONTEXT)
-    load = time.monotonic() - start
-    ids = engine.tokenize("The quick brown fox jumps over the lazy dog. " * 32)[:PROMPT]
-    seconds = engine.page.evaluate(MEASURE, {"ids": ids, "decode": DECODE})
-    # The second call finds the prompt in the KV cache, so it is decoding but for one token.
-    return {
-        "load_s": load,
-        "first_token_s": seconds["first"],
-        "prefill_tokens_per_s": PROMPT / seconds["first"],
-        "decode_tokens_per_s": (DECODE + 1) / seconds["rest"],
-    }
-
-
-def summary(runs: list[dict[str, float]]) -> dict[str, dict[str, float]]:
-    """Minimum, median and maximum of every figure."""
-    return {
-        key: {
-            "min": min(run[key] for run in runs),
-            "median": statistics.median(run[key] for run in runs),
-            "max": max(run[key] for run in runs),
-        }
-        for key in runs[0]
-    }
+THREADS = (1, 2)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    load_average = os.getloadavg()[0]  # before anything of this program adds to it
+    if load_average > report.QUIET_LOAD:
+        print(f"warning: load average {load_average:.2f}: something else is running")
+    options = _arguments()
+    found = contenders(options.bundle.absolute().name, options.variant)
+    entered = _chosen(found, options.only)
+    for contender in entered:
+        if contender.file is not None:
+            models.make(contender.file)
+    conditions, runs = _measure(entered, options, load_average)
+    summary = report.rows(runs, {each.name: each.label for each in entered})
+    print(f"\n{report.title(conditions)}\n\n{report.table(summary)}")
+    for warning in report.warnings(runs):
+        print(f"warning: {warning}")
+    if len(entered) == len(found) and options.threads == THREADS:
+        print(f"written to {report.write(RESULTS, conditions, runs, summary)}")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("bundle", type=Path, nargs="?", default=DEFAULT)
-    parser.add_argument("--variant", default="f32")
-    parser.add_argument("--runs", type=int, default=3)
-    options = parser.parse_args()
-    with browser_engine(options.bundle.absolute().parent) as engine:
-        name = options.bundle.absolute().name
-        engine.load(name, options.variant, CONTEXT)  # fills the browser's cache
-        runs = []
-        for index in range(options.runs):
-            runs.append(measure(engine, name, options.variant))
-            print(f"run {index + 1}: {json.dumps(runs[-1])}", flush=True)
-        version = engine.page.context.browser.version if engine.page.context.browser else ""
-    result: dict[str, Any] = {
-        "date": date.today().isoformat(),
-        "bundle": name,
-        "variant": options.variant,
-        "browser": f"Chromium {version}, WebGPU on SwiftShader",
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
-        "load_average": os.getloadavg()[0],
-        "prompt_tokens": PROMPT,
-        "decode_tokens": DECODE,
-        "runs": runs,
-        "summary": summary(runs),
-    }
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    file = RESULTS / f"{result['date']}-{name}-{options.variant}.json"
-    file.write_text(json.dumps(result, indent=2) + "\n")
-    print(json.dumps(result["summary"], indent=2))
-    print(f"written to {file}")
+    parser.add_argument("--only", action="append", metavar="NAME", help="may be given again")
+    parser.add_argument("--threads", type=_counts, default=THREADS, metavar="1,2")
+    parser.add_argument("--runs", type=int, default=3, help="rounds (default 3)")
+    parser.add_argument(
+        "--variant", help="measures this WebGPU variant too, on SwiftShader: minutes a round"
+    )
+    return parser.parse_args()
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(","))
+
+
+def _chosen(found: list[Contender], only: list[str] | None) -> list[Contender]:
+    names = [contender.name for contender in found]
+    if unknown := set(only or ()) - set(names):
+        raise SystemExit(f"no contender {', '.join(unknown)}: there are {', '.join(names)}")
+    return [contender for contender in found if not only or contender.name in only]
+
+
+def _measure(
+    entered: list[Contender], options: argparse.Namespace, load_average: float
+) -> tuple[dict[str, Any], list[Run]]:
+    """The conditions everything is measured under, and the runs."""
+    webgpu = options.variant is not None
+    with (
+        serving(options.bundle.absolute().parent) as address,
+        browser(webgpu=webgpu) as chromium,
+    ):
+        bench = Bench(chromium, address, prompts(PROMPT))
+        page = bench.fill_caches(entered, min(options.threads))
+        runs = list(_rounds(bench, entered, options))
+        conditions = {
+            "date": date.today().isoformat(),
+            "model": options.bundle.absolute().name,
+            "browser": f"Chromium {chromium.version}",
+            "page": page,
+            "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+            "load_average": load_average,
+            "prompt_tokens": PROMPT,
+            "decode_tokens": DECODE,
+            "rounds": options.runs,
+        }
+    return conditions, runs
+
+
+def _rounds(bench: Bench, entered: list[Contender], options: argparse.Namespace) -> Iterator[Run]:
+    for index in range(options.runs):
+        for contender in entered:
+            for threads in options.threads if contender.threads else (1,):
+                run = bench.measure(contender, threads, DECODE)
+                print(f"round {index + 1}, {report.line(run, contender.label)}", flush=True)
+                yield run
 
 
 if __name__ == "__main__":

@@ -1,0 +1,80 @@
+"""Who is measured: Webkiln, its peers in the same browser, and llama.cpp outside it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+from tests.bench import models
+from tests.bench.server import PAGES
+
+Options = Mapping[str, str | int]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One engine with one format of the model."""
+
+    name: str  # for --only
+    label: str  # for people, with the version
+    script: str | None  # peers/<script>.js; None runs outside the browser
+    model: str  # what the script opens: an address, or a name under /bench/models/
+    file: str | None = None  # what is needed under build/peers
+    threads: bool = True  # whether it takes a number of threads
+    options: Options = field(default_factory=dict)
+
+
+def contenders(bundle: str, variant: str | None) -> list[Contender]:
+    """The default set, and the WebGPU `variant` of Webkiln when it is asked for."""
+    site = f"/models/{bundle}/"
+    commit = _commit()
+    found = [
+        Contender(
+            "webkiln", f"Webkiln {commit}, wasm", "webkiln", site, options={"backend": "wasm"}
+        )
+    ]
+    if variant is not None:
+        label = f"Webkiln {commit}, {variant} on SwiftShader"
+        options = {"variant": variant}
+        found.append(Contender(variant, label, "webkiln", site, threads=False, options=options))
+    return [*found, *_wllama(), _transformers(), _native()]
+
+
+def _wllama() -> list[Contender]:
+    label = f"wllama {_package('@wllama/wllama')}"
+    return [
+        Contender(
+            f"wllama-{kind}",
+            f"{label}, {kind.upper()}",
+            "wllama",
+            f"/bench/models/smollm2-{kind}.gguf",
+            f"smollm2-{kind}.gguf",
+        )
+        for kind in ("q4_1", "q4_0", "q8_0")
+    ]
+
+
+def _transformers() -> Contender:
+    label = f"Transformers.js {_package('@huggingface/transformers')}, int4"
+    return Contender("transformers", label, "transformers", models.ONNX, models.ONNX)
+
+
+def _native() -> Contender:
+    label = f"llama.cpp native (xllamacpp {version('xllamacpp')}), Q4_1"
+    file = "smollm2-q4_1.gguf"
+    return Contender("native", label, None, str(models.PEERS / file), file)
+
+
+def _package(name: str) -> str:
+    manifest = Path(PAGES, "node_modules", name, "package.json")
+    installed: str = json.loads(manifest.read_text())["version"]
+    return installed
+
+
+def _commit() -> str:
+    command = ["git", "describe", "--always", "--dirty"]
+    return subprocess.run(command, capture_output=True, text=True).stdout.strip() or "(no commit)"

@@ -1,0 +1,64 @@
+"""One isolated origin for Webkiln and its peers."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+from starlette.types import Message, Receive, Scope, Send
+
+from tests.bench.models import PEERS
+from web.headers import SECURITY_HEADERS
+from web.server import create_app
+
+PAGES = Path(__file__).with_name("peers")
+# Without them no engine has threads. The policy of Webkiln's own site would stop wllama's workers.
+ISOLATION = {name: value for name, value in SECURITY_HEADERS.items() if name.startswith("Cross-")}
+
+
+class IsolatedFiles(StaticFiles):
+    """Files with the headers that make a page cross-origin isolated."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_isolated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(ISOLATION)
+            await send(message)
+
+        await super().__call__(scope, receive, send_isolated)
+
+
+def bench_app(models: Path) -> Starlette:
+    """`/bench/` holds the peers, their packages and their models; all else is Webkiln's site."""
+    return Starlette(
+        routes=[
+            Mount("/bench/models", IsolatedFiles(directory=PEERS, follow_symlink=True)),
+            Mount("/bench", IsolatedFiles(directory=PAGES)),
+            Mount("/", create_app(models)),
+        ]
+    )
+
+
+@contextmanager
+def serving(models: Path) -> Iterator[str]:
+    """Serves on a free port of this machine; yields the address."""
+    config = uvicorn.Config(bench_app(models), host="127.0.0.1", port=0, log_level="warning")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
