@@ -158,6 +158,8 @@ export class Generator {
       this.cached.push(...ids.slice(position, position + count));
       // One chunk runs while the next is queued; more would make an abort wait for them all.
       const done = this.backend.idle();
+      // When the device is lost it fails before its turn comes to be awaited.
+      done.catch(() => {});
       if (before !== null) await before;
       before = done;
     }

@@ -1,6 +1,8 @@
 /** One rung of the ladder, opened: plan and kernels, a backend, its self-test, the weights. */
 
 import type { Backend } from "../backends/backend";
+import { WasmBackend } from "../backends/wasm";
+import { defaultThreads } from "../backends/wasm-threads";
 import { WebGpuBackend } from "../backends/webgpu";
 import { findAdapter } from "../device/check";
 import { NO_ADAPTER } from "../device/judge";
@@ -35,8 +37,11 @@ export async function openRung(
   const plan = parsePlan(await store.get(variant.plan, signal), variant.plan, manifest);
   const kernels = await store.get(variant.kernels, signal);
   checkKernelSpans(plan, variant.kernels, kernels.length);
-  const threads = 1;
-  const backend = await openBackend(ground, variant, plan, kernels);
+  const threads = threadCount(ground, variant);
+  const backend =
+    variant.backend === "wasm"
+      ? await WasmBackend.open(kernels, plan, ground.context, threads, variant.requires.features)
+      : await openWebGpu(ground, variant, plan, kernels);
   try {
     await selfTest(backend, plan, variant.selftest);
     await fill(ground, plan, backend, signal);
@@ -63,7 +68,12 @@ async function fill(
   ]);
 }
 
-async function openBackend(
+function threadCount({ threads, report }: Ground, variant: Variant): number {
+  if (!variant.requires.features.includes("threads")) return 1;
+  return threads ?? defaultThreads(report.cores);
+}
+
+async function openWebGpu(
   { report, context }: Ground,
   variant: Variant,
   plan: Plan,

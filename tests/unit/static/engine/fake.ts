@@ -1,10 +1,12 @@
 /**
  * A backend whose device is a queue of closures. Its next token depends on everything in its KV
- * cache, so a generator that reuses or overwrites the wrong positions gives different tokens.
+ * cache, so a generator that reuses or overwrites the wrong positions gives different tokens; with
+ * a presence penalty it depends on all counts as well.
  */
 
 import type { Backend, StateData } from "../../../../static/src/backends/backend";
-import { Control } from "../../../../static/src/plan";
+import type { WebkilnError } from "../../../../static/src/engine/api";
+import { Control, PROMPT_BIT, SAMPLING_SLOTS, Sampling } from "../../../../static/src/plan";
 
 export const VOCABULARY = 97;
 
@@ -17,39 +19,51 @@ export class FakeBackend implements Backend {
   readonly log: string[] = [];
   readonly counts = new Int32Array(VOCABULARY);
   private readonly control = new Int32Array(64);
+  private readonly sampling = new Float32Array(SAMPLING_SLOTS);
   private readonly tokens: Int32Array;
   private readonly kv: Int32Array;
   private queue: Promise<unknown> = Promise.resolve();
   underWay = 0;
   mostUnderWay = 0;
-  /** Called before each decode step runs. */
+  disposed = false;
+  /** Called before each decode step and each prefill chunk runs. */
   onStep: () => void = () => {};
+  onChunk: () => void = () => {};
+  private lost: WebkilnError | null = null;
 
   constructor(readonly context = 64) {
     this.tokens = new Int32Array(context + 1);
     this.kv = new Int32Array(context);
   }
 
+  /** From now on everything fails, what is under way included. */
+  lose(error: WebkilnError): void {
+    this.lost = error;
+  }
+
   write(state: string, byteOffset: number, data: StateData): void {
-    const target = { control: this.control, tokens: this.tokens, counts: this.counts }[state];
-    this.enqueue(() => target?.set(data, byteOffset / 4));
+    const { control, tokens, counts, sampling } = this;
+    const target = { control, tokens, counts, sampling }[state];
+    this.enqueue(() => target?.set(data, byteOffset / 4)).catch(() => {});
   }
 
   run(name: string): void {
     this.enqueue(() => {
+      this.onChunk();
       const { [Control.POSITION]: position = 0, [Control.COUNT]: count = 0 } = this.control;
       this.log.push(`${name} ${position}+${count}`);
       const rows = this.prefill.get(name) ?? 0;
       // Like the kernels, padding rows may leave anything behind.
       this.kv.fill(-1, position, position + rows);
       this.kv.set(this.tokens.subarray(position, position + count), position);
-    });
+    }).catch(() => {});
   }
 
   decode(position: number): Promise<number> {
     this.mostUnderWay = Math.max(this.mostUnderWay, ++this.underWay);
     return this.enqueue(() => {
       this.onStep();
+      if (this.lost !== null) throw this.lost;
       const at = this.control[Control.POSITION] ?? 0;
       if (this.control[Control.DONE] === 0) this.step(at);
       this.underWay -= 1;
@@ -77,12 +91,15 @@ export class FakeBackend implements Backend {
   async prepare(): Promise<void> {}
   writeWeight(): void {}
   async settle(): Promise<void> {}
-  dispose(): void {}
+  dispose(): void {
+    this.disposed = true;
+  }
 
   private step(at: number): void {
     this.kv[at] = this.tokens[at] ?? 0;
     const id = this.next(at);
     this.tokens[at + 1] = id;
+    if (this.penalised) this.counts[id] = (this.counts[id] ?? 0) + 1;
     const stops = this.control.subarray(
       Control.STOP,
       Control.STOP + (this.control[Control.STOP_COUNT] ?? 0),
@@ -91,15 +108,28 @@ export class FakeBackend implements Backend {
     this.control[Control.POSITION] = at + 1;
   }
 
-  /** A hash of the cache up to `at`. */
+  /** A hash of the cache up to `at`, and of the counts where they matter. */
   private next(at: number): number {
-    return this.kv.subarray(0, at + 1).reduce((sum, id) => (sum * 31 + id + 7) % VOCABULARY, 1);
+    const mix = (sum: number, value: number): number => (sum * 31 + value + 7) % VOCABULARY;
+    const cached = this.kv.subarray(0, at + 1).reduce(mix, 1);
+    if (!this.penalised) return cached;
+    // The prompt's bit counts as a number of its own.
+    const seen = this.counts.map((count) => (count & PROMPT_BIT ? 50 : 0) + (count & 1023));
+    return seen.reduce(mix, cached);
+  }
+
+  private get penalised(): boolean {
+    return this.sampling[Sampling.PRESENCE] !== 0;
   }
 
   private enqueue<T>(work: () => T): Promise<T> {
     // A macrotask per job: results arrive late, as from a GPU, and other code runs in between.
-    const result = this.queue.then(() => new Promise<T>((done) => setTimeout(() => done(work()))));
-    this.queue = result;
+    const result = this.queue.then(async () => {
+      await new Promise<void>((go) => setTimeout(go));
+      if (this.lost !== null) throw this.lost;
+      return work();
+    });
+    this.queue = result.catch(() => {});
     return result;
   }
 }
