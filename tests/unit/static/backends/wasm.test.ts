@@ -1,0 +1,161 @@
+import { describe, expect, test, vi } from "vitest";
+import { WasmBackend } from "../../../../static/src/backends/wasm";
+import { Breather } from "../../../../static/src/backends/wasm-queue";
+import type { Plan, Step } from "../../../../static/src/plan";
+import { plan } from "../bundle";
+import { assemble, KERNELS } from "./assemble";
+
+const CONTEXT = 16;
+const TOKENS = 2; // index of the buffer
+
+/** A step on the first word of `tokens`. */
+function step(kernel: keyof typeof KERNELS, items = 1): Step {
+  const index = Object.keys(KERNELS).indexOf(kernel);
+  const bindings = [{ buffer: TOKENS, offset: 0, bytes: 4 }];
+  return { kernel: index, grid: [items, 1, 1], bindings, layer: null };
+}
+
+/** Its `decode` has all of `tokens` as an output. */
+function planOf(decode: Step[], prefill: Step[] = []): Plan {
+  const made = plan();
+  made.kernels = Object.keys(KERNELS).map((name) => ({
+    name: `kernel ${name}`,
+    entry: name,
+    offset: 0,
+    bytes: 10,
+    workgroup: [1, 1, 1],
+    workgroup_bytes: 0,
+    access: ["read_write"],
+  }));
+  made.functions = {
+    decode: { rows: 1, outputs: { all: TOKENS }, steps: decode },
+    prefill_4: { rows: 4, outputs: {}, steps: prefill },
+  };
+  return made;
+}
+
+function open(made: Plan, code = assemble()): Promise<WasmBackend> {
+  return WasmBackend.open(code, made, CONTEXT, 1);
+}
+
+describe("computing", () => {
+  test("writes, runs and steps take effect in the order they were asked for", async () => {
+    const backend = await open(planOf([step("double")], [step("add", 5), step("double")]));
+    expect([...backend.prefill]).toEqual([["prefill_4", 4]]);
+    backend.write("tokens", 0, Int32Array.of(1));
+    backend.run("prefill_4"); // (1 + 5) * 2
+    backend.write("tokens", 4, Int32Array.of(70));
+    const id = backend.decode(0); // tokens[1]
+    backend.write("tokens", 4, Int32Array.of(71));
+    const again = backend.decode(0);
+    expect(await Promise.all([id, again])).toEqual([70, 71]);
+    const words = new Int32Array((await backend.read("decode", "all")).buffer);
+    expect(words.length).toBe(CONTEXT + 1);
+    expect([...words.subarray(0, 3)]).toEqual([48, 71, 0]);
+  });
+
+  test("a write's data may be used again at once", async () => {
+    const backend = await open(planOf([]));
+    const data = Int32Array.of(5);
+    backend.write("tokens", 4, data);
+    data[0] = 6;
+    expect(await backend.decode(0)).toBe(5);
+  });
+
+  test("a long function takes breaks for messages", async () => {
+    const backend = await open(planOf([], Array<Step>(2000).fill(step("add", 2))));
+    const breathe = vi.spyOn(Breather.prototype, "breathe");
+    backend.run("prefill_4");
+    await backend.idle();
+    expect(breathe.mock.calls.length).toBeGreaterThan(2);
+    breathe.mockRestore();
+    expect(await backend.decode(-1)).toBe(4000);
+  });
+
+  test("weights go to their buffer and not beyond", async () => {
+    const made = planOf([]);
+    made.functions.decode = { rows: 1, outputs: { w: 0 }, steps: [] };
+    const backend = await open(made);
+    backend.writeWeight("w", 36, Uint8Array.of(0, 0, 128, 63));
+    const words = await backend.read("decode", "w");
+    expect([...words]).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+    expect(() => backend.writeWeight("w", 38, Uint8Array.of(1, 2, 3, 4))).toThrow(RangeError);
+  });
+
+  test("a probe runs a kernel on memory that is zeros again afterwards", async () => {
+    const backend = await open(planOf([]));
+    const content = Uint32Array.of(30, 7);
+    expect([...(await backend.probe(0, [12, 1, 1], [content], 0))]).toEqual([42, 7]);
+    const all = await backend.read("decode", "all");
+    expect(all.every((value) => value === 0)).toBe(true);
+    const large = new Uint32Array(40 * 2 ** 20);
+    await expect(backend.probe(0, [1, 1, 1], [large], 0)).rejects.toMatchObject({
+      code: "bad-bundle",
+    });
+  });
+
+  test("every kernel is reported as prepared", async () => {
+    let kernels = 0;
+    await (await open(planOf([]))).prepare(() => {
+      kernels += 1;
+    });
+    expect(kernels).toBe(4);
+  });
+});
+
+describe("faults", () => {
+  test.each([
+    ["trap", "the kernel kernel trap failed: RuntimeError: unreachable"],
+    ["refuse", "the kernel kernel refuse failed: it returned 3"],
+  ] as const)("%s: everything from there on fails with its name", async (kernel, message) => {
+    const backend = await open(planOf([], [step("add"), step(kernel)]));
+    const before = backend.decode(0);
+    backend.run("prefill_4");
+    const fault = { code: "kernel-fault", message };
+    await expect(backend.idle()).rejects.toMatchObject(fault);
+    await expect(backend.decode(0)).rejects.toMatchObject(fault);
+    await expect(backend.read("decode", "all")).rejects.toMatchObject(fault);
+    expect(await before).toBe(0);
+  });
+
+  test("what a backend no longer has is not asked of it", async () => {
+    const backend = await open(planOf([], Array<Step>(500).fill(step("add", 2))));
+    backend.run("prefill_4");
+    const idle = backend.idle();
+    await Promise.resolve();
+    backend.dispose();
+    await expect(idle).rejects.toMatchObject({ code: "bad-request" });
+    await expect(backend.decode(0)).rejects.toThrow("disposed");
+  });
+});
+
+describe("bundles are refused", () => {
+  async function refused(code: Uint8Array<ArrayBuffer>): Promise<unknown> {
+    return open(planOf([]), code).catch((error: unknown) => error);
+  }
+
+  test("without the exports that every thread needs", async () => {
+    const fault = { code: "bad-bundle", message: expect.stringContaining("__stack_pointer") };
+    expect(await refused(assemble({ stackPointer: false }))).toMatchObject(fault);
+    fault.message = expect.stringContaining("set_workspace");
+    expect(await refused(assemble({ setWorkspace: false }))).toMatchObject(fault);
+  });
+
+  test("without a kernel, or with one that takes other arguments", async () => {
+    const { double: _, ...rest } = KERNELS;
+    expect(await refused(assemble({ kernels: rest }))).toMatchObject({
+      code: "bad-bundle",
+      message: expect.stringContaining("kernel double"),
+    });
+    const made = planOf([]);
+    made.kernels[0]?.access.push("read");
+    await expect(open(made)).rejects.toThrow("the kernel kernel add takes 3 arguments, not 4");
+  });
+
+  test("that are no WebAssembly", async () => {
+    expect(await refused(Uint8Array.of(1, 2, 3))).toMatchObject({
+      code: "internal",
+      message: expect.stringContaining("CompileError"),
+    });
+  });
+});
