@@ -38,18 +38,29 @@ export class JobQueue {
   }
 }
 
+const BREATH_MS = 20;
+const SLICE_MS = 10;
+
 /** Lets the messages in that have arrived. Timers would do, but browsers slow them down. */
 export class Breather {
   private readonly channel = new MessageChannel();
+  private last = performance.now();
   private end: () => void = () => {};
 
-  breathe(): Promise<void> {
+  /** Takes a break where the last one is some time ago. */
+  async pause(): Promise<void> {
+    if (performance.now() - this.last > BREATH_MS) await this.breathe();
+  }
+
+  /** A break: what waits in the event loop has its turn. */
+  async breathe(): Promise<void> {
     const { port1, port2 } = this.channel;
-    return new Promise((resolve) => {
+    await new Promise<void>((resolve) => {
       this.end = resolve;
       port1.onmessage = () => resolve();
       port2.postMessage(null);
     });
+    this.last = performance.now();
   }
 
   /** Ends the break under way, if there is one; there must be no other. */
@@ -59,11 +70,10 @@ export class Breather {
   }
 }
 
-const SLICE_MS = 25;
 const FIRST_STAGES = 16; // when nothing is known yet
 const GROWTH = 4; // at most, from one slice to the next
 
-/** How many stages of a function take about as long as the worker may be deaf to messages. */
+/** How many stages of a function to run before it is time to look at the clock. */
 export class Pace {
   stages = FIRST_STAGES;
 

@@ -139,7 +139,7 @@ export class WasmBackend implements Backend {
     const pace = this.paces.get(name) ?? new Pace();
     this.paces.set(name, pace);
     for (let first = 0; first < stages; ) {
-      if (first > 0) await this.breather.breathe();
+      await this.breather.pause();
       const end = Math.min(stages, first + pace.stages);
       const started = performance.now();
       this.live().run(fn, first, end);

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { kernelFault } from "../../../../static/src/backends/wasm-errors";
 import { Breather, JobQueue, Pace } from "../../../../static/src/backends/wasm-queue";
 
@@ -42,6 +42,18 @@ describe("jobs", () => {
   });
 });
 
+test("a break is taken when the last one is long ago", async () => {
+  const breather = new Breather();
+  const breathe = vi.spyOn(breather, "breathe");
+  await breather.pause();
+  expect(breathe).not.toHaveBeenCalled();
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  await breather.pause();
+  await breather.pause();
+  expect(breathe).toHaveBeenCalledOnce();
+  breather.close();
+});
+
 test("the end of a breather ends the break under way", async () => {
   const breather = new Breather();
   const rest = breather.breathe();
@@ -50,10 +62,10 @@ test("the end of a breather ends the break under way", async () => {
 });
 
 describe("pace", () => {
-  test("settles at what 25 ms hold", () => {
+  test("settles at what 10 ms hold", () => {
     const pace = new Pace();
     for (let slice = 0; slice < 10; slice++) pace.took(pace.stages, pace.stages * 0.5);
-    expect(pace.stages).toBe(50);
+    expect(pace.stages).toBe(20);
   });
 
   test("grows step by step and never to nothing", () => {
@@ -68,7 +80,7 @@ describe("pace", () => {
   test("the short rest of a function does not count, unless it was long", () => {
     const pace = new Pace();
     const before = pace.stages;
-    pace.took(1, 20);
+    pace.took(1, 9);
     expect(pace.stages).toBe(before);
     pace.took(1, 100);
     expect(pace.stages).toBe(1);

@@ -62,13 +62,13 @@ describe("computing", () => {
     expect(await backend.decode(0)).toBe(5);
   });
 
-  test("a long function takes breaks for messages", async () => {
+  test("a long function runs in slices, with chances for breaks between them", async () => {
     const backend = await open(planOf([], Array<Step>(2000).fill(step("add", 2))));
-    const breathe = vi.spyOn(Breather.prototype, "breathe");
+    const pause = vi.spyOn(Breather.prototype, "pause");
     backend.run("prefill_4");
     await backend.idle();
-    expect(breathe.mock.calls.length).toBeGreaterThan(2);
-    breathe.mockRestore();
+    expect(pause.mock.calls.length).toBeGreaterThan(2);
+    pause.mockRestore();
     expect(await backend.decode(-1)).toBe(4000);
   });
 
