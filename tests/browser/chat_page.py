@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, expect
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Locator,
+    Route,
+    Worker,
+    expect,
+)
 
 # Two cores that render, compile shaders and run a model at once: slow is not wrong.
 PATIENCE = 60_000  # ms
@@ -47,15 +56,34 @@ class ChatPage:
     def get(self, testid: str) -> Locator:
         return self.page.get_by_test_id(testid)
 
-    def open(self, **query: str) -> None:
-        """SwiftShader is an emulated adapter: the variant has to be asked for."""
-        self.page.goto(f"{self.address}/?{urlencode({'variant': 'f32', **query})}")
+    @property
+    def worker(self) -> Worker:
+        """The engine's, which holds the model."""
+        [worker] = [each for each in self.page.workers if each.url.endswith("/worker.js")]
+        return worker
 
-    def load(self, **query: str) -> None:
-        """Opens the page and loads the model."""
-        self.open(**query)
+    def inject(self, script: str) -> None:
+        """Runs a script before those of the page and of its worker."""
+        self.context.add_init_script(script)
+        self.page.route("**/worker.js", replace(lambda body: f"{script}\n".encode() + body))
+
+    def open(self, **query: str) -> None:
+        """On WebGPU. SwiftShader is an emulated adapter, so this has to be asked for."""
+        self.climb(**{"variant": "f32", **query})
+
+    def climb(self, **query: str) -> None:
+        """Opens the page, and leaves the choice of how to run to it."""
+        self.page.goto(f"{self.address}/?{urlencode(query)}")
+
+    def start(self) -> None:
+        """Loads the model of the page that is open."""
         self.get("load").click()
         expect(self.get("input")).to_be_visible()
+
+    def load(self, **query: str) -> None:
+        """Opens the page and loads the model, on WebGPU."""
+        self.open(**query)
+        self.start()
 
     def configure(self, **numbers: float) -> None:
         """Chooses these settings, and the defaults for all others."""
@@ -100,6 +128,27 @@ class ChatPage:
         for text in texts:
             expect(notice).to_contain_text(text)
 
+    def expect_card(self, where: str, *reasons: str) -> None:
+        """The start card says where the model will run, and why there."""
+        card = self.get("device")
+        expect(card.get_by_test_id("verdict")).to_have_text(f"Runs on the {where}")
+        for reason in reasons:
+            expect(card.get_by_test_id("why")).to_contain_text(reason)
+
+    def expect_running(self, where: str, *reasons: str) -> None:
+        """The device panel says where the model runs, and why there."""
+        self.get("rung").click()
+        panel = self.get("device-dialog")
+        expect(panel.get_by_test_id("verdict")).to_have_text(f"Runs on the {where}")
+        for reason in reasons:
+            expect(panel.get_by_test_id("why")).to_contain_text(reason)
+        self.get("device-close").click()
+
+    def expect_change(self, *texts: str) -> None:
+        """The strip above the message box tells that the model goes on in another way."""
+        for text in texts:
+            expect(self.get("change")).to_contain_text(text)
+
     def expect_refusal(self, *texts: str) -> None:
         """The start card says these things and offers no way on; nothing large was fetched."""
         for text in texts:
@@ -135,6 +184,34 @@ class ChatPage:
         """Nothing was refused, nothing failed, and nothing left the origin."""
         assert self.problems == []
         assert self.strangers() == []
+
+
+def replace(change: Callable[[bytes], bytes]) -> Callable[[Route], None]:
+    """Fetches for real and changes the body; the headers stay."""
+
+    def handle(route: Route) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, body=change(response.body()))
+
+    return handle
+
+
+def edit_manifest(chat: ChatPage, edit: Callable[[dict[str, Any]], None]) -> None:
+    """Serves another manifest, and a model list that vouches for it."""
+
+    def edited(body: bytes) -> bytes:
+        manifest = json.loads(body)
+        edit(manifest)
+        return json.dumps(manifest).encode()
+
+    def vouch(body: bytes) -> bytes:
+        [listed] = json.loads(body)
+        manifest = chat.page.request.get(f"{chat.address}{listed['url']}manifest.json")
+        digest = hashlib.sha256(edited(manifest.body())).hexdigest()
+        return json.dumps([{**listed, "integrity": f"sha256-{digest}"}]).encode()
+
+    chat.page.route("**/manifest.json", replace(edited))
+    chat.page.route("**/models.json", replace(vouch))
 
 
 @contextmanager

@@ -34,7 +34,7 @@ def test_first_load_shows_progress(visitor: ChatPage) -> None:
     visitor.page.unroute("**/weights/*")
     visitor.get("load").click()
     expect(visitor.get("input")).to_be_focused()
-    expect(visitor.get("rung")).to_have_text("f32 · WebGPU")
+    expect(visitor.get("rung")).to_have_text("Graphics card · WebGPU")
     assert visitor.requested("weights") != []
 
 
@@ -301,7 +301,7 @@ def test_policy_refuses_other_origins(chat: ChatPage) -> None:
     assert chat.page.evaluate(refused) == "refused"
     assert any("connect-src" in problem for problem in chat.problems)
     chat.problems.clear()
-    assert chat.page.workers[0].evaluate(refused) == "refused"
+    assert chat.worker.evaluate(refused) == "refused"
     chat.problems.clear()
     inline = """() => {
       const script = document.createElement("script");

@@ -1,25 +1,13 @@
-"""What goes wrong around the model: damaged files, a newer format, lost devices and workers."""
+"""What goes wrong around the model: damaged files, a newer format, lost workers."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.browser.chat_page import ChatPage
-
-# In front of worker.js: a way to lose the device, as a driver's crash would.
-EXPOSE_DEVICE = """
-const request = GPUAdapter.prototype.requestDevice;
-GPUAdapter.prototype.requestDevice = async function (...options) {
-  return (globalThis.testDevice = await request.apply(this, options));
-};
-"""
+from tests.browser.chat_page import ChatPage, edit_manifest, replace
 
 
 def flip_byte(times: int) -> Callable[[Route], None]:
@@ -34,30 +22,6 @@ def flip_byte(times: int) -> Callable[[Route], None]:
             left -= 1
             body = body[:100] + bytes([body[100] ^ 1]) + body[101:]
         route.fulfill(response=response, body=body)
-
-    return handle
-
-
-def edit_manifest(chat: ChatPage, bundle: Path, **changes: Any) -> None:
-    """Serves another manifest, and a model list that vouches for it."""
-    manifest = json.loads((bundle / "manifest.json").read_bytes())
-    data = json.dumps({**manifest, **changes}).encode()
-    chat.page.route("**/manifest.json", replace(lambda body: data))
-
-    def vouch(body: bytes) -> bytes:
-        listed = json.loads(body)
-        listed[0]["integrity"] = f"sha256-{hashlib.sha256(data).hexdigest()}"
-        return json.dumps(listed).encode()
-
-    chat.page.route("**/models.json", replace(vouch))
-
-
-def replace(change: Callable[[bytes], bytes]) -> Callable[[Route], None]:
-    """Fetches for real and changes the body; the headers stay."""
-
-    def handle(route: Route) -> None:
-        response = route.fetch()
-        route.fulfill(response=response, body=change(response.body()))
 
     return handle
 
@@ -99,8 +63,8 @@ def test_lost_connection_is_said(visitor: ChatPage) -> None:
     visitor.problems.clear()
 
 
-def test_bundle_of_a_newer_format(visitor: ChatPage, tiny_bundle: Path) -> None:
-    edit_manifest(visitor, tiny_bundle, format=99)
+def test_bundle_of_a_newer_format(visitor: ChatPage) -> None:
+    edit_manifest(visitor, lambda manifest: manifest.update(format=99))
     visitor.open()
     visitor.expect_notice("unsupported-format", "format 99", "newer", "Update the site's webkiln")
     expect(visitor.get("load")).to_be_disabled()
@@ -116,23 +80,18 @@ def test_manifest_that_nobody_vouches_for(visitor: ChatPage) -> None:
     expect(visitor.get("load")).to_be_enabled()
 
 
-def lose_device(chat: ChatPage) -> None:
-    chat.page.workers[0].evaluate("testDevice.destroy()")
-
-
 def end_worker(chat: ChatPage) -> None:
     """As the browser does when memory runs short: without a word."""
-    chat.page.workers[0].evaluate("close()")
+    chat.worker.evaluate("close()")
 
 
 def throw_in_worker(chat: ChatPage) -> None:
-    chat.page.workers[0].evaluate("void setTimeout(() => { throw new Error('broken') })")
+    chat.worker.evaluate("void setTimeout(() => { throw new Error('broken') })")
 
 
 @pytest.mark.parametrize(
     ("fault", "code", "title"),
     [
-        (lose_device, "device-lost", "The graphics device was lost"),
         (end_worker, "worker-lost", "The model's worker stopped"),
         (throw_in_worker, "worker-lost", "broken"),
     ],
@@ -141,9 +100,6 @@ def test_a_way_back(
     visitor: ChatPage, fault: Callable[[ChatPage], None], code: str, title: str
 ) -> None:
     """A fault in the middle of an answer: it is named, and the conversation outlives it."""
-    if fault is lose_device:
-        expose = replace(lambda body: EXPOSE_DEVICE.encode() + body)
-        visitor.page.route("**/worker.js", expose)
     visitor.load()
     visitor.configure(temperature=0, max_tokens=8)
     first = visitor.ask("What is clay?")

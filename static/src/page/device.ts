@@ -45,12 +45,17 @@ function rungList(report: CapabilityReport, inUse: string | null): HTMLElement {
 function facts(report: CapabilityReport): HTMLElement {
   return factList([
     ["Graphics adapter", adapterName(report)],
-    ["Its features", report.features.join(", ") || "none"],
+    ["Half precision there", yes(report.features.includes("shader-f16"))],
+    ["Subgroups there", yes(report.features.includes("subgroups"))],
     ["WebAssembly", report.webassembly.join(", ") || "without extensions"],
     ["Processor cores", String(report.cores)],
-    ["Secure context", report.secureContext ? "yes" : "no"],
-    ["Cross-origin isolated", report.crossOriginIsolated ? "yes" : "no"],
+    ["Secure context", yes(report.secureContext)],
+    ["Cross-origin isolated", yes(report.crossOriginIsolated)],
   ]);
+}
+
+function yes(is: boolean): string {
+  return is ? "yes" : "no";
 }
 
 export class DevicePanel {

@@ -21,15 +21,13 @@ export function verdict(report: CapabilityReport, wish: Wish): Verdict {
     return { usable: true, title: `Runs ${place(chosen.backend)}`, lines, hint: "" };
   }
   const lines = [...forced(wish), ...refusals(report, wish)];
-  if (wish.source !== null && report.secureContext) {
-    return {
-      usable: false,
-      title: notAsAsked(report, wish),
-      lines: otherwise(report, lines),
-      hint: "",
-    };
+  const general = refusal(report);
+  if (wish.source === null || !report.secureContext) return { usable: false, ...general, lines };
+  const title = notAsAsked(report, wish);
+  if (report.rungs.some(({ usable }) => usable)) {
+    return { usable: false, title, lines: [...lines, OTHERWISE], hint: "" };
   }
-  return { usable: false, ...refusal(report), lines };
+  return { usable: false, title, lines, hint: general.hint };
 }
 
 /** Whether to load without a further click; what crashed last time waits for one. */
@@ -47,12 +45,10 @@ function notAsAsked(report: CapabilityReport, wish: Wish): string {
   return `It cannot run ${place(wish.backend ?? "webgpu")} here`;
 }
 
-/** Adds a way out where another rung would do. */
-function otherwise(report: CapabilityReport, lines: Line[]): Line[] {
-  if (!report.rungs.some(({ usable }) => usable)) return lines;
-  const offer = { label: "Choose automatically", testid: "choose-automatically", way: {} };
-  return [...lines, { text: "It can run here in another way.", offer }];
-}
+const OTHERWISE: Line = {
+  text: "It can run here in another way.",
+  offer: { label: "Choose automatically", testid: "choose-automatically", way: {} },
+};
 
 function refusal(report: CapabilityReport): { title: string; hint: string } {
   if (!report.secureContext) {

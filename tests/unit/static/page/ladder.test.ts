@@ -171,6 +171,15 @@ describe("the verdict", () => {
   });
 });
 
+test("what is forced in vain, with nothing else to take, comes with a remedy", () => {
+  const refused = { usable: false, reasons: [NO_GPU] };
+  const none = report({ adapter: null, rungs: [rung("f32", refused)], chosen: null });
+  const found = verdict(none, decide(parseQuery("?variant=f32"), "auto", null));
+  expect(found.title).toBe("It cannot run as f32 here");
+  expect(found.hint).toContain("hardware acceleration");
+  expect(found.lines.some(({ offer }) => offer)).toBe(false);
+});
+
 describe("loading without a click", () => {
   const crashed = report({ rungs: [rung("f32", { crashed: true })], chosen: "f32" });
   const clicked = decide(parseQuery(""), "auto", { variant: "f32" });
