@@ -32,7 +32,7 @@ NOTE_PROBLEMS = """{
 }
 """
 VISIBLE = "return document.querySelector(arg)?.checkVisibility() === true;"
-TEXTS = "return [...document.querySelectorAll(arg)].map((element) => element.innerText);"
+TEXTS = "return [...document.querySelectorAll(arg)].map((element) => element.innerText.trim());"
 
 
 class Visitor:
