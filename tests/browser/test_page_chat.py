@@ -21,7 +21,7 @@ def test_first_load_shows_progress(visitor: ChatPage) -> None:
     visitor.open()
     expect(visitor.get("model-name")).to_have_text("tiny")
     expect(visitor.get("model-size")).to_contain_text("downloaded once")
-    expect(visitor.get("device")).to_contain_text("This device can run it")
+    visitor.expect_card("graphics card (WebGPU)")
     expect(visitor.get("load")).to_have_text("Load model")
     assert visitor.requested("weights") == []
     visitor.get("load").click()
@@ -291,7 +291,7 @@ def test_keyboard_alone_suffices(visitor: ChatPage) -> None:
     expect(visitor.get("settings")).to_be_focused()
     tab_to("rung")
     keyboard.press("Enter")
-    expect(visitor.get("device-dialog")).to_contain_text("f32 · WebGPU")
+    expect(visitor.get("device-dialog")).to_contain_text("Runs on the graphics card")
 
 
 def test_policy_refuses_other_origins(chat: ChatPage) -> None:

@@ -1,4 +1,4 @@
-"""Browsers that cannot run the model: their visitors are told why, and what to do.
+"""Browsers that lack what others have: their visitors are told, and what to do about it.
 
 Each test starts a browser of its own, so none may use the one of the fixtures.
 """
@@ -30,12 +30,13 @@ def visiting(
 
 def test_webgpu_switched_off(tiny_bundle: Path) -> None:
     with visiting(tiny_bundle.parent, webgpu=False) as chat:
-        chat.open()
-        chat.expect_refusal(
-            "WebGPU is not available here",
-            "there is none, or it is blocked or switched off",
-            "switch on hardware acceleration",
-        )
+        chat.climb()
+        reason = "there is none, or it is blocked or switched off"
+        chat.expect_card("processor (WebAssembly)", "The graphics card is not used.", reason)
+        chat.start()
+        chat.expect_running("processor (WebAssembly, 2 threads)", reason)
+        chat.configure(temperature=0, max_tokens=8)
+        assert chat.ask("What is clay?") != ""
         chat.assert_clean()
 
 
