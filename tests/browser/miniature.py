@@ -64,32 +64,38 @@ SAMPLE = """
 """
 
 
+KERNELS = {"append": APPEND, "sum": SUM, "sample": SAMPLE}
+
+
 @dataclass
 class Miniature:
     """The parts of the bundle; tests change them before `files` writes them down."""
 
-    kernels: dict[str, str] = field(
-        default_factory=lambda: {"append": APPEND, "sum": SUM, "sample": SAMPLE}
-    )
+    kernels: dict[str, str] = field(default_factory=lambda: dict(KERNELS))
+    ahead: dict[str, dict[str, str]] = field(default_factory=dict)  # variants above f32: kernels
     format: int = FORMAT
     context: int = CONTEXT
     stop_tokens: list[int] = field(default_factory=lambda: [STOP])
 
     def files(self) -> dict[str, bytes]:
         """The bundle as the server has it: address to content."""
-        kernels = "".join(self.kernels.values()).encode()
         parts = {
-            "plans/f32.json": json.dumps(self._plan()).encode(),
-            "kernels/f32.wgsl": kernels,
             "tokenizer/model.json": json.dumps(_tokenizer()).encode(),
             "tokenizer/config.json": b"{}",
             SHARDS[0]: _words(7, 2, 1),  # the first word belongs to nothing
             SHARDS[1]: _words(1, 1),
         }
+        for name, kernels in {**self.ahead, "f32": self.kernels}.items():
+            parts[f"plans/{name}.json"] = json.dumps(self._plan(name, kernels)).encode()
+            parts[f"kernels/{name}.wgsl"] = "".join(kernels.values()).encode()
         parts["manifest.json"] = json.dumps(self._manifest(parts)).encode()
         return {f"{MODEL}/{name}": content for name, content in parts.items()}
 
-    def _plan(self) -> dict[str, Any]:
+    def variants(self) -> dict[str, Any]:
+        """The manifest's variants, best first."""
+        return {name: variant(name) for name in (*self.ahead, "f32")}
+
+    def _plan(self, variant: str, texts: dict[str, str]) -> dict[str, Any]:
         buffers = [
             _buffer("control", "state", 256),
             _buffer("tokens", "state", 4, 4),
@@ -105,7 +111,7 @@ class Miniature:
             "sample": ["read_write", "read_write", "read"],
         }
         kernels, offset = [], 0
-        for name, text in self.kernels.items():
+        for name, text in texts.items():
             size = len(text.encode())
             kernels.append(
                 {
@@ -126,7 +132,7 @@ class Miniature:
             functions[f"prefill_{rows}"] = {"rows": rows, "outputs": {}, "steps": steps}
         return {
             "format": self.format,
-            "variant": "f32",
+            "variant": variant,
             "buffers": buffers,
             "kernels": kernels,
             "functions": functions,
@@ -148,7 +154,7 @@ class Miniature:
             "special_tokens": {"eos_token": "</s>"},
             "stop_tokens": self.stop_tokens,
             "tokenizer": {"model": ["tokenizer/model.json"], "config": "tokenizer/config.json"},
-            "variants": {"f32": VARIANT},
+            "variants": self.variants(),
             "tensors": {"stride": TENSOR},
             "files": {
                 name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
@@ -158,14 +164,43 @@ class Miniature:
         }
 
 
-VARIANT = {
-    "backend": "webgpu",
-    "plan": "plans/f32.json",
-    "kernels": "kernels/f32.wgsl",
-    "requires": {"features": [], "limits": {}},
-    "memory": {"weights": 16, "scratch": 0, "state_base": 1000, "state_per_token": 8},
-    "selftest": [],
-}
+def variant(name: str) -> dict[str, Any]:
+    return {
+        "backend": "webgpu",
+        "plan": f"plans/{name}.json",
+        "kernels": f"kernels/{name}.wgsl",
+        "requires": {"features": [], "limits": {}},
+        "memory": {"weights": 16, "scratch": 0, "state_base": 1000, "state_per_token": 8},
+        "selftest": [selftest()],
+    }
+
+
+def selftest() -> dict[str, Any]:
+    """The kernel `sum` over three tokens."""
+    tokens = [7, 8, 9]
+    inputs = [
+        given(256, [len(tokens) - 1]),
+        given(16, tokens),
+        given(16, [1, 1, 1, 2]),
+        given(4 * VOCABULARY, []),
+    ]
+    best = continuation(tokens, 1)[0]
+    return {
+        "kernel": 1,
+        "grid": [1, 1, 1],
+        "inputs": inputs,
+        "output": 3,
+        "stride": 1,
+        "expected": [float(index == best) for index in range(VOCABULARY)],
+        "tolerance": 1e-6,
+    }
+
+
+def given(size: int, words: list[int]) -> dict[str, Any]:
+    """The words, then random bits."""
+    return {"bytes": size, "seed": 1, "keep": 2**32 - 1, "fixed": 0, "words": words}
+
+
 TENSOR = {
     "shape": [4],
     "scheme": {"bits": 32, "group": 0, "has_minimum": False},

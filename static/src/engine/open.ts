@@ -61,7 +61,10 @@ async function fill(
 ): Promise<void> {
   meter.setPipelineTotal(plan.kernels.length);
   await together(signal, (signal) => [
-    backend.prepare(() => meter.addPipeline()),
+    backend.prepare(() => {
+      // Kernels of a rung that is given up go on compiling for a while.
+      if (!signal.aborted) meter.addPipeline();
+    }),
     loadWeights(shardPieces(manifest, plan), store, backend, signal).then(() =>
       meter.setPhase("compile"),
     ),
