@@ -32,6 +32,10 @@ if (open) GPUAdapter.prototype.requestDevice = async function (...args) {
 new BroadcastChannel("test").onmessage = ({ data }) => {
   if (data === "lose device") device.destroy();
   if (data === "end worker") self.close();
+  if (data === "fill memory") {
+    const error = new GPUOutOfMemoryError("full");
+    device.dispatchEvent(new GPUUncapturedErrorEvent("uncapturederror", { error }));
+  }
 };
 """
 

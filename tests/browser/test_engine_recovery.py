@@ -9,10 +9,13 @@ from playwright.sync_api import Browser
 
 from tests.browser.engine_page import ANSWER, EnginePage, ask, engine_page
 from tests.browser.miniature import MODEL, Miniature, continuation, decode, encode
+from tests.browser.wasm_miniature import SINGLE, THREADED, WasmMiniature
 from web.browser import browser
 
 LOSE = "lose device"
 PROMPT = "b and more"
+# SwiftShader, taken for a graphics card: the ladder then begins with it.
+REAL = b"Object.defineProperty(GPUAdapterInfo.prototype, 'isFallbackAdapter', { value: false });"
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +32,25 @@ def page(instance: Browser) -> Iterator[EnginePage]:
         yield page
 
 
+@pytest.fixture
+def tall(instance: Browser) -> Iterator[EnginePage]:
+    """A ladder of f32 on WebGPU, wasm-threads and wasm."""
+    with engine_page(instance, WasmMiniature(stop_tokens=[]), hooks=True) as page:
+        page.site.files["/worker.js"] = REAL + page.site.files["/worker.js"]
+        assert page.loaded(context=4096, threads=2)["variant"] == "f32"
+        page.site.hits.clear()
+        yield page
+
+
+def expected(length: int) -> str:
+    return decode(continuation(encode(PROMPT), length))
+
+
 def test_a_lost_device_is_opened_anew_and_the_answer_goes_on(page: EnginePage) -> None:
     length = 1500
     request = ask(PROMPT, length)
     result = page.value(ANSWER, {"orders": [[5, LOSE]], "request": request})
-    assert result["text"] == decode(continuation(encode(PROMPT), length))
+    assert result["text"] == expected(length)
     assert result["finish"] == "length"
     assert result["usage"]["prompt_tokens"] == len(PROMPT)
     assert result["usage"]["completion_tokens"] == length
@@ -82,7 +99,7 @@ def test_an_answer_can_be_aborted_while_it_is_repaired(page: EnginePage) -> None
     )
     assert result[1] == "abort"
     assert 0 < result[2] == len(result[0]) < 4000
-    assert decode(continuation(encode(PROMPT), 4000)).startswith(result[0])
+    assert expected(4000).startswith(result[0])
     ids = encode("again")
     assert page.value("return engine.generate(arg, 5)", ids) == continuation(ids, 5)
 
@@ -92,3 +109,60 @@ def test_generate_and_evaluate_survive_a_loss_between_calls(page: EnginePage) ->
     lose = 'new BroadcastChannel("test").postMessage("lose device");'
     found = page.value(f"{lose} return engine.generate(arg, 30)", ids)
     assert found == continuation(ids, 30)
+
+
+def test_a_device_lost_twice_is_left_for_webassembly(tall: EnginePage) -> None:
+    length = 3000
+    orders = [[5, LOSE], [400, LOSE]]
+    result = tall.value(ANSWER, {"orders": orders, "request": ask(PROMPT, length)})
+    assert result["text"] == expected(length)
+    assert result["usage"]["completion_tokens"] == length
+    changes = tall.page.evaluate("changes")
+    assert [(c["variant"], c["backend"], c["threads"]) for c in changes] == [
+        ("f32", "webgpu", 1),
+        (THREADED, "wasm", 2),
+    ]
+    assert changes[1]["notes"] == [
+        "The graphics device was lost; the answer went on after reloading.",
+        f"The graphics device was lost; the answer went on with {THREADED} on WebAssembly.",
+    ]
+    lost, *others = changes[1]["report"]["rungs"]
+    assert not lost["usable"]
+    assert "graphics device was lost" in lost["reasons"][-1]
+    assert all(rung["usable"] for rung in others)
+    assert tall.page.evaluate("engine.info.variant") == THREADED
+    # Plan and kernels of the new rung had to come; weights and tokenizer were there.
+    fetched = [path for path in tall.site.hits if path.startswith(MODEL)]
+    assert sorted(path.rsplit(".")[-1] for path in fetched) == ["json", "wasm"]
+    ids = encode("again")
+    assert tall.value("return engine.generate(arg, 5)", ids) == continuation(ids, 5)
+
+
+def test_memory_that_runs_out_in_mid_answer(tall: EnginePage) -> None:
+    orders = [[5, "fill memory"], [400, "fill memory"]]
+    result = tall.value(ANSWER, {"orders": orders, "request": ask(PROMPT, 1500)})
+    assert result["text"] == expected(1500)
+    info = tall.page.evaluate("engine.info")
+    assert info["variant"] == THREADED
+    assert info["notes"][0] == "The device ran out of memory; the answer went on after reloading."
+
+
+def test_a_kernel_that_faults_again_and_again(instance: Browser) -> None:
+    """At one position, on both wasm rungs: the emulated adapter is what is left."""
+    miniature = WasmMiniature(fault="__builtin_trap()", stop_tokens=[])
+    with engine_page(instance, miniature) as page:
+        assert page.loaded(threads=2)["variant"] == THREADED
+        result = page.value(ANSWER, {"orders": [], "request": ask(PROMPT, 60)})
+        assert result["text"] == expected(60)
+        variants = [change["variant"] for change in page.page.evaluate("changes")]
+        assert variants == [THREADED, SINGLE, SINGLE, "f32"]
+
+
+def test_a_kernel_fault_that_nothing_is_left_for(instance: Browser) -> None:
+    miniature = WasmMiniature(fault="__builtin_trap()", stop_tokens=[])
+    with engine_page(instance, miniature) as page:
+        page.loaded(backend="wasm", threads=2)
+        result = page.error(ANSWER, {"orders": [], "request": ask(PROMPT, 60)})
+        assert result["code"] == "kernel-fault"
+        assert f"{THREADED}: " in result["message"]
+        assert "f32" not in result["message"]
