@@ -27,7 +27,9 @@ const PATIENCE = 30; // waits without an answer; a computer that slept counts as
 /** Tells the processor that this is a waiting loop, where the browser has a way to. */
 const pause: () => void =
   (Atomics as { pause?: () => void }).pause?.bind(Atomics) ?? (() => undefined);
-const SPINS = "pause" in Atomics ? 3_000 : 20_000; // 100 to 200 microseconds
+// Looks at a word before going to sleep: about 40 microseconds, as long as sleeping would take.
+const SPINS = "pause" in Atomics ? 1_000 : 8_000;
+const COMMAND_SPINS = 4 * SPINS; // the engine has things to do between two commands
 
 export class ThreadSync {
   private readonly words: Int32Array<SharedArrayBuffer>;
@@ -52,7 +54,7 @@ export class ThreadSync {
     if (Atomics.add(words, ARRIVED, 1) === this.threads - 1) {
       Atomics.store(words, ARRIVED, 0);
       this.advance(ROUND);
-    } else if (!this.waitForChange(ROUND, round, PATIENCE)) {
+    } else if (!this.waitForChange(ROUND, round, SPINS, PATIENCE)) {
       this.fail("a thread of the WebAssembly backend no longer answers");
     }
     this.check();
@@ -73,7 +75,7 @@ export class ThreadSync {
   /** Helpers: the next command, whenever it comes. Throws the fault that ended the work. */
   next(): Command {
     const { words } = this;
-    this.waitForChange(COMMAND, this.seen, Number.POSITIVE_INFINITY);
+    this.waitForChange(COMMAND, this.seen, COMMAND_SPINS, Number.POSITIVE_INFINITY);
     this.seen = Atomics.load(words, COMMAND);
     this.check();
     const [a = 0, b = 0, c = 0] = words.subarray(DETAIL, DETAIL + 3);
@@ -108,9 +110,9 @@ export class ThreadSync {
   }
 
   /** Whether the word changed before `patience` ran out: looked at often at first, then asleep. */
-  private waitForChange(word: number, value: number, patience: number): boolean {
+  private waitForChange(word: number, value: number, spins: number, patience: number): boolean {
     const { words } = this;
-    for (let spin = 0; spin < SPINS; spin++) {
+    for (let spin = 0; spin < spins; spin++) {
       if (Atomics.load(words, word) !== value) return true;
       pause();
     }
