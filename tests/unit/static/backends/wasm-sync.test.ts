@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { ThreadSync } from "../../../../static/src/backends/wasm-sync";
 import type { BarrierData } from "./barrier-worker";
 
@@ -53,6 +53,14 @@ test.each([2, 3])("%i threads walk in step, and a fault ends them all", async (t
   sync.send({ kind: "probe", kernel: 1, items: 2, pointers: [7, 8, 9] });
   expect(() => sync.barrier()).toThrow("the pointers are 7,8,9");
   for (const word of await Promise.all(ended)) expect(word).toBe("the pointers are 7,8,9");
+});
+
+test("a thread that never comes is given up, after a while", () => {
+  const wait = vi.spyOn(Atomics, "wait").mockReturnValue("timed-out");
+  const sync = ThreadSync.create(2, 0);
+  expect(() => sync.barrier()).toThrow("no longer answers");
+  expect(wait.mock.calls.length).toBe(30);
+  wait.mockRestore();
 });
 
 test("the first fault is the one that counts, and all later calls throw it", () => {
