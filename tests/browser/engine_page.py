@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Page
 
 from tests.browser.miniature import MODEL, Miniature
-from tests.browser.site import Site, engine_files, serve
+from tests.browser.site import Site, engine_files, folder_files, serve
 
 # What is thrown comes back as data; anything that is not a WebkilnError fails the test.
 ATTEMPT = """async ([body, arg]) => {
@@ -131,10 +132,14 @@ def ask(content: str, max_tokens: int, **settings: object) -> dict[str, object]:
 
 @contextmanager
 def engine_page(
-    browser: Browser, miniature: Miniature | None = None, *, hooks: bool = False
+    browser: Browser, model: Miniature | Path | None = None, *, hooks: bool = False
 ) -> Iterator[EnginePage]:
-    """A page of its own site, with nothing cached yet."""
-    files = {**engine_files(), **(miniature or Miniature()).files()}
+    """A page of its own site, with nothing cached yet; `model` may be a bundle's folder."""
+    if isinstance(model, Path):
+        bundle = folder_files(model, MODEL)
+    else:
+        bundle = (model or Miniature()).files()
+    files = {**engine_files(), **bundle}
     if hooks:
         files["/worker.js"] = HOOKS + files["/worker.js"]
     context = browser.new_context()

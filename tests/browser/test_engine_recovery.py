@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
@@ -145,6 +146,21 @@ def test_memory_that_runs_out_in_mid_answer(tall: EnginePage) -> None:
     info = tall.page.evaluate("engine.info")
     assert info["variant"] == THREADED
     assert info["notes"][0] == "The device ran out of memory; the answer went on after reloading."
+
+
+def test_a_sampled_answer_with_penalties_is_the_same(tiny_bundle: Path, instance: Browser) -> None:
+    """On compiled kernels: the seed's numbers and the penalties' counts survive a loss."""
+    settings = {"seed": 7, "presence_penalty": 1, "frequency_penalty": 0.5}
+    request = {**ask("fire", 40, repetition_penalty=1.3, **settings), "temperature": 1}
+    with engine_page(instance, tiny_bundle, hooks=True) as page:
+        page.loaded(variant="f32")
+        calm = page.value(ANSWER, {"orders": [], "request": request})
+        assert page.page.evaluate("changes") == []
+        page.loaded(variant="f32")
+        lost = page.value(ANSWER, {"orders": [[1, LOSE]], "request": request})
+        assert len(page.page.evaluate("changes")) == 1
+    assert lost["text"] == calm["text"]
+    assert lost["usage"]["completion_tokens"] == calm["usage"]["completion_tokens"] > 20
 
 
 def test_a_kernel_that_faults_again_and_again(instance: Browser) -> None:

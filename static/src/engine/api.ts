@@ -21,14 +21,17 @@ export interface EngineOptions {
   integrity?: string;
   /** Use this backend or throw; by default the best the device offers. */
   backend?: Backend;
-  /** Use this variant or throw, even on a software adapter. */
+  /** Use this variant or throw, even on a software adapter and after a crash. */
   variant?: string;
   /** Positions of the KV cache, in tokens; by default the manifest's `default_context`. */
   context?: number;
   /** Threads of the wasm backend, at most; by default what suits the device's cores. */
   threads?: number;
   onProgress?: (progress: Progress) => void;
-  /** The engine had to change how it runs (a lost device, too little memory) and goes on. */
+  /**
+   * The engine had to load again (a lost device, too little memory), perhaps on a lower rung, and
+   * goes on: `info.notes` says why, `info.report` holds the reasons.
+   */
   onChange?: (info: EngineInfo) => void;
   signal?: AbortSignal;
 }
@@ -170,6 +173,7 @@ export interface EngineInfo {
 
 /** One request runs at a time; others wait their turn. */
 export interface Engine {
+  /** How it runs now; another object after each `onChange`. */
   readonly info: EngineInfo;
   readonly chat: {
     readonly completions: {

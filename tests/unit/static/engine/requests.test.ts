@@ -83,4 +83,6 @@ test("engine options are checked before anything is fetched", () => {
   expect(check({ integrity: "md5-1" })).toThrow(/integrity/);
   expect(check({ backend: "cuda" })).toThrow(/backend is "cuda".*webgpu or wasm/);
   expect(check({ context: 0 })).toThrow(/context is 0/);
+  expect(check({ threads: 64 })).not.toThrow();
+  expect(check({ threads: 65 })).toThrow(/threads is 65.*1 to 64/);
 });
