@@ -15,6 +15,7 @@ from playwright.sync_api import (
     BrowserContext,
     ConsoleMessage,
     Locator,
+    Page,
     Route,
     Worker,
     expect,
@@ -40,14 +41,18 @@ class ChatPage:
     def __init__(self, context: BrowserContext, address: str) -> None:
         self.context = context
         self.address = address
-        self.page = context.new_page()
-        self.page.set_default_timeout(PATIENCE)
         self.requests: list[str] = []  # by the page and its worker
         self.problems: list[str] = []  # console errors, uncaught exceptions, policy violations
         context.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("console", self._note)
-        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         context.add_init_script(REPORT_VIOLATIONS)
+        self.page = self.new_tab()
+
+    def new_tab(self) -> Page:
+        page = self.context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.on("console", self._note)
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        return page
 
     def _note(self, message: ConsoleMessage) -> None:
         if message.type == "error":
@@ -65,7 +70,7 @@ class ChatPage:
     def inject(self, script: str) -> None:
         """Runs a script before those of the page and of its worker."""
         self.context.add_init_script(script)
-        self.page.route("**/worker.js", replace(lambda body: f"{script}\n".encode() + body))
+        self.context.route("**/worker.js", replace(lambda body: f"{script}\n".encode() + body))
 
     def open(self, **query: str) -> None:
         """On WebGPU. SwiftShader is an emulated adapter, so this has to be asked for."""

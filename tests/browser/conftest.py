@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.chat_page import ChatPage, visit
+from tests.browser.wasm_miniature import WasmMiniature
 from web.browser import browser
 from web.verify import serving
 
@@ -25,6 +26,26 @@ def chromium() -> Iterator[Browser]:
 def tiny_site(tiny_bundle: Path) -> Iterator[str]:
     with serving(tiny_bundle.parent) as address:
         yield address
+
+
+@pytest.fixture(scope="module")
+def mini_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The miniature, which needs no compiler: variants f32, wasm-threads and wasm."""
+    root = tmp_path_factory.mktemp("site")
+    for path, content in WasmMiniature(stop_tokens=[]).files().items():
+        file = root / path.removeprefix("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    with serving(root / "models") as address:
+        yield address
+
+
+@pytest.fixture
+def climber(chromium: Browser, mini_site: str) -> Iterator[ChatPage]:
+    """Somebody whose device the test makes up; the model is the miniature."""
+    with visit(chromium, mini_site) as page:
+        yield page
+        page.assert_clean()
 
 
 @pytest.fixture
