@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.browser.chat_page import ChatPage, edit_manifest
+from tests.browser.chat_page import ChatPage, edit_manifest, replace
 from tests.browser.conftest import ANSWER
 
 PROCESSOR = "processor (WebAssembly)"  # before loading: the number of threads is not known yet
@@ -19,7 +19,15 @@ Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", { get: () =
 NO_GPU = 'Object.defineProperty(navigator, "gpu", { value: undefined });'
 NO_ADAPTER = "GPU.prototype.requestAdapter = async () => null;"
 NO_MEMORY = """
-GPUDevice.prototype.createBuffer = function () { throw new RangeError("allocation failed"); };"""
+if (globalThis.GPUDevice) GPUDevice.prototype.createBuffer = () => {
+  throw new RangeError("Array buffer allocation failed");
+};"""
+NO_MEMORY_AT_ALL = (
+    NO_MEMORY
+    + """
+WebAssembly.Memory = class { constructor() { throw new RangeError("could not allocate memory"); } };
+"""
+)
 
 REFUSE_CLIPBOARD = """() => {
   navigator.clipboard.writeText = () => Promise.reject(new Error("refused"));
@@ -217,6 +225,26 @@ def test_a_card_without_memory_is_left(climber: ChatPage) -> None:
     climber.expect_change(f"The model runs on the {threads(2)}", "allocation")
     climber.expect_running(threads(2), "The graphics card is not used.", "allocation")
     assert_talks(climber)
+
+
+def test_no_memory_anywhere(climber: ChatPage) -> None:
+    """The page says what was tried, keeps the conversation, and goes on when there is room."""
+    climber.climb()
+    climber.start()
+    assert_talks(climber)
+    talk = climber.turns
+    climber.context.route("**/worker.js", replace(lambda body: NO_MEMORY_AT_ALL.encode() + body))
+    climber.page.reload()
+    climber.expect_notice(
+        "out-of-memory", "The device ran out of memory", "wasm-threads: ", "f32: "
+    )
+    expect(climber.get("load-wasm")).to_have_count(0)  # it has been tried
+    assert climber.turns == talk
+    climber.context.unroute("**/worker.js")
+    climber.get("retry").click()
+    expect(climber.get("input")).to_be_focused()
+    expect(climber.get("answer")).to_have_count(2)
+    assert climber.turns == talk
 
 
 def test_the_report_is_copied_or_shown(climber: ChatPage) -> None:

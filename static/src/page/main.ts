@@ -24,7 +24,7 @@ import { parseQuery } from "./query";
 import { followBottom } from "./scroll";
 import { SettingsPanel } from "./settings-panel";
 import { StartCard } from "./start";
-import { INSECURE, processorMayDo, type Remedy } from "./trouble";
+import { processorMayDo, type Remedy } from "./trouble";
 import { startsAtOnce } from "./verdict";
 import { decide, type Way, type Wish } from "./wish";
 
@@ -119,11 +119,6 @@ class Page {
   private async check(mayLoad = true): Promise<void> {
     const { loader } = this;
     if (!loader) return;
-    if (!isSecureContext) {
-      this.start.showUnchecked();
-      this.showTrouble(INSECURE);
-      return;
-    }
     this.start.showChecking();
     this.showRunOn();
     const wish = this.wish();
@@ -243,11 +238,13 @@ class Page {
     this.notice.showTrouble(trouble, () => void this.load(), this.elsewhere(trouble));
   }
 
-  /** Another backend, where a fault is of one alone. */
+  /** The processor, where a fault of the graphics card left it untried. */
   private elsewhere(trouble: Trouble): Action[] {
-    const info = this.loaded?.info ?? null;
-    const report = info?.report ?? this.loader?.report ?? null;
-    if (!processorMayDo(trouble, info, report)) return [];
+    const report = this.loaded?.info.report ?? this.loader?.report;
+    const chosen = report?.rungs.find(({ variant }) => variant === report.chosen);
+    const backend = this.loaded?.info.backend ?? chosen?.backend;
+    const wish = this.loaded?.wish ?? this.wish();
+    if (!report || !backend || !processorMayDo(trouble, { backend, report, wish })) return [];
     const run = () => {
       this.click = { backend: "wasm" };
       void this.load();

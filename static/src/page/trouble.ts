@@ -1,6 +1,7 @@
 /** Faults and refusals in plain words, and what can be done about each. */
 
-import type { CapabilityReport, EngineInfo, ErrorCode, Trouble } from "./engine";
+import type { Backend, CapabilityReport, ErrorCode, Trouble } from "./engine";
+import type { Wish } from "./wish";
 
 /** What the page offers: try the same again, load the model anew, or just close the message. */
 export type Remedy = "retry" | "reload" | "close";
@@ -31,38 +32,29 @@ export function words(trouble: Trouble): { title: string; remedy: Remedy } {
   return WORDS[trouble.code] ?? WORDS.internal;
 }
 
-/** Faults that another backend may well be spared. */
-const OF_ONE_BACKEND: ErrorCode[] = [
+/** Faults of the graphics card; an engine that was free to choose has tried the processor too. */
+const OF_THE_CARD: ErrorCode[] = [
   "webgpu-unavailable",
   "no-adapter",
   "device-too-small",
   "out-of-memory",
   "device-lost",
-  "worker-lost",
   "gpu-validation",
   "wrong-answer",
-  "internal",
 ];
+/** Faults after which no engine is left that could try anything. */
+const SUDDEN: ErrorCode[] = ["worker-lost", "internal"];
 
-/** Whether the processor is worth a try after a fault of `running`, or of the rung chosen. */
-export function processorMayDo(
-  trouble: Trouble,
-  running: EngineInfo | null,
-  report: CapabilityReport | null,
-): boolean {
-  if (!report || !OF_ONE_BACKEND.includes(trouble.code)) return false;
-  const chosen = report.rungs.find(({ variant }) => variant === report.chosen);
-  const able = report.rungs.some(({ backend, usable }) => backend === "wasm" && usable);
-  return able && (running ?? chosen)?.backend === "webgpu";
+/** What stood when something failed. */
+export interface Standing {
+  backend: Backend;
+  report: CapabilityReport;
+  wish: Wish;
 }
 
-export const INSECURE_HINT = "Open it over https, or as localhost on the machine that serves it.";
-
-/** What is wrong when the page itself is not in a secure context; the engine need not be asked. */
-export const INSECURE: Trouble = {
-  code: "insecure-context",
-  message:
-    "It was opened over plain http from another machine, and browsers then offer neither WebGPU " +
-    "nor storage.",
-  hint: INSECURE_HINT,
-};
+/** Whether the processor is worth a try that nobody has made. */
+export function processorMayDo(trouble: Trouble, { backend, report, wish }: Standing): boolean {
+  const able = report.rungs.some((rung) => rung.backend === "wasm" && rung.usable);
+  const forced = wish.source !== null && OF_THE_CARD.includes(trouble.code);
+  return able && backend === "webgpu" && (forced || SUDDEN.includes(trouble.code));
+}

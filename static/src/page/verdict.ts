@@ -2,7 +2,6 @@
 
 import type { CapabilityReport } from "./engine";
 import { asked, explain, forced, type Line, place, refusals } from "./ladder";
-import { INSECURE_HINT } from "./trouble";
 import type { Wish } from "./wish";
 
 export interface Verdict {
@@ -52,7 +51,10 @@ const OTHERWISE: Line = {
 
 function refusal(report: CapabilityReport): { title: string; hint: string } {
   if (!report.secureContext) {
-    return { title: "This page needs a secure address", hint: INSECURE_HINT };
+    return {
+      title: "This page needs a secure address",
+      hint: "Open it over https, or as localhost on the machine that serves it.",
+    };
   }
   const onlyGraphics = report.rungs.every(({ backend }) => backend === "webgpu");
   if (report.adapter === null && onlyGraphics) {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { toJson } from "../../../../static/src/page/copy-report";
-import type { CapabilityReport } from "../../../../static/src/page/engine";
+import type { CapabilityReport, ErrorCode } from "../../../../static/src/page/engine";
 import {
   change,
   explain,
@@ -12,7 +12,7 @@ import {
 } from "../../../../static/src/page/ladder";
 import { plain } from "../../../../static/src/page/plain";
 import { parseQuery } from "../../../../static/src/page/query";
-import { processorMayDo } from "../../../../static/src/page/trouble";
+import { processorMayDo, type Standing } from "../../../../static/src/page/trouble";
 import { startsAtOnce, verdict } from "../../../../static/src/page/verdict";
 import { decide } from "../../../../static/src/page/wish";
 import { info, report, rung } from "./reports";
@@ -233,18 +233,24 @@ describe("news", () => {
 });
 
 describe("the processor instead", () => {
-  const lost = { code: "device-lost" as const, message: "", hint: "" };
+  const trouble = (code: ErrorCode) => ({ code, message: "", hint: "" });
+  const forced = decide(parseQuery("?backend=webgpu"), "auto", null);
+  const standing: Standing = { backend: "webgpu", report: report(), wish: forced };
 
-  test("is offered after a fault of the graphics card, where it can run", () => {
-    expect(processorMayDo(lost, info("f32"), report())).toBe(true);
-    expect(processorMayDo(lost, null, report({ chosen: "f32" }))).toBe(true);
-    expect(processorMayDo(lost, null, report({ rungs: [rung("f32")], chosen: "f32" }))).toBe(false);
+  test("is offered when nobody has tried it", () => {
+    expect(processorMayDo(trouble("device-lost"), standing)).toBe(true);
+    expect(processorMayDo(trouble("worker-lost"), { ...standing, wish: FREE })).toBe(true);
   });
 
-  test("is not offered when it was in use, or would change nothing", () => {
-    expect(processorMayDo(lost, info("wasm"), report())).toBe(false);
-    expect(processorMayDo({ ...lost, code: "network" }, info("f32"), report())).toBe(false);
-    expect(processorMayDo(lost, null, null)).toBe(false);
+  test("is not offered when the engine has tried it, or it cannot run, or was in use", () => {
+    expect(processorMayDo(trouble("device-lost"), { ...standing, wish: FREE })).toBe(false);
+    const only = report({ rungs: [rung("f32")], chosen: "f32" });
+    expect(processorMayDo(trouble("worker-lost"), { ...standing, report: only })).toBe(false);
+    expect(processorMayDo(trouble("worker-lost"), { ...standing, backend: "wasm" })).toBe(false);
+  });
+
+  test("is no help against what is nobody's fault", () => {
+    expect(processorMayDo(trouble("network"), standing)).toBe(false);
   });
 });
 
