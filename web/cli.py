@@ -69,6 +69,9 @@ def verify(
     revision: Annotated[
         str | None, typer.Option(help="Branch, tag or commit of a hub id.", metavar="REVISION")
     ] = None,
+    variant: Annotated[
+        list[str] | None, typer.Option(help="Only this one; may be repeated.", metavar="NAME")
+    ] = None,
 ) -> None:
     """Compare a bundle, in a headless browser, with PyTorch on the same weights."""
     with _translated():
@@ -81,8 +84,8 @@ def verify(
             raise SiteError(f"{error.name} is not installed: {VERIFY_INSTALL}") from error
         results: list[Comparison] = []
         console.print("PyTorch and a headless browser take a while each ...")
-        for result in compare(bundle, source, revision=revision):
-            console.print(result.describe(), highlight=False, markup=False)
+        for name, result in compare(bundle, source, variants=variant or (), revision=revision):
+            console.print(f"{name}: {result.describe()}", highlight=False, markup=False)
             results.append(result)
         raise typer.Exit(0 if all(result.passed for result in results) else 1)
 

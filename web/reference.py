@@ -29,6 +29,9 @@ class Reference:
             config, attn_implementation="eager", dtype=torch.float32
         ).eval()
         self._names = tied_names(self.model)
+        # Every variant of a bundle is asked the same.
+        self._generated: dict[tuple[int, ...], list[int]] = {}
+        self._logits: dict[tuple[int, ...], npt.NDArray[np.float32]] = {}
         self._parameters = dict(self.model.named_parameters(remove_duplicate=False))
         known = set(checkpoint.names())
         with torch.no_grad():
@@ -58,6 +61,12 @@ class Reference:
 
     def generate(self, ids: list[int], count: int) -> list[int]:
         """The `count` likeliest tokens after `ids`, stop tokens not heeded."""
+        key = (*ids, count)
+        if key not in self._generated:
+            self._generated[key] = self._generate(ids, count)
+        return self._generated[key]
+
+    def _generate(self, ids: list[int], count: int) -> list[int]:
         tokens = torch.tensor([ids])
         cache = None
         out: list[int] = []
@@ -71,7 +80,9 @@ class Reference:
 
     def logits(self, ids: list[int], first: int) -> npt.NDArray[np.float32]:
         """Logits after each of ids[first:], (len(ids) - first, vocabulary)."""
-        with torch.inference_mode():
-            logits = self.model(input_ids=torch.tensor([ids])).logits
-        rows: npt.NDArray[np.float32] = logits[0, first:].numpy()
-        return rows
+        key = (*ids, first)
+        if key not in self._logits:
+            with torch.inference_mode():
+                logits = self.model(input_ids=torch.tensor([ids])).logits
+            self._logits[key] = logits[0, first:].numpy()
+        return self._logits[key]

@@ -184,14 +184,20 @@ def verify(
     bundle: Path,
     source: str,
     *,
-    variant: str | None = None,
+    variants: Sequence[str] = (),
     prompts: Sequence[str] = PROMPTS,
     count: int = 32,
     revision: str | None = None,
-) -> Iterator[Comparison]:
-    """Compares `bundle` with its `source`, prompt by prompt."""
+) -> Iterator[tuple[str, Comparison]]:
+    """Compares `bundle` with its `source`: each variant (all of them by default), each prompt.
+
+    Raises SiteError for a variant the bundle lacks.
+    """
     opened = Bundle.open(bundle)
-    chosen = variant or next(iter(opened.manifest.variants))
+    known = list(opened.manifest.variants)
+    for variant in variants:
+        if variant not in known:
+            raise SiteError(f"{bundle} has no variant {variant}; it has {', '.join(known)}")
     with (
         open_checkpoint(source, revision) as checkpoint,
         browser_engine(bundle.absolute().parent) as engine,
@@ -199,6 +205,7 @@ def verify(
         reference = Reference(checkpoint, opened)
         # A token is at least one byte of text.
         longest = max(len(prompt.encode()) for prompt in prompts) + count + 1
-        engine.load(bundle.absolute().name, chosen, min(opened.manifest.context, longest))
-        for prompt in prompts:
-            yield compare(engine, reference, prompt, count)
+        for variant in variants or known:
+            engine.load(bundle.absolute().name, variant, min(opened.manifest.context, longest))
+            for prompt in prompts:
+                yield variant, compare(engine, reference, prompt, count)

@@ -115,14 +115,15 @@ def test_verify_exits_with_its_verdict(
 ) -> None:
     calls: list[object] = []
 
-    def compare(*arguments: object, revision: str | None) -> list[Any]:
-        calls.append(arguments)
-        return [_comparison(1e-7), _comparison(error)]
+    def compare(*arguments: object, variants: object, revision: str | None) -> list[Any]:
+        calls.append((*arguments, variants))
+        return [("f32", _comparison(1e-7)), ("wasm", _comparison(error))]
 
     monkeypatch.setattr("web.verify.verify", compare)
-    result = CliRunner().invoke(cli.app, ["verify", "models/tiny", "tiny.gguf"])
+    result = CliRunner().invoke(cli.app, ["verify", "models/tiny", "tiny.gguf", "--variant", "f32"])
     assert result.exit_code == code
-    assert calls == [(Path("models/tiny"), "tiny.gguf")]
+    assert calls == [(Path("models/tiny"), "tiny.gguf", ["f32"])]
+    assert "wasm: " in result.stderr
     assert "position 7, token 3" in " ".join(result.stderr.split())
 
 
