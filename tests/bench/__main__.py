@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench import models, report
-from tests.bench.contenders import Contender, contenders
+from tests.bench.contenders import Contender, contenders, on_webgpu
 from tests.bench.measure import Bench
 from tests.bench.prompts import prompts
 from tests.bench.report import Run
@@ -59,7 +59,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=_counts, default=THREADS, metavar="1,2")
     parser.add_argument("--runs", type=int, default=3, help="rounds (default 3)")
     parser.add_argument(
-        "--variant", help="measures this WebGPU variant too, on SwiftShader: minutes a round"
+        "--variant",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="measures this variant of Webkiln too: wasm-relaxed, or f32 (SwiftShader, minutes a "
+        "round), ...; may be given again",
     )
     return parser.parse_args()
 
@@ -79,13 +84,13 @@ def _measure(
     entered: list[Contender], options: argparse.Namespace, load_average: float
 ) -> tuple[dict[str, Any], list[Run]]:
     """The conditions everything is measured under, and the runs."""
-    webgpu = options.variant is not None
+    webgpu = any(on_webgpu(name) for name in options.variant)
     with (
         serving(options.bundle.absolute().parent) as address,
         browser(webgpu=webgpu) as chromium,
     ):
         bench = Bench(chromium, address, prompts(PROMPT))
-        page = bench.fill_caches(entered, min(options.threads))
+        page = bench.fill_caches(entered, options.threads)
         runs = list(_rounds(bench, entered, options))
         conditions = {
             "date": date.today().isoformat(),
@@ -104,7 +109,7 @@ def _measure(
 def _rounds(bench: Bench, entered: list[Contender], options: argparse.Namespace) -> Iterator[Run]:
     for index in range(options.runs):
         for contender in entered:
-            for threads in options.threads if contender.threads else (1,):
+            for threads in contender.counts(options.threads):
                 run = bench.measure(contender, threads, DECODE)
                 print(f"round {index + 1}, {report.line(run, contender.label)}", flush=True)
                 yield run

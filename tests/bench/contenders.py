@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
 from tests.bench import models
+from tests.bench.report import BASE
 from tests.bench.server import PAGES
 
 Options = Mapping[str, str | int]
@@ -24,24 +25,39 @@ class Contender:
     script: str | None  # peers/<script>.js; None runs outside the browser
     model: str  # what the script opens: an address, or a name under /bench/models/
     file: str | None = None  # what is needed under build/peers
-    threads: bool = True  # whether it takes a number of threads
+    least: int = 1  # threads it can run on
+    most: int | None = None
     options: Options = field(default_factory=dict)
 
+    def counts(self, asked: Iterable[int]) -> list[int]:
+        """Of the numbers of threads asked for, those it can run on."""
+        return [n for n in asked if self.least <= n and (self.most is None or n <= self.most)]
 
-def contenders(bundle: str, variant: str | None) -> list[Contender]:
-    """The default set, and the WebGPU `variant` of Webkiln when it is asked for."""
-    site = f"/models/{bundle}/"
-    commit = _commit()
-    found = [
-        Contender(
-            "webkiln", f"Webkiln {commit}, wasm", "webkiln", site, options={"backend": "wasm"}
-        )
-    ]
-    if variant is not None:
-        label = f"Webkiln {commit}, {variant} on SwiftShader"
-        options = {"variant": variant}
-        found.append(Contender(variant, label, "webkiln", site, threads=False, options=options))
+
+def contenders(bundle: str, variants: Iterable[str]) -> list[Contender]:
+    """The default set, and single `variants` of Webkiln when they are asked for."""
+    site, commit = f"/models/{bundle}/", _commit()
+    options = {"backend": "wasm"}
+    found = [Contender(BASE, f"Webkiln {commit}", "webkiln", site, options=options)]
+    found += [_variant(site, commit, name) for name in variants]
     return [*found, *_wllama(), _transformers(), _native()]
+
+
+def on_webgpu(variant: str) -> bool:
+    return not variant.startswith("wasm")
+
+
+def _variant(site: str, commit: str, name: str) -> Contender:
+    threaded = "threads" in name
+    return Contender(
+        name,
+        f"Webkiln {commit}, {name}" + (" on SwiftShader" if on_webgpu(name) else ""),
+        "webkiln",
+        site,
+        least=2 if threaded else 1,
+        most=None if threaded else 1,
+        options={"variant": name},
+    )
 
 
 def _wllama() -> list[Contender]:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +38,14 @@ class Bench:
         self._address = address
         self._measured, self._warming = prompts
 
-    def fill_caches(self, entered: list[Contender], threads: int) -> dict[str, Any]:
+    def fill_caches(self, entered: Iterable[Contender], asked: Iterable[int]) -> dict[str, Any]:
         """Loads each once, so that later loads find their files; what the page says of itself."""
         said: dict[str, Any] = {}
         for contender in entered:
-            if contender.script is not None:
+            counts = contender.counts(asked)
+            if contender.script is not None and counts:
                 page = self._page()
-                loaded = self._load(page, contender, threads if contender.threads else 1)
+                loaded = self._load(page, contender, counts[0])
                 said = {key: loaded[key] for key in ("hardwareConcurrency", "crossOriginIsolated")}
                 page.close()
         return said
@@ -92,9 +94,8 @@ class Bench:
 
     def _load(self, page: Page, contender: Contender, threads: int) -> dict[str, Any]:
         """RuntimeError when the engine does not run as it was told to."""
-        options = {"model": contender.model, "context": CONTEXT, **contender.options}
-        if contender.threads:
-            options["threads"] = threads
+        options = {"model": contender.model, "context": CONTEXT, "threads": threads}
+        options.update(contender.options)
         loaded: dict[str, Any] = page.evaluate(LOAD, [contender.script, options])
         if not loaded["crossOriginIsolated"] or loaded["info"]["threads"] != threads:
             raise RuntimeError(f"{contender.label} was to run on {threads} threads: {loaded}")
