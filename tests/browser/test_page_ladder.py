@@ -181,6 +181,25 @@ def test_the_setting_moves_a_loaded_model(climber: ChatPage) -> None:
     expect(climber.get("run-on")).to_have_value("auto")
 
 
+def test_moving_in_mid_answer_keeps_what_there_is(climber: ChatPage) -> None:
+    climber.inject(REAL_CARD)
+    climber.climb(context="4096")
+    climber.start()
+    climber.configure(temperature=0)
+    climber.send("What is clay")
+    climber.started()
+    run_on(climber, "Processor (WebAssembly)")
+    climber.get("run-on-reload").click()
+    expect(climber.get("input")).to_be_focused()
+    climber.expect_running(threads(2))
+    part = climber.answered()
+    assert part != ""
+    expect(climber.get("finish-note")).to_have_text("You stopped this answer.")
+    expect(climber.page.locator("#notice")).to_be_hidden()
+    climber.configure(temperature=0, max_tokens=ANSWER)
+    assert part.startswith(climber.regenerate())  # the same words on another rung
+
+
 def test_the_address_goes_before_the_setting(climber: ChatPage) -> None:
     climber.climb(variant="f32")
     climber.expect_card(CARD, "(variant=f32).")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 
+import pytest
 from playwright.sync_api import Error, Route, expect
 
-from tests.browser.chat_page import ChatPage
+from tests.browser.chat_page import PATIENCE, ChatPage
 from tests.browser.conftest import ANSWER
 from tests.browser.test_page_ladder import CARD, PROCESSOR, REAL_CARD, threads
 
@@ -111,7 +112,12 @@ def half_load(chat: ChatPage) -> None:
     chat.page.reload()
     chat.page.route("**/weights/*", hold)
     chat.get("load").click()
-    expect(chat.get("progress-text")).to_contain_text(" of ")
+    marked = "(localStorage.getItem('webkiln.crashes') ?? '').includes('variant')"
+    for _ in range(PATIENCE // 20):
+        if chat.page.evaluate(marked):
+            return
+        chat.page.wait_for_timeout(20)
+    pytest.fail("loading left no mark")
 
 
 def crash_tab(chat: ChatPage) -> None:

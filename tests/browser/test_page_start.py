@@ -14,10 +14,10 @@ Object.defineProperty(navigator, "gpu", { value: undefined });
 WebAssembly.validate = () => false;"""
 
 
-def test_device_that_can_run_it_in_no_way(visitor: ChatPage) -> None:
-    visitor.inject(NOTHING)
-    visitor.climb()
-    visitor.expect_refusal(
+def test_device_that_can_run_it_in_no_way(climber: ChatPage) -> None:
+    climber.inject(NOTHING)
+    climber.climb()
+    climber.expect_refusal(
         "This device cannot run the model",
         "This browser does not offer WebGPU, or it is switched off.",
         "This browser's WebAssembly lacks vectors (simd128)",

@@ -60,4 +60,5 @@ function showText(text: string): void {
   find("report-dialog", HTMLDialogElement).showModal();
   area.focus();
   area.select();
+  area.scrollTop = 0; // selecting goes to the end
 }

@@ -45,8 +45,8 @@ function rungList(report: CapabilityReport, inUse: string | null): HTMLElement {
 function facts(report: CapabilityReport): HTMLElement {
   return factList([
     ["Graphics adapter", adapterName(report)],
-    ["Half precision there", yes(report.features.includes("shader-f16"))],
-    ["Subgroups there", yes(report.features.includes("subgroups"))],
+    ["Its half precision", yes(report.features.includes("shader-f16"))],
+    ["Its subgroups", yes(report.features.includes("subgroups"))],
     ["WebAssembly", report.webassembly.join(", ") || "without extensions"],
     ["Processor cores", String(report.cores)],
     ["Secure context", yes(report.secureContext)],
@@ -77,7 +77,9 @@ export class DevicePanel {
 
   show(info: EngineInfo, wish: Wish): void {
     const { report, variant, backend, notes } = info;
-    this.chip.textContent = placeLabel(backend);
+    const [where, how] = placeLabel(backend);
+    const rest = element("span", { class: "wide-only", text: ` · ${how}` });
+    this.chip.replaceChildren(where, rest);
     this.chip.title = `How the model runs here: ${rungName(variant, backend)}`;
     this.chip.hidden = false;
     const title = `Runs ${place(backend, info.threads)}`;

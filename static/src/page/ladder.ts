@@ -31,9 +31,9 @@ export function place(backend: Backend, threads?: number): string {
   return `on the processor (WebAssembly${known})`;
 }
 
-/** The same for a small button: "Processor · WebAssembly". */
-export function placeLabel(backend: Backend): string {
-  return backend === "webgpu" ? "Graphics card · WebGPU" : "Processor · WebAssembly";
+/** The same for a small button, in two parts, of which the first is enough on a small screen. */
+export function placeLabel(backend: Backend): [string, string] {
+  return backend === "webgpu" ? ["Graphics card", "WebGPU"] : ["Processor", "WebAssembly"];
 }
 
 /** The rung in a few words: "f32 · WebGPU". */

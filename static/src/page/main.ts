@@ -142,6 +142,7 @@ class Page {
     this.strip.clear();
     this.device.clear();
     this.loaded = null;
+    this.chat.stop();
     this.chat.attach(null);
     this.setState("loading");
     this.start.showLoading(true);

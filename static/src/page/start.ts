@@ -84,7 +84,8 @@ export function progressShare(progress: Progress): number | null {
 }
 
 export function progressText(progress: Progress): string {
-  if (progress.phase === "manifest") return "Reading what the model is made of…";
+  if (progress.phase === "manifest" || progress.total === 0)
+    return "Reading what the model is made of…";
   if (progress.phase === "ready") return "Ready.";
   const parts = [`${bytes(progress.loaded)} of ${bytes(progress.total)}`];
   if (progress.cached > 0) parts.push(`${bytes(progress.cached)} from this browser`);

@@ -33,8 +33,8 @@ test("a place has a name for people, and the number of threads once it is known"
   expect(place("wasm")).toBe("on the processor (WebAssembly)");
   expect(place("wasm", 1)).toBe("on the processor (WebAssembly, 1 thread)");
   expect(place("wasm", 2)).toBe("on the processor (WebAssembly, 2 threads)");
-  expect(placeLabel("webgpu")).toBe("Graphics card · WebGPU");
-  expect(placeLabel("wasm")).toBe("Processor · WebAssembly");
+  expect(placeLabel("webgpu")).toEqual(["Graphics card", "WebGPU"]);
+  expect(placeLabel("wasm")).toEqual(["Processor", "WebAssembly"]);
   expect(rungName("f32", "webgpu")).toBe("f32 · WebGPU");
   expect(rungName("wasm", "wasm")).toBe("wasm · WebAssembly");
 });

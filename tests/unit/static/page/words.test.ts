@@ -57,6 +57,11 @@ describe("progress", () => {
     expect(progressText(done)).toBe("100.0 MB of 100.0 MB · kernels 5 of 10");
   });
 
+  test("names no bytes before it is known how many there are", () => {
+    const early: Progress = { ...progress, total: 0 };
+    expect(progressText(early)).toBe(progressText({ ...early, phase: "manifest" }));
+  });
+
   test.each([0, 1])("WebAssembly has no kernels to count (%d)", (pipelinesTotal) => {
     const wasm = { ...progress, loaded: 100e6, cached: 0, pipelines: 0, pipelinesTotal };
     expect(progressText(wasm)).toBe("100.0 MB of 100.0 MB");
