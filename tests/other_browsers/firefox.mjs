@@ -1,13 +1,14 @@
 // One tab of Firefox, driven by lines of JSON: {method, args} comes in, {value} or {error} goes
-// out, in turn. `node firefox.mjs <program>`; ends with its standard input.
+// out, in turn. `node firefox.mjs <program> <seconds to wait>`; ends with its standard input.
 import { createInterface } from "node:readline";
 import puppeteer from "puppeteer-core";
 
+const [program, patience] = process.argv.slice(2);
 const browser = await puppeteer.launch({
   browser: "firefox",
-  executablePath: process.argv[2],
+  executablePath: program,
   protocol: "webDriverBiDi",
-  protocolTimeout: 0, // whoever calls decides how long is too long
+  protocolTimeout: 1000 * Number(patience),
 });
 const page = await browser.newPage();
 const problems = [];

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.other_browsers.tab import BrowserError
+from tests.other_browsers.tab import PATIENCE, BrowserError
 
 BRIDGE = Path(__file__).with_name("firefox.mjs")
 
@@ -48,7 +48,7 @@ class FirefoxTab:
         self._in.flush()
         line = self._out.readline()
         if not line:
-            raise BrowserError("firefox.mjs has ended; what it said is above")
+            raise BrowserError("firefox.mjs has ended; make test-browsers installs what it needs")
         answer = json.loads(line)
         if "error" in answer:
             raise BrowserError(answer["error"])
@@ -58,7 +58,7 @@ class FirefoxTab:
 @contextmanager
 def firefox_tab(program: str) -> Iterator[FirefoxTab]:
     """A tab of a Firefox with a profile of its own, without a window."""
-    command = ["node", str(BRIDGE), program]
+    command = ["node", str(BRIDGE), program, str(PATIENCE)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as bridge:

@@ -46,7 +46,7 @@ class Visitor:
         self.tab.open(f"{self.address}/?{urlencode(query)}")
 
     def load(self, **query: str) -> None:
-        """Opens the page and loads the model."""
+        """Opens the page for the first time and loads the model."""
         self.open(**query)
         self.until("return document.getElementById('load').disabled === false;")
         self.click("load")

@@ -82,7 +82,8 @@ def webkit_tab(programs: tuple[str, str], **environment: str) -> Iterator[WebKit
         variables = {**os.environ, "DISPLAY": display, **environment}
         with (
             _running([driver, f"--port={port}"], env=variables),
-            httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as client,
+            # The driver's own timeout comes first: it says what took too long.
+            httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE + 10) as client,
         ):
             _wait_for(client)
             tab = WebKitTab(client)
