@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.chat_page import WATCH_ANSWERS, visit
 from web.verify import serving
 
 
-def test_smollm2_answers(chromium: Browser, smollm2_bundle: Path) -> None:
+@pytest.mark.parametrize("backend", ["webgpu", "wasm"])
+def test_smollm2_answers(chromium: Browser, smollm2_bundle: Path, backend: str) -> None:
     with serving(smollm2_bundle.parent) as address, visit(chromium, address) as chat:
-        chat.open()
+        chat.climb(backend=backend)
         expect(chat.get("model-name")).to_have_text("SmolLM2-135M-Instruct")
         expect(chat.get("model-size")).to_contain_text("MB, downloaded once")
         chat.get("load").click()

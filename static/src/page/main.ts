@@ -130,7 +130,10 @@ class Page {
   private async look(loader: Loader, wish: Wish): Promise<CapabilityReport> {
     const report = await loader.check(wish);
     const onWay = (way: Way) => this.take(way);
-    this.start.showReport(report, wish, onWay, () => this.findings());
+    // Another wish may have been made, and checked, in the meantime.
+    if (loader.isChecked(this.wish())) {
+      this.start.showReport(report, wish, onWay, () => this.findings());
+    }
     return report;
   }
 
@@ -158,6 +161,8 @@ class Page {
       this.showRunOn();
       const trouble = asTrouble(error);
       if (trouble.code !== "aborted") this.showLoadTrouble(trouble);
+      // "Run on" may have been set while it loaded.
+      else if (!loader.isChecked(this.wish())) void this.recheck(false);
     } finally {
       this.start.showLoading(false);
     }
