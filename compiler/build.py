@@ -13,17 +13,20 @@ from typing import Any
 import transformers
 
 from compiler.bundle.codec import to_json
-from compiler.bundle.schema import FORMAT, Manifest, Variant
+from compiler.bundle.schema import FORMAT, Manifest, Plan, Variant
 from compiler.bundle.write import BundleWriter
 from compiler.checkpoint.base import Checkpoint
 from compiler.checkpoint.open import open_checkpoint
 from compiler.errors import CheckpointError, UsageError
 from compiler.graph.passes import optimise
+from compiler.graph.program import Program as Graph
 from compiler.graph.quantize import KEEP, Coding
-from compiler.kernels.cache import CacheShape
+from compiler.kernels.specs import CacheShape
 from compiler.lower import targets
 from compiler.lower.generic import legalise
-from compiler.lower.plan import Lowered, PackedTensor, write_plan
+from compiler.lower.kernel_files import KernelFiles, wasm_files, wgsl_files
+from compiler.lower.plan import PackedTensor, kernels_of, write_plan
+from compiler.lower.selftest import self_tests
 from compiler.lower.steps import Lister, Listing, Model
 from compiler.lower.tensors import Constants, Matrix, Plain, Store
 from compiler.progress import Progress
@@ -33,7 +36,6 @@ from compiler.summary import Summary, peak_bytes
 from compiler.trace.importer import trace
 from compiler.trace.model import build_model, tied_names
 
-VARIANT = "f32"
 DEFAULT_CONTEXT = 4096  # positions the engine allocates unless told otherwise
 QUANTIZED = ("Q", "IQ", "TQ", "MXFP")  # how GGUF's quantized types begin
 
@@ -64,50 +66,78 @@ def build(
         default_context = _default_context(limits.context, context)
         kept = quantization or _default(checkpoint)
         coding = Coding(checkpoint, tied_names(model), kept, model.base_model_prefix)
-        program = lower_functions(model, limits, Store(coding), progress)
-        with BundleWriter(target, _expected_bytes(program.store)) as writer:
-            tensors = write_tensors(program.store, writer, progress)
-            with progress.stage("kernels"):
-                lowered = write_plan(
-                    VARIANT, program.listings, program.caches, tensors, limits.vocabulary
-                )
-            variant = write_variant(writer, lowered, default_context)
-            notes = _notes(coding, program.store, variant)
+        store = Store(coding)
+        graphs = trace_functions(model, coding, limits, progress)
+        with progress.stage("lower"):
+            programs = [lower(graphs, one, limits, store) for one in targets.TARGETS]
+        with BundleWriter(target, _expected_bytes(store)) as writer:
+            tensors = write_tensors(store, writer, progress)
+            variants: dict[str, Variant] = {}
+            with progress.stage("kernels", total=len(programs)) as stage:
+                for program in programs:
+                    sizes = (limits.vocabulary, default_context)
+                    variants |= write_variants(writer, program, tensors, *sizes)
+                    stage.advance(1, program.target.backend)
+            notes = _notes(coding, store, variants)
             described = (name, checkpoint, model, limits, default_context)
-            writer.finish(manifest(*described, variant, tensors, notes, writer))
+            writer.finish(manifest(*described, variants, tensors, notes, writer))
     return Summary(target, time.monotonic() - start, peak_bytes())
 
 
-@dataclass(frozen=True)
-class Program:
-    """All functions as launches, and what they share."""
+def trace_functions(
+    model: transformers.PreTrainedModel, coding: Coding, limits: Model, progress: Progress
+) -> dict[str, Graph]:
+    """`decode` and the `prefill_<N>` that the context has room for, traced and optimised."""
+    sizes = {n for target in targets.TARGETS for n in target.prefill_rows}
+    smallest = min(sizes)  # always there; its kernels mask what the context lacks
+    rows = {"decode": 1}
+    rows |= {f"prefill_{n}": n for n in sorted(sizes) if n <= max(limits.context, smallest)}
+    graphs: dict[str, Graph] = {}
+    with progress.stage("trace", total=2 * len(rows)) as stage:
+        for function, count in rows.items():
+            traced = trace(model, count)
+            stage.advance(1, function)
+            graphs[function] = optimise(traced, coding.same, logits=function == "decode")
+            stage.advance(1, function)
+    return graphs
 
+
+@dataclass(frozen=True)
+class Lowered:
+    """All functions of one target as launches."""
+
+    target: targets.Target
     listings: Mapping[str, Listing]
     caches: Mapping[int, CacheShape]
-    store: Store
+
+    def plan(
+        self, tensors: Mapping[str, PackedTensor], vocabulary: int
+    ) -> tuple[Plan, KernelFiles]:
+        """The plan of the target's variants, and the files of their kernels."""
+        functions = kernels_of(self.listings.values())
+        if self.target.backend == "wasm":
+            files = wasm_files(functions, self.target.variants)
+        else:
+            files = wgsl_files(functions, self.target.name)
+        name = self.target.name
+        return write_plan(name, self.listings, files, self.caches, tensors, vocabulary), files
 
 
-def lower_functions(
-    model: transformers.PreTrainedModel, limits: Model, store: Store, progress: Progress
-) -> Program:
-    """Traces and lowers `decode` and the `prefill_<N>` that the context has room for."""
-    sizes = {"decode": 1}
-    smallest = min(targets.PREFILL_ROWS)  # always there; its kernels mask what the context lacks
-    chosen = [n for n in targets.PREFILL_ROWS if n <= max(limits.context, smallest)]
-    sizes |= {f"prefill_{n}": n for n in chosen}
+def lower(
+    graphs: Mapping[str, Graph], target: targets.Target, limits: Model, store: Store
+) -> Lowered:
+    """Kernels and launches of the functions that `target` has."""
     listings: dict[str, Listing] = {}
     caches: dict[int, CacheShape] = {}
-    with progress.stage("trace and lower", total=3 * len(sizes)) as stage:
-        for function, rows in sizes.items():
-            traced = trace(model, rows)
-            stage.advance(1, function)
-            graph = optimise(traced, store.coding.same, logits=function == "decode")
-            stage.advance(1, function)
-            lister = Lister(legalise(graph), limits, store, rows)
-            listings[function] = lister.run(sample=function == "decode")
-            caches |= lister.caches
-            stage.advance(1, function)
-    return Program(listings, caches, store)
+    wanted = {"decode": 1, **{f"prefill_{n}": n for n in target.prefill_rows}}
+    for function, rows in wanted.items():
+        if function not in graphs:
+            continue
+        graph = legalise(graphs[function], target.backend)
+        lister = Lister(graph, limits, store, target.kernels, rows)
+        listings[function] = lister.run(sample=function == "decode")
+        caches |= lister.caches
+    return Lowered(target, listings, caches)
 
 
 def write_tensors(
@@ -168,16 +198,30 @@ def _check_tokenizer(checkpoint: Checkpoint, vocabulary: int) -> None:
         )
 
 
-def write_variant(writer: BundleWriter, lowered: Lowered, context: int) -> Variant:
-    """Writes plan and kernels, and says what they need."""
-    return Variant(
-        backend="webgpu",
-        plan=writer.add_file("plans", VARIANT, ".json", to_json(lowered.plan)),
-        kernels=writer.add_file("kernels", VARIANT, ".wgsl", lowered.kernels),
-        requires=targets.requirements(lowered.plan, context),
-        memory=targets.memory(lowered.plan),
-        selftest=[],
-    )
+def write_variants(
+    writer: BundleWriter,
+    program: Lowered,
+    tensors: Mapping[str, PackedTensor],
+    vocabulary: int,
+    context: int,
+) -> dict[str, Variant]:
+    """Writes a target's plan and each variant's kernels, and says what they need."""
+    target = program.target
+    plan, kernels = program.plan(tensors, vocabulary)
+    suffix = ".wasm" if target.backend == "wasm" else ".wgsl"
+    file = writer.add_file("plans", plan.variant, ".json", to_json(plan))
+    tests = self_tests(program.listings, kernels)
+    return {
+        name: Variant(
+            backend=target.backend,
+            plan=file,
+            kernels=writer.add_file("kernels", name, suffix, kernels.files[name]),
+            requires=targets.requirements(target, plan, features, context),
+            memory=targets.memory(plan),
+            selftest=tests,
+        )
+        for name, features in target.variants.items()
+    }
 
 
 def manifest(
@@ -186,7 +230,7 @@ def manifest(
     model: transformers.PreTrainedModel,
     limits: Model,
     default_context: int,
-    variant: Variant,
+    variants: Mapping[str, Variant],
     tensors: Mapping[str, PackedTensor],
     notes: list[str],
     writer: BundleWriter,
@@ -211,15 +255,16 @@ def manifest(
         special_tokens=tokenizer.special_tokens,
         stop_tokens=tokenizer.stop_tokens,
         tokenizer=writer.add_tokenizer(tokenizer.model_json, config),
-        variants={VARIANT: variant},
+        variants=dict(variants),
         tensors={},
         files={},
         notes=notes,
     )
 
 
-def _notes(coding: Coding, store: Store, variant: Variant) -> list[str]:
-    notes = targets.beyond_default(variant.requires.limits)
+def _notes(coding: Coding, store: Store, variants: Mapping[str, Variant]) -> list[str]:
+    limits = {k: v for variant in variants.values() for k, v in variant.requires.limits.items()}
+    notes = targets.beyond_default(limits)
     matrices = [t for t in store.tensors.values() if isinstance(t, Matrix)]
     recoded = [t.name for t in matrices if coding.recoded(t.recipe)]
     if coding.quantization == KEEP and recoded:

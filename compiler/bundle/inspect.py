@@ -19,14 +19,19 @@ from compiler.bundle.schema import Buffer, Function, Plan
 
 @dataclass(frozen=True)
 class VariantFacts:
-    """Figures of one variant; bytes of state are those at the default context."""
+    """Figures of one variant; bytes of state are those at the default context.
+
+    The names are WebGPU's. On WebAssembly a dispatch is a step that all threads share, a workgroup
+    an item of it with one invocation, and workgroup memory is the workspace each thread has; the
+    kernels' text is the module.
+    """
 
     backend: str
     dispatches_decode: int
     dispatches: dict[str, int]  # per function
     dispatches_per_layer: dict[str, int]  # "decode", "prefill": the most one layer takes
     kernels: int
-    max_storage_buffers_per_stage: int
+    max_storage_buffers_per_stage: int  # the most one kernel takes
     max_workgroup_bytes: int
     max_invocations: int
     max_workgroups_per_dimension: int

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Literal, TypeAlias
 
 import tvm
 from tvm import relax, tirx
@@ -13,12 +14,16 @@ from tvm.target import Target
 from compiler.errors import UnsupportedModelError
 from compiler.graph.program import Program
 from compiler.kernels.dsl import KernelFunction
+from compiler.lower import cpu_schedule
 from compiler.lower.precise import LEGALISATIONS
+from compiler.lower.walk import statements
 
-TARGET = Target("webgpu", host="llvm")
+Backend: TypeAlias = Literal["webgpu", "wasm"]
+
+TARGETS: dict[Backend, Target] = {"webgpu": Target("webgpu", host="llvm"), "wasm": Target("llvm")}
 
 
-def legalise(program: Program) -> Program:
+def legalise(program: Program, backend: Backend) -> Program:
     """Every remaining Relax operator becomes a call of a scheduled PrimFunc. Reshapes stay: they
     cost nothing in a plan.
 
@@ -36,25 +41,27 @@ def legalise(program: Program) -> Program:
         ]
     )
     try:
-        module = _lowered(program.module, passes)
+        with TARGETS[backend]:
+            module = _SCHEDULES[backend](passes(program.module))
     except Exception as error:  # TVM raises many kinds, all about an operator
         reason = str(error).partition(". ")[0]  # the function's text follows
         if "int64" in reason:
-            reason = f"64-bit integers have no place in WebGPU: {reason}"
+            reason = f"64-bit integers have no place in a plan: {reason}"
         raise UnsupportedModelError(f"TVM cannot lower this model: {reason}") from error
     _refuse_unlowered(module)
     return Program(module, program.weights)
 
 
-def _lowered(module: tvm.IRModule, passes: Sequential) -> tvm.IRModule:
-    with TARGET:
-        return dlight.ApplyDefaultSchedule(
-            dlight.gpu.Matmul(),
-            dlight.gpu.GEMV(),
-            dlight.gpu.Reduction(),
-            dlight.gpu.GeneralReduction(),
-            dlight.gpu.Fallback(),
-        )(passes(module))
+_SCHEDULES: dict[Backend, Callable[[tvm.IRModule], tvm.IRModule]] = {
+    "webgpu": dlight.ApplyDefaultSchedule(
+        dlight.gpu.Matmul(),
+        dlight.gpu.GEMV(),
+        dlight.gpu.Reduction(),
+        dlight.gpu.GeneralReduction(),
+        dlight.gpu.Fallback(),
+    ),
+    "wasm": cpu_schedule.schedule,
+}
 
 
 def _refuse_unlowered(module: tvm.IRModule) -> None:
@@ -64,19 +71,17 @@ def _refuse_unlowered(module: tvm.IRModule) -> None:
             name = op.name if isinstance(op, tvm.ir.Op) else ""
             lowered = {"relax.call_tir", "relax.call_dps_packed", "relax.reshape"}
             if name and name not in lowered:
-                raise UnsupportedModelError(f"operator {name} has no lowering to WebGPU")
+                raise UnsupportedModelError(f"operator {name} has no lowering to a kernel")
 
 
 def kernel_of(name: str, function: tirx.PrimFunc, outputs: int) -> KernelFunction:
     """A scheduled PrimFunc as a kernel: buffers in order of its parameters, outputs last."""
-    arguments = tuple(_safe(buffer.name) for buffer in function.params)
-    grid = {"blockIdx.x": 1, "blockIdx.y": 1, "blockIdx.z": 1}
-    _collect_grid(function.body, grid)
-    x, y, z = grid.values()
+    buffers = [param for param in function.params if isinstance(param.ty, tirx.BufferType)]
+    arguments = tuple(_safe(buffer.name) for buffer in buffers)
     return KernelFunction(
         name,
         function.with_attr("global_symbol", name),
-        (x, y, z),
+        _grid(function),
         arguments,
         arguments[len(arguments) - outputs :],
     )
@@ -86,28 +91,14 @@ def _safe(name: str) -> str:
     return name.replace(".", "_")
 
 
-def _collect_grid(node: Any, grid: dict[str, int]) -> None:
-    """Extents of the block indices bound anywhere in a statement."""
-    for tag, extent in _bindings(node):
-        if tag in grid:
-            grid[tag] = max(grid[tag], int(extent))
-
-
-# Attributes of TIR statements that hold further statements.
-_CHILDREN = ("body", "block", "then_case", "else_case", "init", "seq")
-
-
-def _bindings(node: Any) -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
-    if node is None:
-        return found
-    binding = getattr(node, "thread_binding", None)
-    if binding is not None:
-        found.append((str(binding.thread_tag), node.extent))
-    for name in _CHILDREN:
-        child = getattr(node, name, None)
-        if child is None:
-            continue
-        for item in child if name == "seq" else [child]:
-            found += _bindings(item)
-    return found
+def _grid(function: tirx.PrimFunc) -> tuple[int, int, int]:
+    """Items to share on a CPU, else extents of the block indices bound anywhere."""
+    if (items := function.attrs.get(cpu_schedule.ITEMS)) is not None:
+        return int(items), 1, 1
+    grid = {"blockIdx.x": 1, "blockIdx.y": 1, "blockIdx.z": 1}
+    for statement in statements(function.body):
+        binding = getattr(statement, "thread_binding", None)
+        if binding is not None and (tag := str(binding.thread_tag)) in grid:
+            grid[tag] = max(grid[tag], int(statement.extent))
+    x, y, z = grid.values()
+    return x, y, z

@@ -1,10 +1,10 @@
-"""Listings to a plan: buffers, kernels with their text, and steps that index both."""
+"""Listings to a plan: buffers, and steps that index them and a table of kernels."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from compiler.bundle.schema import (
     CONTROL_SLOTS,
@@ -13,16 +13,15 @@ from compiler.bundle.schema import (
     Binding,
     Buffer,
     Function,
-    Kernel,
     Plan,
     Span,
     Step,
 )
-from compiler.kernels.cache import CacheShape
 from compiler.kernels.dsl import KernelFunction
+from compiler.kernels.specs import CacheShape
+from compiler.lower.kernel_files import KernelFiles
 from compiler.lower.memory import Slot, plan_scratch
 from compiler.lower.steps import Launch, Listing, Value
-from compiler.lower.wgsl import Shader, compile_kernels
 
 
 @dataclass(frozen=True)
@@ -33,37 +32,35 @@ class PackedTensor:
     parts: dict[str, Span]
 
 
-@dataclass(frozen=True)
-class Lowered:
-    """A plan and the kernel file it refers to."""
-
-    plan: Plan
-    kernels: bytes
+def kernels_of(listings: Iterable[Listing]) -> list[KernelFunction]:
+    """Every kernel that is launched, once."""
+    return list(dict.fromkeys(x.kernel for listing in listings for x in listing.launches))
 
 
 def write_plan(
-    variant: str,
+    name: str,
     listings: Mapping[str, Listing],
+    kernels: KernelFiles,
     caches: Mapping[int, CacheShape],
     tensors: Mapping[str, PackedTensor],
     vocabulary: int,
-) -> Lowered:
-    """The plan of one variant from the launches of its functions."""
-    kernels, text, kernel_index = _kernel_table(listings.values())
-    buffers = _Buffers(caches, tensors, vocabulary)
+) -> Plan:
+    """The plan `name` from the launches of its functions and the table of their kernels."""
+    used = {v.name for one in listings.values() for x in one.launches for v in x.values}
+    weights = {tensor: packed for tensor, packed in tensors.items() if tensor in used}
+    buffers = _Buffers(caches, weights, vocabulary)
     functions = {}
-    for name, listing in listings.items():
+    for function, listing in listings.items():
         buffers.begin(listing)
-        layers = _layers(listing.launches)
         steps = []
-        for launch, layer in zip(listing.launches, layers, strict=True):
-            index, shader = kernel_index[launch.kernel]
+        for launch, layer in zip(listing.launches, _layers(listing.launches), strict=True):
+            index = kernels.index[launch.kernel]
             by_name = dict(zip(launch.kernel.arguments, launch.values, strict=True))
-            bindings = [buffers.binding(by_name[argument]) for argument in shader.arguments]
+            bindings = [buffers.binding(by_name[name]) for name in kernels.arguments[index]]
             steps.append(Step(index, list(launch.kernel.grid), bindings, layer))
         outputs = {key: buffers.index(value) for key, value in listing.outputs.items()}
-        functions[name] = Function(listing.rows, outputs, steps)
-    return Lowered(Plan(FORMAT, variant, buffers.table(), kernels, functions), text)
+        functions[function] = Function(listing.rows, outputs, steps)
+    return Plan(FORMAT, name, buffers.table(), kernels.kernels, functions)
 
 
 class _Buffers:
@@ -121,48 +118,6 @@ def _state_buffers(caches: Mapping[int, CacheShape], vocabulary: int) -> list[Bu
         for layer, shape in sorted(caches.items())
     ]
     return [*fixed, *layers]
-
-
-def _kernel_table(
-    listings: Iterable[Listing],
-) -> tuple[list[Kernel], bytes, dict[KernelFunction, tuple[int, Shader]]]:
-    """Kernel records, the kernel file, and index and shader of each kernel function."""
-    functions = list(dict.fromkeys(x.kernel for one in listings for x in one.launches))
-    named = _unique_names(functions)
-    shaders = compile_kernels(named)
-    kernels, text = [], bytearray()
-    for function in named:
-        shader = shaders[function.name]
-        code = shader.text.encode()
-        kernels.append(
-            Kernel(
-                name=function.name,
-                entry=shader.entry,
-                offset=len(text),
-                bytes=len(code),
-                workgroup=list(shader.workgroup),
-                workgroup_bytes=shader.workgroup_bytes,
-                access=["read_write" if write else "read" for write in shader.writable],
-            )
-        )
-        text += code
-    index = {
-        function: (i, shaders[renamed.name])
-        for i, (function, renamed) in enumerate(zip(functions, named, strict=True))
-    }
-    return kernels, bytes(text), index
-
-
-def _unique_names(functions: Sequence[KernelFunction]) -> list[KernelFunction]:
-    """The same kernels; those that share a name (they differ in settings) get a number."""
-    seen: dict[str, int] = {}
-    named = []
-    for function in functions:
-        count = seen[function.name] = seen.get(function.name, 0) + 1
-        name = function.name if count == 1 else f"{function.name}_v{count}"
-        symbol = function.function.with_attr("global_symbol", name)
-        named.append(replace(function, name=name, function=symbol))
-    return named
 
 
 def _layers(launches: Sequence[Launch]) -> list[int | None]:

@@ -13,14 +13,9 @@ from compiler.errors import UnsupportedModelError
 from compiler.graph import ops
 from compiler.graph.program import Program, Recipe
 from compiler.graph.quantize import describe
-from compiler.kernels import append as append_kernel
-from compiler.kernels import attend as attend_kernel
-from compiler.kernels import embed as embed_kernel
-from compiler.kernels import linear as linear_kernel
-from compiler.kernels import norm as norm_kernel
-from compiler.kernels import sample as sample_kernel
-from compiler.kernels.cache import CacheShape
 from compiler.kernels.dsl import KernelFunction
+from compiler.kernels.sets import KernelSet
+from compiler.kernels.specs import Append, Attend, CacheShape, Linear
 from compiler.lower.generic import kernel_of
 from compiler.lower.tensors import Constants, Matrix, Plain, Store
 
@@ -42,6 +37,7 @@ class Launch:
     kernel: KernelFunction
     values: tuple[Value, ...]
     layer: int | None
+    spec: Linear | Attend | None = None  # what it computes, where a self-test may ask
 
 
 @dataclass
@@ -70,8 +66,10 @@ COUNTS = Value("state", "counts", 0)
 class Lister:
     """Walks a program's bindings and emits launches."""
 
-    def __init__(self, program: Program, model: Model, store: Store, rows: int) -> None:
-        self.program, self.model, self.store = program, model, store
+    def __init__(
+        self, program: Program, model: Model, store: Store, kernels: KernelSet, rows: int
+    ) -> None:
+        self.program, self.model, self.store, self.kernels = program, model, store, kernels
         self.listing = Listing(rows)
         self.values: dict[relax.Var, Value | tuple[Value, ...]] = {}
         self.caches: dict[int, CacheShape] = {}
@@ -92,7 +90,7 @@ class Lister:
         for param in main.params[:2]:
             self.values[param] = self._new(rows * 4)
         ids, positions = (self._value(p) for p in main.params[:2])
-        self._launch(embed_kernel.inputs(rows, self.model.context), CONTROL, TOKENS, ids, positions)
+        self._launch(self.kernels.inputs(rows, self.model.context), CONTROL, TOKENS, ids, positions)
         for block in main.body.blocks:
             for binding in block.bindings:
                 self._bind(binding.var, binding.value)
@@ -102,9 +100,9 @@ class Lister:
 
     def _sample(self, logits: Value) -> None:
         scaled = self._new(self.model.vocabulary * 4)
-        adjust = sample_kernel.adjust(self.model.vocabulary)
+        adjust = self.kernels.adjust(self.model.vocabulary)
         self._launch(adjust, logits, COUNTS, SAMPLING, scaled)
-        choose = sample_kernel.choose(self.model.vocabulary, self.model.context)
+        choose = self.kernels.choose(self.model.vocabulary, self.model.context)
         self._launch(choose, scaled, SAMPLING, CONTROL, TOKENS, COUNTS)
         self.listing.outputs["logits"] = logits
 
@@ -157,10 +155,18 @@ class Lister:
         self._scratch += 1
         return Value("scratch", str(self._scratch), size)
 
-    def _launch(self, kernel: KernelFunction, *values: Value, layer: int | None = None) -> None:
+    def _launch(
+        self,
+        kernel: KernelFunction,
+        *values: Value,
+        layer: int | None = None,
+        spec: Linear | Attend | None = None,
+    ) -> None:
+        if "control" in kernel.arguments and CONTROL not in values:
+            values = (*values, CONTROL)  # how many rows are real: CPU kernels skip the others
         if len(values) != len(kernel.arguments):
             raise AssertionError(f"{kernel.name} takes {kernel.arguments}, got {len(values)}")
-        self.listing.launches.append(Launch(kernel, values, layer))
+        self.listing.launches.append(Launch(kernel, values, layer, spec))
 
     def _generic(self, var: relax.Var, call: relax.Call) -> None:
         fields = var.ty.fields if hasattr(var.ty, "fields") else [var.ty]
@@ -176,7 +182,7 @@ class Lister:
     def _linear(self, call: relax.Call, out: Value) -> None:
         x, weight, *rest = ops.operands(call)
         matrix, parts = self._matrix(weight)
-        spec = linear_kernel.Linear(
+        spec = Linear(
             rows=ops.shape(call)[0],
             width=ops.shape(call)[1],
             columns=ops.shape(weight)[1],
@@ -186,20 +192,19 @@ class Lister:
             gated=bool(ops.setting(call, "gated")),
             activation=str(ops.setting(call, "activation")),
         )
-        kernel = linear_kernel.linear(spec, linear_kernel.default_tiling(spec))
         extra = [self._value(value) for value in rest]
-        self._launch(kernel, self._value(x), *parts, *extra, out)
+        self._launch(self.kernels.linear(spec), self._value(x), *parts, *extra, out, spec=spec)
 
     def _embed(self, call: relax.Call, out: Value) -> None:
         ids, table = ops.operands(call)
         matrix, parts = self._matrix(table)
         rows, columns = ops.shape(call)
-        kernel = embed_kernel.embed(rows, ops.shape(table)[0], columns, matrix.scheme)
+        kernel = self.kernels.embed(rows, ops.shape(table)[0], columns, matrix.scheme)
         self._launch(kernel, self._value(ids), *parts, out)
 
     def _norm(self, call: relax.Call, out: Value) -> None:
         is_rms = ops.name(call) == "webkiln.rms_norm"
-        make = norm_kernel.rms_norm if is_rms else norm_kernel.layer_norm
+        make = self.kernels.rms_norm if is_rms else self.kernels.layer_norm
         shape = ops.shape(call)
         kernel = make(prod(shape[:-1]), shape[-1], float(ops.setting(call, "epsilon")))
         self._launch(kernel, *(self._value(arg) for arg in ops.operands(call)), out)
@@ -207,7 +212,7 @@ class Lister:
     def _append(self, call: relax.Call, out: Value) -> None:
         rows, heads, depth = ops.shape(call)
         layer = int(ops.setting(call, "layer"))
-        spec = append_kernel.Append(
+        spec = Append(
             rows=rows,
             heads=heads,
             cache=self._cache(call, depth),
@@ -218,12 +223,12 @@ class Lister:
         )
         inputs = [self._value(arg) for arg in ops.operands(call)]
         kv = Value("state", f"kv.{layer}", 0)
-        self._launch(append_kernel.append(spec), *inputs, CONTROL, kv, out, layer=layer)
+        self._launch(self.kernels.append(spec), *inputs, CONTROL, kv, out, layer=layer)
 
     def _attend(self, call: relax.Call, out: Value) -> None:
         rows, heads, depth = ops.shape(call)
         layer = int(ops.setting(call, "layer"))
-        spec = attend_kernel.Attend(
+        spec = Attend(
             rows=rows,
             heads=heads,
             cache=self._cache(call, depth),
@@ -233,7 +238,7 @@ class Lister:
         )
         query = self._value(ops.operands(call)[0])
         kv = Value("state", f"kv.{layer}", 0)
-        self._launch(attend_kernel.attend(spec), query, kv, CONTROL, out, layer=layer)
+        self._launch(self.kernels.attend(spec), query, kv, CONTROL, out, layer=layer, spec=spec)
 
     def _cache(self, call: relax.Call, depth: int) -> CacheShape:
         layer, kv_heads = int(ops.setting(call, "layer")), int(ops.setting(call, "kv_heads"))

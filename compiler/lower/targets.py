@@ -1,13 +1,45 @@
-"""Variants, the limits their kernels keep to, and what a plan demands of a device."""
+"""Backends and variants, the limits their kernels keep to, and what a plan asks of a device."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from math import prod
 
 from compiler.bundle.schema import Buffer, Memory, Plan, Requirements
+from compiler.kernels import sets
+from compiler.kernels.sets import KernelSet
+from compiler.lower.generic import Backend
 
-# Prompts are cut into chunks of these sizes; the tail is padded to the smaller one.
-PREFILL_ROWS = (32, 128)
+
+@dataclass(frozen=True)
+class Target:
+    """A backend, and the variants that share its plan."""
+
+    name: str  # of the plan
+    backend: Backend
+    kernels: KernelSet
+    # Prompts are cut into chunks of these sizes; the tail is padded to the smaller one.
+    prefill_rows: tuple[int, ...]
+    variants: Mapping[str, list[str]]  # name to the features it requires; best first
+
+
+WEBGPU = Target("f32", "webgpu", sets.WEBGPU, (32, 128), {"f32": []})
+# CPU kernels skip padding, so one size does. A larger chunk would not be much faster (weights are
+# decoded once for it), but it is what an abort has to wait for.
+WASM = Target(
+    "wasm",
+    "wasm",
+    sets.WASM,
+    (32,),
+    {
+        "wasm-threads-relaxed": ["simd128", "relaxed-simd", "threads"],
+        "wasm-threads": ["simd128", "threads"],
+        "wasm-relaxed": ["simd128", "relaxed-simd"],
+        "wasm": ["simd128"],
+    },
+)
+TARGETS = (WEBGPU, WASM)
 
 # WebGPU's guaranteed limits (W3C WebGPU, section 3.6.2); phones often offer no more.
 DEFAULT_LIMITS = {
@@ -26,8 +58,14 @@ def size(buffer: Buffer, context: int) -> int:
     return buffer.bytes + context * buffer.bytes_per_token
 
 
-def requirements(plan: Plan, context: int) -> Requirements:
-    """What a device must offer to run `plan` at `context`, in WebGPU's names."""
+def requirements(target: Target, plan: Plan, features: list[str], context: int) -> Requirements:
+    """What a device must offer to run a variant of `target` at `context`."""
+    limits = _webgpu_limits(plan, context) if target.backend == "webgpu" else {}
+    return Requirements(features=features, limits=limits)
+
+
+def _webgpu_limits(plan: Plan, context: int) -> dict[str, int]:
+    """In WebGPU's own names."""
     steps = [step for function in plan.functions.values() for step in function.steps]
     sizes = [size(buffer, context) for buffer in plan.buffers]
     bindings = [
@@ -35,7 +73,7 @@ def requirements(plan: Plan, context: int) -> Requirements:
         for step in steps
         for binding in step.bindings
     ]
-    limits = {
+    return {
         "maxStorageBuffersPerShaderStage": max(len(k.access) for k in plan.kernels),
         "maxComputeWorkgroupStorageSize": max(k.workgroup_bytes for k in plan.kernels),
         "maxComputeInvocationsPerWorkgroup": max(prod(k.workgroup) for k in plan.kernels),
@@ -44,7 +82,6 @@ def requirements(plan: Plan, context: int) -> Requirements:
         "maxStorageBufferBindingSize": max(bindings),
         "maxBufferSize": max(sizes),
     }
-    return Requirements(features=[], limits=limits)
 
 
 def beyond_default(limits: dict[str, int]) -> list[str]:

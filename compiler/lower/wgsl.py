@@ -10,7 +10,7 @@ import tvm
 
 from compiler.errors import UnsupportedModelError
 from compiler.kernels.dsl import KernelFunction
-from compiler.lower.generic import TARGET
+from compiler.lower.generic import TARGETS
 
 # TVM adds a uniform with the grid's extent for launches of more than 65,535 workgroups in x, and a
 # guard that reads it. Ours never launch that many, so both go, and no kernel needs a uniform.
@@ -41,7 +41,7 @@ def compile_kernels(kernels: Sequence[KernelFunction]) -> dict[str, Shader]:
     """The shader of every kernel, by kernel name. Names must be unique."""
     functions = {kernel.name: kernel.function for kernel in kernels}
     try:
-        library = tvm.compile(tvm.IRModule(functions), target=TARGET)
+        library = tvm.compile(tvm.IRModule(functions), target=TARGETS["webgpu"])
     except Exception as error:  # TVM raises its own kinds of RuntimeError
         raise UnsupportedModelError(f"TVM cannot generate WebGPU code: {error}") from error
     source = library.mod.imports[0].inspect_source()

@@ -1,16 +1,37 @@
-"""Kernels run in a real browser; one page serves all tests of this folder."""
+"""Kernels run in a real browser, on each target; one browser serves all tests of this folder."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser
 
 from tests.support.gpu import Gpu
+from tests.support.wasm import Wasm
 from web.browser import browser
 
 
 @pytest.fixture(scope="package")
-def gpu() -> Iterator[Gpu]:
+def chromium() -> Iterator[Browser]:
     with browser() as instance:
-        yield Gpu(instance)
+        yield instance
+
+
+@pytest.fixture(scope="package")
+def gpu(chromium: Browser) -> Gpu:
+    return Gpu(chromium)
+
+
+@pytest.fixture(scope="package")
+def wasm(chromium: Browser) -> Wasm:
+    return Wasm(chromium, ["simd128"])
+
+
+@pytest.fixture(scope="package", params=["webgpu", "wasm", "wasm-relaxed"])
+def machine(request: pytest.FixtureRequest, chromium: Browser) -> Gpu | Wasm:
+    """Every target in turn."""
+    if request.param == "webgpu":
+        return Gpu(chromium)
+    features = ["simd128", "relaxed-simd"] if "relaxed" in request.param else ["simd128"]
+    return Wasm(chromium, features)

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 from compiler.bundle.schema import CONTROL_SLOTS, Control
-from compiler.kernels.embed import embed, inputs
 from compiler.quantize.layout import pack
 from compiler.quantize.schemes import dequantize, fallback, quantize
 from tests.kernels.test_linear import SCHEMES
 from tests.support.gpu import Gpu, assert_close
+from tests.support.wasm import Wasm
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("columns", [64, 20])
-def test_embed(gpu: Gpu, scheme: str, columns: int) -> None:
+def test_embed(machine: Gpu | Wasm, scheme: str, columns: int) -> None:
     coding = fallback(SCHEMES[scheme], columns)
     random = np.random.default_rng(3)
     table = quantize(random.standard_normal((33, columns)).astype(np.float32), coding)
@@ -26,12 +26,12 @@ def test_embed(gpu: Gpu, scheme: str, columns: int) -> None:
         "out": np.zeros((4, columns), np.float32),
         **{n: packed.data[s.offset : s.offset + s.bytes] for n, s in packed.parts.items()},
     }
-    got = gpu.run(embed(4, 33, columns, coding), buffers)["out"]
+    got = machine.run(machine.kernels.embed(4, 33, columns, coding), buffers)["out"]
     # code * scale + minimum is one fused or two rounded operations.
     assert_close(got, dequantize(table)[ids], 3e-7, f"embed {scheme} {columns}")
 
 
-def test_inputs_stay_inside_the_context(gpu: Gpu) -> None:
+def test_inputs_stay_inside_the_context(machine: Gpu | Wasm) -> None:
     control = np.zeros(CONTROL_SLOTS, np.int32)
     control[Control.POSITION], control[Control.CONTEXT] = 13, 16
     buffers = {
@@ -40,6 +40,6 @@ def test_inputs_stay_inside_the_context(gpu: Gpu) -> None:
         "ids": np.zeros(5, np.int32),
         "positions": np.zeros(5, np.int32),
     }
-    after = gpu.run(inputs(5, 16), buffers)
+    after = machine.run(machine.kernels.inputs(5, 16), buffers)
     assert after["positions"].tolist() == [13, 14, 15, 15, 15]
     assert after["ids"].tolist() == [113, 114, 115, 115, 115]

@@ -6,11 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from compiler.kernels.linear import Linear, Tiling, default_tiling, linear
+from compiler.bundle.schema import CONTROL_SLOTS, Control
+from compiler.kernels.dsl import KernelFunction
+from compiler.kernels.gpu.linear import Tiling, linear
+from compiler.kernels.sets import WASM
+from compiler.kernels.specs import Linear
 from compiler.quantize import schemes
 from compiler.quantize.layout import pack
 from compiler.quantize.schemes import dequantize, quantize
 from tests.support.gpu import Array, Gpu, assert_close
+from tests.support.wasm import Wasm
 
 SCHEMES = {
     "q4": schemes.Q4,
@@ -45,7 +50,9 @@ def operands(spec: Linear, seed: int = 0) -> tuple[dict[str, Array], Array]:
     buffers: dict[str, Array] = {
         "x": x,
         "out": np.zeros((spec.rows, spec.width), np.float32),
+        "control": np.zeros(CONTROL_SLOTS, np.int32),
     }
+    buffers["control"][Control.COUNT] = spec.rows
     for name, span in packed.parts.items():
         buffers[name] = packed.data[span.offset : span.offset + span.bytes]
     product = x.astype(np.float64) @ dequantize(weight).astype(np.float64).T
@@ -62,37 +69,53 @@ def operands(spec: Linear, seed: int = 0) -> tuple[dict[str, Array], Array]:
     return buffers, expected
 
 
-def check(gpu: Gpu, spec: Linear, tiling: Tiling | None = None) -> None:
+def check(machine: Gpu | Wasm, spec: Linear, kernel: KernelFunction | None = None) -> None:
     buffers, expected = operands(spec)
-    kernel = linear(spec, tiling or default_tiling(spec))
-    got = gpu.run(kernel, buffers)["out"]
-    assert_close(got, expected, tolerance(spec.columns), f"{spec} {tiling}")
+    got = machine.run(kernel or machine.kernels.linear(spec), buffers)["out"]
+    assert_close(got, expected, tolerance(spec.columns), str(spec))
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("rows", [1, 20])
-def test_every_scheme(gpu: Gpu, scheme: str, rows: int) -> None:
-    check(gpu, Linear(rows, 97, 96, SCHEMES[scheme]))
+def test_every_scheme(machine: Gpu | Wasm, scheme: str, rows: int) -> None:
+    check(machine, Linear(rows, 97, 96, SCHEMES[scheme]))
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("gated", [False, True])
-def test_every_activation(gpu: Gpu, activation: str, gated: bool) -> None:
-    check(gpu, Linear(1, 64, 64, schemes.Q4_MIN, True, False, gated, activation))
+def test_every_activation(machine: Gpu | Wasm, activation: str, gated: bool) -> None:
+    check(machine, Linear(1, 64, 64, schemes.Q4_MIN, True, False, gated, activation))
 
 
 @pytest.mark.parametrize("rows", [1, 33])
-def test_bias_and_residual(gpu: Gpu, rows: int) -> None:
-    check(gpu, Linear(rows, 70, 64, schemes.Q8, bias=True, residual=True))
+def test_bias_and_residual(machine: Gpu | Wasm, rows: int) -> None:
+    check(machine, Linear(rows, 70, 64, schemes.Q8, bias=True, residual=True))
 
 
 @pytest.mark.parametrize("columns", [6, 10, 20])
-def test_columns_that_fill_no_vector(gpu: Gpu, columns: int) -> None:
+def test_columns_that_fill_no_vector(machine: Gpu | Wasm, columns: int) -> None:
     scheme = schemes.fallback(schemes.Q4, columns)
-    check(gpu, Linear(3, 5, columns, scheme))
+    check(machine, Linear(3, 5, columns, scheme))
 
 
 @pytest.mark.parametrize("tiling", [Tiling(1, 32, 8), Tiling(1, 64, 4, 2), Tiling(4, 16, 2, 3)])
 @pytest.mark.parametrize("gated", [False, True])
 def test_every_tiling_gives_the_same(gpu: Gpu, tiling: Tiling, gated: bool) -> None:
-    check(gpu, Linear(tiling.rows + 1, 130, 576, schemes.Q4_MIN, True, True, gated), tiling)
+    spec = Linear(tiling.rows + 1, 130, 576, schemes.Q4_MIN, True, True, gated)
+    check(gpu, spec, linear(spec, tiling))
+
+
+@pytest.mark.parametrize("width", [1, 3, 4, 5])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_results_that_fill_no_quad(machine: Gpu | Wasm, width: int, rows: int) -> None:
+    for scheme in (schemes.Q4, schemes.Q4_MIN, schemes.F16):
+        check(machine, Linear(rows, width, 64, scheme, True, True, True, "silu"))
+
+
+def test_padding_rows_are_left_alone(wasm: Wasm) -> None:
+    """On a CPU they would cost as much as real ones."""
+    buffers, expected = operands(Linear(6, 8, 64, schemes.Q4))
+    buffers["control"][Control.COUNT] = 3
+    got = wasm.run(WASM.linear(Linear(6, 8, 64, schemes.Q4)), buffers)["out"]
+    assert_close(got[:3], expected[:3], tolerance(64), "real rows")
+    assert not got[3:].any()

@@ -6,20 +6,22 @@ import numpy as np
 import pytest
 import torch
 
-from compiler.kernels.norm import layer_norm, rms_norm
 from tests.support.gpu import Gpu, assert_close
+from tests.support.wasm import Wasm
 
 # Sums of up to 576 squares in f32, then one division: relative error below 576 epsilon / 2.
 TOLERANCE = 576 * float(np.finfo(np.float32).eps) / 2
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(1, 576), (5, 70), (3, 64)])
-def test_rms_norm(gpu: Gpu, rows: int, columns: int) -> None:
+def test_rms_norm(machine: Gpu | Wasm, rows: int, columns: int) -> None:
     random = np.random.default_rng(1)
     x = random.standard_normal((rows, columns)).astype(np.float32) * 3
     weight = random.standard_normal(columns).astype(np.float32)
     out = np.zeros_like(x)
-    got = gpu.run(rms_norm(rows, columns, 1e-5), {"x": x, "weight": weight, "out": out})["out"]
+    got = machine.run(
+        machine.kernels.rms_norm(rows, columns, 1e-5), {"x": x, "weight": weight, "out": out}
+    )["out"]
     expected = torch.nn.functional.rms_norm(
         torch.from_numpy(x).double(), [columns], torch.from_numpy(weight).double(), 1e-5
     )
@@ -27,12 +29,12 @@ def test_rms_norm(gpu: Gpu, rows: int, columns: int) -> None:
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(1, 576), (5, 70), (3, 64)])
-def test_layer_norm(gpu: Gpu, rows: int, columns: int) -> None:
+def test_layer_norm(machine: Gpu | Wasm, rows: int, columns: int) -> None:
     random = np.random.default_rng(2)
     x = random.standard_normal((rows, columns)).astype(np.float32) + 5
     weight, bias = random.standard_normal((2, columns)).astype(np.float32)
     buffers = {"x": x, "weight": weight, "bias": bias, "out": np.zeros_like(x)}
-    got = gpu.run(layer_norm(rows, columns, 1e-5), buffers)["out"]
+    got = machine.run(machine.kernels.layer_norm(rows, columns, 1e-5), buffers)["out"]
     tensors = (torch.from_numpy(a).double() for a in (x, weight, bias))
     values, scale, shift = tensors
     expected = torch.nn.functional.layer_norm(values, [columns], scale, shift, 1e-5)

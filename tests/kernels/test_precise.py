@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from compiler.kernels.dsl import KernelFunction, finished, kernel, store
+from compiler.kernels.dsl import KernelFunction, store
+from compiler.kernels.gpu.dsl import finished, kernel
 from compiler.lower.precise import sine, tanh
 from tests.support.gpu import Array, Gpu, assert_close
 

@@ -10,8 +10,8 @@ import torch
 import transformers.generation.logits_process as processors
 
 from compiler.bundle.schema import CONTROL_SLOTS, PROMPT_BIT, SAMPLING_SLOTS, Control, Sampling
-from compiler.kernels.sample import adjust, choose
 from tests.support.gpu import Array, Gpu, assert_close
+from tests.support.wasm import Wasm
 
 VOCABULARY = 1000
 CONTEXT = 32
@@ -30,7 +30,7 @@ def logits(seed: int = 6) -> Array:
     return np.random.default_rng(seed).standard_normal(VOCABULARY).astype(np.float32) * 3
 
 
-def pick(gpu: Gpu, scaled: Array, sampling: Array, **slots: Any) -> dict[str, Array]:
+def pick(machine: Gpu | Wasm, scaled: Array, sampling: Array, **slots: Any) -> dict[str, Array]:
     """Runs `choose` at position 4."""
     control = np.zeros(CONTROL_SLOTS, np.int32)
     control[Control.POSITION], control[Control.CONTEXT] = 4, CONTEXT
@@ -45,10 +45,10 @@ def pick(gpu: Gpu, scaled: Array, sampling: Array, **slots: Any) -> dict[str, Ar
         "tokens": np.full(CONTEXT + 1, -1, np.int32),
         "counts": np.zeros(VOCABULARY, np.int32),
     }
-    return gpu.run(choose(VOCABULARY, CONTEXT), buffers)
+    return machine.run(machine.kernels.choose(VOCABULARY, CONTEXT), buffers)
 
 
-def test_adjust(gpu: Gpu) -> None:
+def test_adjust(machine: Gpu | Wasm) -> None:
     """Repetition as transformers does it; presence and frequency as OpenAI documents them."""
     counts = np.zeros(VOCABULARY, np.int32)
     counts[10:20] = PROMPT_BIT
@@ -56,7 +56,9 @@ def test_adjust(gpu: Gpu) -> None:
     raw = logits()
     sampling = settings(temperature=0.5, repetition=1.3, presence=0.4, frequency=0.1)
     buffers = {"logits": raw, "counts": counts, "sampling": sampling}
-    got = gpu.run(adjust(VOCABULARY), {**buffers, "scaled": np.zeros_like(raw)})["scaled"]
+    got = machine.run(
+        machine.kernels.adjust(VOCABULARY), {**buffers, "scaled": np.zeros_like(raw)}
+    )["scaled"]
     penalty = processors.RepetitionPenaltyLogitsProcessor(1.3)
     seen = torch.arange(10, 30)[None]
     expected = penalty(seen, torch.from_numpy(raw)[None].clone())[0].numpy().astype(np.float64)
@@ -64,10 +66,10 @@ def test_adjust(gpu: Gpu) -> None:
     assert_close(got, expected / 0.5, 1e-6, "adjusted logits")
 
 
-def test_greedy_takes_the_first_of_the_largest(gpu: Gpu) -> None:
+def test_greedy_takes_the_first_of_the_largest(machine: Gpu | Wasm) -> None:
     scaled = logits()
     scaled[[77, 500]] = scaled.max() + 1
-    after = pick(gpu, scaled, settings(temperature=0))
+    after = pick(machine, scaled, settings(temperature=0))
     assert after["tokens"][5] == 77
     assert after["control"][Control.POSITION] == 5
     assert after["counts"][77] == 1
@@ -75,16 +77,16 @@ def test_greedy_takes_the_first_of_the_largest(gpu: Gpu) -> None:
     assert (np.delete(after["tokens"], 5) == -1).all()
 
 
-def test_stop_token_sets_done_and_stays(gpu: Gpu) -> None:
+def test_stop_token_sets_done_and_stays(machine: Gpu | Wasm) -> None:
     scaled = logits()
     best = int(scaled.argmax())
-    after = pick(gpu, scaled, settings(), STOP_COUNT=2, STOP=[3, best])
+    after = pick(machine, scaled, settings(), STOP_COUNT=2, STOP=[3, best])
     assert after["tokens"][5] == best
     assert after["control"][[Control.DONE, Control.POSITION]].tolist() == [1, 4]
 
 
-def test_done_changes_nothing(gpu: Gpu) -> None:
-    after = pick(gpu, logits(), settings(), DONE=1)
+def test_done_changes_nothing(machine: Gpu | Wasm) -> None:
+    after = pick(machine, logits(), settings(), DONE=1)
     assert (after["tokens"] == -1).all()
     assert after["control"][Control.POSITION] == 4
     assert not after["counts"].any()
@@ -102,22 +104,22 @@ FILTERS = {
 
 @pytest.mark.parametrize("name", FILTERS)
 @pytest.mark.parametrize("seed", [0, 12345])
-def test_sampling(gpu: Gpu, name: str, seed: int) -> None:
+def test_sampling(machine: Gpu | Wasm, name: str, seed: int) -> None:
     """The token is the maximum of logit plus noise over what transformers' filters keep."""
     scaled = logits()
     kept = filtered(scaled, **FILTERS[name])
     expected = int(np.where(kept, scaled + gumbel(4, seed), -np.inf).argmax())
     sampling = settings(temperature=1, **FILTERS[name])
-    assert pick(gpu, scaled, sampling, SEED=seed)["tokens"][5] == expected
+    assert pick(machine, scaled, sampling, SEED=seed)["tokens"][5] == expected
 
 
 @pytest.mark.parametrize("name", ["top_k", "top_p", "min_p", "all"])
-def test_filters_keep_what_transformers_keeps(gpu: Gpu, name: str) -> None:
+def test_filters_keep_what_transformers_keeps(machine: Gpu | Wasm, name: str) -> None:
     """Over many seeds every kept token of weight appears, and never one that is dropped."""
     scaled = logits() / 2
     kept = filtered(scaled, **FILTERS[name])
     sampling = settings(temperature=1, **FILTERS[name])
-    seen = {int(pick(gpu, scaled, sampling, SEED=seed)["tokens"][5]) for seed in range(40)}
+    seen = {int(pick(machine, scaled, sampling, SEED=seed)["tokens"][5]) for seed in range(40)}
     assert seen <= set(np.flatnonzero(kept).tolist())
     assert len(seen) > 1
 

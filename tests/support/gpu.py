@@ -10,6 +10,7 @@ import numpy.typing as npt
 from playwright.sync_api import Browser
 
 from compiler.kernels.dsl import KernelFunction
+from compiler.kernels.sets import WEBGPU
 from compiler.lower.wgsl import Shader, compile_kernels
 
 Array = npt.NDArray[Any]
@@ -70,6 +71,8 @@ SCRIPT = """async ({ text, entry, buffers, grid }) => {
 
 class Gpu:
     """A page whose only purpose is its `navigator.gpu`."""
+
+    kernels = WEBGPU
 
     def __init__(self, browser: Browser) -> None:
         self._page = browser.new_page()

@@ -16,6 +16,7 @@ from compiler.build import build, model_name
 from compiler.bundle.inspect import facts
 from compiler.bundle.read import Bundle
 from compiler.errors import CompileError, UnsupportedModelError, UsageError
+from compiler.lower import targets
 from compiler.lower.targets import DEFAULT_LIMITS
 from compiler.progress import SilentProgress
 from compiler.quantize import F32, Q4_MIN, dequantize, quantize, unpack
@@ -45,6 +46,12 @@ def bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle
     return compile_(checkpoint, tmp_path_factory.mktemp("bundles") / "tiny")
 
 
+@pytest.fixture
+def webgpu_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaves out four WebAssembly modules, some 10 s, where they are not what is tested."""
+    monkeypatch.setattr(targets, "TARGETS", (targets.WEBGPU,))
+
+
 def test_facts(bundle: Bundle) -> None:
     known = facts(bundle)
     assert (known["name"], known["architecture"]) == ("Tiny-Llama", "LlamaForCausalLM")
@@ -58,6 +65,35 @@ def test_facts(bundle: Bundle) -> None:
     assert variant["max_storage_buffers_per_stage"] <= 8
     assert variant["max_workgroup_bytes"] <= 16384
     assert variant["max_invocations"] <= 256
+
+
+def test_facts_of_a_module(bundle: Bundle) -> None:
+    """WebGPU's words for WebAssembly's figures: see VariantFacts."""
+    known = facts(bundle)["variants"]["wasm"]
+    variant = bundle.manifest.variants["wasm"]
+    assert known["backend"] == "wasm"
+    assert known["kernel_text_bytes"] == bundle.manifest.files[variant.kernels].bytes < 10**5
+    assert known["max_invocations"] == 1
+    # Sampling holds logits, keys and masses of the vocabulary, and a histogram of 2048 buckets.
+    assert known["max_workgroup_bytes"] == 3 * 288 * 4 + 2048 * 4
+    # A chunk's 32 tokens, each with 4 heads of queries and 2 + 2 of keys and values.
+    assert known["max_workgroups_per_dimension"] == 32 * 8
+
+
+def test_variants_of_a_backend_share_a_plan(bundle: Bundle) -> None:
+    variants = bundle.manifest.variants
+    assert list(variants) == [name for target in targets.TARGETS for name in target.variants]
+    wasm = [variant for variant in variants.values() if variant.backend == "wasm"]
+    assert len({variant.plan for variant in wasm}) == 1
+    assert len({variant.kernels for variant in wasm}) == len(targets.WASM.variants)
+    assert all(variant.requires.limits == {} for variant in wasm)
+
+
+def test_the_same_steps_on_every_backend(bundle: Bundle) -> None:
+    """The same graph: what differs is how a step is computed."""
+    webgpu, wasm = (bundle.plans[name].functions["decode"] for name in ("f32", "wasm"))
+    assert [step.layer for step in webgpu.steps] == [step.layer for step in wasm.steps]
+    assert bundle.plans["wasm"].functions.keys() == {"decode", "prefill_32"}
 
 
 def test_needs_no_more_than_every_device_has(bundle: Bundle) -> None:
@@ -90,8 +126,9 @@ def test_weights_are_those_of_the_checkpoint(bundle: Bundle) -> None:
     np.testing.assert_array_equal(got, dequantize(quantize(state[name].numpy(), Q4_MIN)))
 
 
-def test_every_step_stays_inside_its_buffers(bundle: Bundle) -> None:
-    plan = bundle.plans["f32"]
+@pytest.mark.parametrize("variant", ["f32", "wasm"])
+def test_every_step_stays_inside_its_buffers(bundle: Bundle, variant: str) -> None:
+    plan = bundle.plans[variant]
     for function in plan.functions.values():
         for step in function.steps:
             assert len(step.bindings) == len(plan.kernels[step.kernel].access)
@@ -102,9 +139,11 @@ def test_every_step_stays_inside_its_buffers(bundle: Bundle) -> None:
                 assert binding.offset + binding.bytes <= size
 
 
-def test_no_step_reads_what_it_writes(bundle: Bundle) -> None:
-    """WebGPU tracks usage by whole buffer: one buffer bound twice must only be read."""
-    plan = bundle.plans["f32"]
+@pytest.mark.parametrize("variant", ["f32", "wasm"])
+def test_no_step_reads_what_it_writes(bundle: Bundle, variant: str) -> None:
+    """WebGPU tracks usage by whole buffer, and CPU kernels are compiled for pointers that do not
+    alias: one buffer bound twice must only be read."""
+    plan = bundle.plans[variant]
     for function in plan.functions.values():
         for step in function.steps:
             access = plan.kernels[step.kernel].access
@@ -129,6 +168,7 @@ def test_absurd_context_is_refused(checkpoint: Path, tmp_path: Path, context: in
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("webgpu_only")
 def test_context_is_what_the_engine_allocates(checkpoint: Path, tmp_path: Path) -> None:
     short = compile_(checkpoint, tmp_path / "out", context=40, quantization="f32")
     assert (short.manifest.context, short.manifest.default_context) == (128, 40)
@@ -145,6 +185,7 @@ def test_unsupported_model_leaves_no_bundle(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("webgpu_only")
 def test_failure_keeps_the_bundle_that_was_there(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,7 +196,7 @@ def test_failure_keeps_the_bundle_that_was_there(
     def fail(*args: object) -> None:
         raise CompileError("the disk is full")
 
-    monkeypatch.setattr(build_module, "write_variant", fail)
+    monkeypatch.setattr(build_module, "write_variants", fail)
     with pytest.raises(CompileError, match="disk is full"):
         compile_(checkpoint, output, context=16)
     assert (output / "manifest.json").read_bytes() == before

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
-from compiler.kernels.dsl import KernelFunction, finished, kernel, lane, store
+from compiler.kernels.cpu import dsl as cpu
+from compiler.kernels.dsl import KernelFunction, f32, loop, store
+from compiler.kernels.gpu.dsl import finished, kernel, lane
 
 
 @cache
@@ -33,6 +35,48 @@ def through_shared(name: str = "reverse") -> KernelFunction:
         store(wide, quads[thread >> 2], thread >> 2)
         store(out, shared[31 - thread] + lane(wide[7 - (thread >> 2)], 0), thread)
     return finished(k)
+
+
+@cache
+def cpu_double(count: int = 64) -> KernelFunction:
+    """out = x + x, on a CPU; an item is a value."""
+    with cpu.kernel("double") as k:
+        x = k.buffer("x", (count,), "float32")
+        out = k.buffer("out", (count,), "float32", write=True)
+        with k.call(), k.items(count) as item:
+            store(out, x[item] + x[item], item)
+    return cpu.finished(k)
+
+
+@cache
+def cpu_through_workspace(count: int, *more: int) -> KernelFunction:
+    """out = x + i summed over i, through a workspace of `count` f32s and others of `more`."""
+    with cpu.kernel("through_workspace") as k:
+        x = k.buffer("x", (8,), "float32")
+        out = k.buffer("out", (8,), "float32", write=True)
+        with k.call():
+            spaces = [k.workspace((size,)) for size in (count, *more)]
+            with k.items(8) as item:
+                store(out, f32(0), item)
+                for space in spaces:
+                    with loop(int(space.shape[0])) as i:
+                        store(space, x[item] + i.astype("float32"), i)
+                for space in spaces:
+                    with loop(int(space.shape[0])) as i:
+                        store(out, out[item] + space[i], item)
+    return cpu.finished(k)
+
+
+@cache
+def cpu_product() -> KernelFunction:
+    """out = out + a b, four lanes at a time."""
+    with cpu.kernel("product") as k:
+        a, b = (k.buffer(name, (64,), "float32") for name in "ab")
+        out = k.buffer("out", (64,), "float32", write=True)
+        with k.call(), k.items(16) as item:
+            quads = [cpu.load(buffer, item * 4) for buffer in (a, b, out)]
+            cpu.store4(out, cpu.fma(*quads), item * 4)
+    return cpu.finished(k)
 
 
 def kernel_with(name: str, arguments: tuple[str, ...]) -> KernelFunction:

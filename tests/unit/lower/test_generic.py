@@ -11,7 +11,9 @@ from compiler.errors import UnsupportedModelError
 from compiler.graph import ops
 from compiler.graph.program import Program, Source
 from compiler.graph.quantize import Coding
-from compiler.lower.generic import legalise
+from compiler.kernels import sets
+from compiler.lower.generic import Backend, legalise
+from compiler.lower.kernel_files import wasm_files
 from compiler.lower.steps import Lister, Listing, Model
 from compiler.lower.tensors import Constants, Matrix, Plain, Store
 from compiler.lower.wgsl import compile_kernels
@@ -22,6 +24,9 @@ from tests.unit.graph.test_quantize import Stored, matrix
 ROWS = 3
 INPUTS = {"ids": (1, ROWS), "positions": (1, ROWS)}
 INTEGERS = ("ids", "positions")
+KERNELS = {"webgpu": sets.WEBGPU, "wasm": sets.WASM}
+
+both_backends = pytest.mark.parametrize("backend", KERNELS)
 
 
 def made(emit: object, weights: dict[str, tuple[int, ...]]) -> Program:
@@ -34,8 +39,9 @@ def store() -> Store:
     return Store(Coding(stored, {}, "q4"))
 
 
-def listed(source: Program, into: Store) -> Listing:
-    return Lister(legalise(source), Model(50, 16), into, ROWS).run(sample=False)
+def listed(source: Program, into: Store, backend: Backend = "webgpu") -> Listing:
+    legal = legalise(source, backend)
+    return Lister(legal, Model(50, 16), into, KERNELS[backend], ROWS).run(sample=False)
 
 
 def rotary(g: Graph) -> relax.Expr:
@@ -43,14 +49,16 @@ def rotary(g: Graph) -> relax.Expr:
     return g(R.multiply(g(R.cos(g(R.multiply(x, number(0.5))))), g.b))
 
 
-def test_neighbouring_operators_become_one_kernel() -> None:
+@both_backends
+def test_neighbouring_operators_become_one_kernel(backend: Backend) -> None:
     before = made(rotary, {"b": (1, ROWS)})
     assert len(operators(before)) == 4
-    assert operators(legalise(before)) == ["relax.call_tir"]
+    assert operators(legalise(before, backend)) == ["relax.call_tir"]
 
 
-def test_listing_starts_with_the_inputs() -> None:
-    listing = listed(made(rotary, {"b": (1, ROWS)}), store())
+@both_backends
+def test_listing_starts_with_the_inputs(backend: Backend) -> None:
+    listing = listed(made(rotary, {"b": (1, ROWS)}), store(), backend)
     first, second = listing.launches
     assert [value.name for value in first.values[:2]] == ["control", "tokens"]
     positions = first.values[3]
@@ -77,25 +85,44 @@ def test_grid_covers_every_element() -> None:
     assert kernel.grid[1:] == (1, 1)
 
 
-def test_equal_kernels_are_one() -> None:
+def test_items_are_what_threads_can_share() -> None:
+    before = program(lambda g: g(R.tanh(g.w)), INPUTS, {"w": (64, 32)}, INTEGERS)
+    kernel = listed(before, store(), "wasm").launches[1].kernel
+    assert kernel.grid == (64, 1, 1)
+
+
+def test_generated_kernels_compile_to_webassembly() -> None:
+    listing = listed(made(rotary, {"b": (1, ROWS)}), store(), "wasm")
+    kernel = listing.launches[1].kernel
+    files = wasm_files([kernel], {"wasm": ["simd128"]})
+    assert files.kernels[0].entry == kernel.name
+    assert [mode == "read_write" for mode in files.kernels[0].access] == [
+        name in kernel.writes for name in kernel.arguments
+    ]
+
+
+@both_backends
+def test_equal_kernels_are_one(backend: Backend) -> None:
     def emit(g: Graph) -> relax.Expr:
         x = g(R.matmul(g.w, g(R.tanh(g.w))))
         return g(R.matmul(x, g(R.tanh(x))))
 
-    listing = listed(program(emit, INPUTS, {"w": (64, 64)}, INTEGERS), store())
+    listing = listed(program(emit, INPUTS, {"w": (64, 64)}, INTEGERS), store(), backend)
     kernels = [launch.kernel for launch in listing.launches]
     assert len(set(kernels)) < len(kernels)
 
 
-def test_views_take_no_launch() -> None:
+@both_backends
+def test_views_take_no_launch(backend: Backend) -> None:
     def emit(g: Graph) -> relax.Expr:
         return g(R.tanh(g(R.reshape(g(R.expand_dims(g.w, 0)), (64 * 64,)))))
 
-    listing = listed(program(emit, INPUTS, {"w": (64, 64)}, INTEGERS), store())
+    listing = listed(program(emit, INPUTS, {"w": (64, 64)}, INTEGERS), store(), backend)
     assert len(listing.launches) <= 3
 
 
-def test_embedding_and_linear_share_a_tied_weight() -> None:
+@both_backends
+def test_embedding_and_linear_share_a_tied_weight(backend: Backend) -> None:
     def emit(g: Graph) -> relax.Expr:
         ids = g(R.reshape(g.ids, (ROWS,)))
         x = g(ops.make("embed", [ids, g.table], (ROWS, 64)))
@@ -103,7 +130,7 @@ def test_embedding_and_linear_share_a_tied_weight() -> None:
         return g(ops.make("linear", [x, g.table], (ROWS, 50), **settings))
 
     into = store()
-    listing = listed(program(emit, INPUTS, {"table": (50, 64)}, INTEGERS), into)
+    listing = listed(program(emit, INPUTS, {"table": (50, 64)}, INTEGERS), into, backend)
     assert [launch.kernel.name.split("_")[0] for launch in listing.launches] == [
         "inputs",
         "embed",
@@ -114,12 +141,13 @@ def test_embedding_and_linear_share_a_tied_weight() -> None:
     assert parts == ["codes", "scales"]
 
 
-def test_64_bit_values_in_device_memory_are_refused() -> None:
+@both_backends
+def test_64_bit_values_in_device_memory_are_refused(backend: Backend) -> None:
     def emit(g: Graph) -> relax.Expr:
         return g(R.reshape(g(R.astype(g.positions, "int64")), (ROWS,)))
 
     with pytest.raises(UnsupportedModelError, match="64-bit"):
-        listed(program(emit, INPUTS, {}, INTEGERS), store())
+        listed(program(emit, INPUTS, {}, INTEGERS), store(), backend)
 
 
 def test_a_weight_used_plain_and_coded_is_stored_twice() -> None:

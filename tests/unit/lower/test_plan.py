@@ -1,12 +1,13 @@
-"""Listings to plans: layers, kernel names, buffers, bindings."""
+"""Listings to plans: layers, buffers, bindings."""
 
 from __future__ import annotations
 
 import pytest
 
-from compiler.bundle.schema import FORMAT, Span
-from compiler.kernels.cache import CacheShape
-from compiler.lower.plan import Lowered, PackedTensor, _layers, _unique_names, write_plan
+from compiler.bundle.schema import FORMAT, Kernel, Plan, Span
+from compiler.kernels.specs import CacheShape
+from compiler.lower.kernel_files import KernelFiles
+from compiler.lower.plan import PackedTensor, _layers, kernels_of, write_plan
 from compiler.lower.steps import CONTROL, Launch, Listing, Value
 from tests.unit.lower.kernels import double, kernel_with, through_shared
 
@@ -33,41 +34,57 @@ def test_layers(launches: list[Launch], expected: list[int | None]) -> None:
     assert _layers(launches) == expected
 
 
-def test_kernels_of_one_name_are_numbered() -> None:
-    kernels = [kernel_with(name, ("out", "x")) for name in ("a", "b", "a", "a")]
-    named = _unique_names(kernels)
-    assert [kernel.name for kernel in named] == ["a", "b", "a_v2", "a_v3"]
-    symbols = [str(kernel.function.attrs["global_symbol"]) for kernel in named]
-    assert symbols == ["a", "b", "a_v2", "a_v3"]
+def test_kernels_are_listed_once_in_order_of_use() -> None:
+    a, b = (kernel_with(name, ("x",)) for name in "ab")
+    one, two = (
+        Listing(1, [Launch(kernel, (), None) for kernel in kernels])
+        for kernels in ((b, a, b), (a, b))
+    )
+    assert kernels_of([one, two]) == [b, a]
 
 
 def scratch(name: str, size: int) -> Value:
     return Value("scratch", name, size)
 
 
+DOUBLE = double(grid=4)
 WEIGHT = Value("weight", "layers.0.w", 256, "codes")
 STATE = Value("state", "kv.0", 0)
 DECODE = Listing(
     1,
     [
-        Launch(double(), (scratch("1", 256), scratch("2", 256)), None),
+        Launch(DOUBLE, (scratch("1", 256), scratch("2", 256)), None),
         Launch(through_shared(), (scratch("2", 256), WEIGHT, STATE), 0),
-        Launch(double(), (scratch("2", 256), scratch("logits", 256)), None),
+        Launch(DOUBLE, (scratch("2", 256), scratch("logits", 256)), None),
     ],
     {"logits": scratch("logits", 256)},
 )
-PREFILL = Listing(4, [Launch(double(), (CONTROL, scratch("1", 512)), None)])
+PREFILL = Listing(4, [Launch(DOUBLE, (CONTROL, scratch("1", 512)), None)])
 TENSORS = {"layers.0.w": PackedTensor(768, {"codes": Span("", 256, 512)})}
+# The shader of `reverse` binds its buffers in another order than the kernel names them.
+ARGUMENTS = [("out", "x"), ("a_quads", "out", "x")]
+FILES = KernelFiles(
+    [
+        Kernel(name, name, 0, 0, [64, 1, 1], 0, ["read"] * len(names))
+        for name, names in zip(("double", "reverse"), ARGUMENTS, strict=True)
+    ],
+    ARGUMENTS,
+    {DOUBLE: 0, through_shared(): 1},
+    {"f32": b""},
+)
+
+
+def written(tensors: dict[str, PackedTensor]) -> Plan:
+    functions = {"decode": DECODE, "prefill_4": PREFILL}
+    return write_plan("f32", functions, FILES, {0: CacheShape(64, 2, 8)}, tensors, vocabulary=64)
 
 
 @pytest.fixture(scope="module")
-def lowered() -> Lowered:
-    functions = {"decode": DECODE, "prefill_4": PREFILL}
-    return write_plan("f32", functions, {0: CacheShape(64, 2, 8)}, TENSORS, vocabulary=64)
+def plan() -> Plan:
+    return written(TENSORS)
 
 
-def test_plan(lowered: Lowered) -> None:
-    plan = lowered.plan
+def test_plan(plan: Plan) -> None:
     assert (plan.format, plan.variant) == (FORMAT, "f32")
     names = [buffer.name for buffer in plan.buffers]
     fixed = ["control", "tokens", "sampling", "counts", "kv.0", "layers.0.w", "logits"]
@@ -84,12 +101,13 @@ def test_plan(lowered: Lowered) -> None:
         "reverse",
         "double",
     ]
+    assert [step.grid for step in decode.steps] == [[4, 1, 1], [1, 1, 1], [4, 1, 1]]
     assert (decode.rows, plan.functions["prefill_4"].rows) == (1, 4)
 
 
-def test_bindings_follow_the_shader_not_the_kernel(lowered: Lowered) -> None:
-    names = [buffer.name for buffer in lowered.plan.buffers]
-    first, second, third = lowered.plan.functions["decode"].steps
+def test_bindings_follow_the_file_not_the_kernel(plan: Plan) -> None:
+    names = [buffer.name for buffer in plan.buffers]
+    first, second, third = plan.functions["decode"].steps
     bound = [(names[b.buffer], b.offset, b.bytes) for b in second.bindings]
     # Arguments are x, a_quads, out; the shader binds a_quads, out, x.
     assert bound == [("layers.0.w", 256, 512), ("kv.0", 0, 0), ("scratch.1", 0, 0)]
@@ -97,13 +115,7 @@ def test_bindings_follow_the_shader_not_the_kernel(lowered: Lowered) -> None:
     assert [names[b.buffer] for b in third.bindings] == ["logits", "scratch.1"]
 
 
-def test_kernel_spans_cut_the_text(lowered: Lowered) -> None:
-    end = 0
-    for record in lowered.plan.kernels:
-        assert record.offset == end
-        text = lowered.kernels[record.offset : record.offset + record.bytes].decode()
-        assert f"fn {record.entry}(" in text
-        assert text.count("@compute") == 1
-        assert len(record.access) == text.count("@binding(")
-        end += record.bytes
-    assert end == len(lowered.kernels)
+def test_weights_that_no_launch_uses_are_left_out(plan: Plan) -> None:
+    """A bundle's weights are those of every target, and each has some of its own."""
+    others = {"constant.abc": PackedTensor(256, {"values": Span("", 0, 256)}), **TENSORS}
+    assert written(others) == plan

@@ -1,9 +1,18 @@
-"""What a plan demands of a device."""
+"""Targets and their variants, and what a plan demands of a device."""
 
 from __future__ import annotations
 
 from compiler.bundle.schema import FORMAT, Binding, Buffer, Function, Kernel, Plan, Step
-from compiler.lower.targets import DEFAULT_LIMITS, beyond_default, memory, requirements, size
+from compiler.lower.targets import (
+    DEFAULT_LIMITS,
+    TARGETS,
+    WASM,
+    WEBGPU,
+    beyond_default,
+    memory,
+    requirements,
+    size,
+)
 
 MIB = 1024 * 1024
 BUFFERS = [
@@ -26,7 +35,9 @@ def plan(*bindings: Binding, grid: tuple[int, int, int] = (7, 3, 1)) -> Plan:
 
 def test_limits_are_the_most_any_step_needs() -> None:
     bound = plan(Binding(2, 256, 100 * MIB), Binding(1, 0, 0), Binding(4, 1024, 0))
-    assert requirements(bound, 2000).limits == {
+    needed = requirements(WEBGPU, bound, [], 2000)
+    assert needed.features == []
+    assert needed.limits == {
         "maxStorageBuffersPerShaderStage": 4,
         "maxComputeWorkgroupStorageSize": 8192,
         "maxComputeInvocationsPerWorkgroup": 256,
@@ -35,18 +46,42 @@ def test_limits_are_the_most_any_step_needs() -> None:
         "maxStorageBufferBindingSize": 100 * MIB,
         "maxBufferSize": 300 * MIB,
     }
-    assert requirements(bound, 2000).features == []
 
 
 def test_binding_to_the_end_grows_with_the_context() -> None:
     bound = plan(Binding(1, 0, 0))
     key = "maxStorageBufferBindingSize"
-    assert requirements(bound, 100).limits[key] == 100 * 1024
-    assert requirements(bound, 1000).limits[key] == 1000 * 1024
+    assert requirements(WEBGPU, bound, [], 100).limits[key] == 100 * 1024
+    assert requirements(WEBGPU, bound, [], 1000).limits[key] == 1000 * 1024
 
 
 def test_limits_have_the_names_of_the_guaranteed_ones() -> None:
-    assert requirements(plan(Binding(0, 0, 0)), 1).limits.keys() == DEFAULT_LIMITS.keys()
+    limits = requirements(WEBGPU, plan(Binding(0, 0, 0)), [], 1).limits
+    assert limits.keys() == DEFAULT_LIMITS.keys()
+
+
+def test_webassembly_has_features_and_no_limits() -> None:
+    needed = requirements(WASM, plan(Binding(0, 0, 0)), ["simd128", "threads"], 1)
+    assert (needed.features, needed.limits) == (["simd128", "threads"], {})
+
+
+def test_variants_come_best_first() -> None:
+    """The ladder goes down in this order."""
+    names = [name for target in TARGETS for name in target.variants]
+    assert names == ["f32", "wasm-threads-relaxed", "wasm-threads", "wasm-relaxed", "wasm"]
+    counts = [len(features) for features in WASM.variants.values()]
+    assert counts == sorted(counts, reverse=True)
+
+
+def test_a_variant_is_named_after_its_features() -> None:
+    words = {"simd128": "wasm", "threads": "threads", "relaxed-simd": "relaxed"}
+    for name, features in WASM.variants.items():
+        assert set(name.split("-")) == {words[feature] for feature in features}
+
+
+def test_the_smallest_chunk_is_every_targets() -> None:
+    """Models of the shortest context are traced for that one alone."""
+    assert len({min(target.prefill_rows) for target in TARGETS}) == 1
 
 
 def test_what_is_beyond_the_guaranteed_limits_is_named() -> None:

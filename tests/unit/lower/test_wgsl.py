@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from compiler.errors import UnsupportedModelError
-from compiler.kernels.dsl import finished, kernel, store
+from compiler.kernels.dsl import store
+from compiler.kernels.gpu.dsl import finished, kernel
 from compiler.lower.wgsl import _read, compile_kernels
 from tests.unit.lower.kernels import double, through_shared
 

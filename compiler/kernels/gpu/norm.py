@@ -9,18 +9,16 @@ from functools import cache
 from tvm import tirx
 
 from compiler.kernels.dsl import (
-    Builder,
     Expr,
     KernelFunction,
     ceil_div,
     f32,
-    finished,
-    kernel,
     loop,
     store,
     when,
 )
-from compiler.kernels.reduce import combine
+from compiler.kernels.gpu.dsl import Builder, finished, kernel
+from compiler.kernels.gpu.reduce import combine
 
 THREADS = 64
 

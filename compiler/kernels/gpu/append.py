@@ -4,44 +4,28 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 
 from tvm import tirx
 
 from compiler.bundle.schema import CONTROL_SLOTS, Control
-from compiler.kernels.cache import CacheShape
 from compiler.kernels.dsl import (
-    Builder,
     Expr,
     KernelFunction,
     both,
     ceil_div,
     f32,
-    finished,
-    kernel,
     let,
     loop,
     select,
     store,
     when,
 )
-from compiler.kernels.reduce import combine
+from compiler.kernels.gpu.dsl import Builder, finished, kernel
+from compiler.kernels.gpu.reduce import combine
+from compiler.kernels.specs import Append
 
 THREADS = 64
-
-
-@dataclass(frozen=True)
-class Append:
-    """Shapes and settings. `packed`: one operand (rows, (heads + 2 kv_heads) * depth)."""
-
-    rows: int
-    heads: int
-    cache: CacheShape
-    packed: bool
-    rotary: int  # leading values of a head that are rotated; 0: none
-    normed: bool  # RMSNorm over each head of query and key
-    epsilon: float
 
 
 @cache

@@ -12,39 +12,21 @@ from functools import cache
 
 from tvm import tirx
 
-from compiler.bundle.schema import Scheme
-from compiler.kernels import weights
 from compiler.kernels.dsl import (
-    Builder,
     Expr,
     KernelFunction,
     both,
     ceil_div,
-    dot,
     f32,
-    finished,
-    kernel,
     let,
     loop,
     select,
     store,
-    vec4,
     when,
 )
-
-
-@dataclass(frozen=True)
-class Linear:
-    """Shapes and settings of one linear layer. `width` is N of the result."""
-
-    rows: int  # M
-    width: int  # N
-    columns: int  # K
-    scheme: Scheme
-    bias: bool = False
-    residual: bool = False
-    gated: bool = False
-    activation: str = "none"
+from compiler.kernels.gpu import weights
+from compiler.kernels.gpu.dsl import Builder, dot, finished, kernel, vec4
+from compiler.kernels.specs import Linear
 
 
 @dataclass(frozen=True)
@@ -69,19 +51,11 @@ def default_tiling(spec: Linear) -> Tiling:
 @cache
 def linear(spec: Linear, tiling: Tiling) -> KernelFunction:
     """Arguments: x, codes, scales (quantized), bias, residual (where present), out."""
-    with kernel(_name(spec)) as k:
+    with kernel(spec.name) as k:
         body = _Body(k, spec, tiling)
         body.accumulate()
         body.reduce_and_write()
     return finished(k)
-
-
-def _name(spec: Linear) -> str:
-    kind = "gated" if spec.gated else "linear"
-    coding = f"q{spec.scheme.bits}" if spec.scheme.group else f"f{spec.scheme.bits}"
-    extras = "".join(f"_{e}" for e in ("bias", "residual") if getattr(spec, e))
-    activation = "" if spec.activation == "none" else f"_{spec.activation}"
-    return f"{kind}_{coding}_{spec.rows}x{spec.width}x{spec.columns}{activation}{extras}"
 
 
 class _Body:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from compiler.bundle.schema import Scheme
-from compiler.kernels.dsl import Builder, Expr, ceil_div, extern, fma4, lane, let, store, u32, vec4
+from compiler.kernels.dsl import Expr, ceil_div, let, store, u32
+from compiler.kernels.gpu.dsl import Builder, extern, fma4, lane, vec4
 
 
 @dataclass(frozen=True)

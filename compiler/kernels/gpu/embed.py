@@ -5,19 +5,17 @@ from __future__ import annotations
 from functools import cache
 
 from compiler.bundle.schema import CONTROL_SLOTS, Control, Scheme
-from compiler.kernels import weights
 from compiler.kernels.dsl import (
     KernelFunction,
     ceil_div,
-    finished,
-    kernel,
-    lane,
     let,
     maximum,
     minimum,
     store,
     when,
 )
+from compiler.kernels.gpu import weights
+from compiler.kernels.gpu.dsl import finished, kernel, lane
 
 THREADS = 64
 

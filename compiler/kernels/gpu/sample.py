@@ -26,17 +26,12 @@ from compiler.bundle.schema import (
 )
 from compiler.kernels.dsl import (
     LOWEST,
-    Builder,
     Expr,
     KernelFunction,
-    bits,
     both,
     ceil_div,
-    exp,
     f32,
-    finished,
     i32,
-    kernel,
     let,
     loop,
     maximum,
@@ -46,7 +41,8 @@ from compiler.kernels.dsl import (
     u32,
     when,
 )
-from compiler.kernels.reduce import combine
+from compiler.kernels.gpu.dsl import Builder, bits, exp, finished, kernel
+from compiler.kernels.gpu.reduce import combine
 
 THREADS = 256
 SIDE = 16  # sqrt(THREADS): partial sums are added up in two rounds of this many

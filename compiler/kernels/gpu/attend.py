@@ -7,47 +7,36 @@ FlashAttention, Dao et al., arXiv 2205.14135): no score leaves the workgroup.
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass
 from functools import cache
 
 from tvm import tirx
 
 from compiler.bundle.schema import CONTROL_SLOTS, Control
-from compiler.kernels.cache import CacheShape
 from compiler.kernels.dsl import (
     LOWEST,
-    Builder,
     Expr,
     KernelFunction,
     ceil_div,
-    dot,
-    exp,
     f32,
-    finished,
-    kernel,
     let,
     loop,
     maximum,
     select,
     store,
-    vec4,
     when,
 )
-from compiler.kernels.reduce import combine
+from compiler.kernels.gpu.dsl import (
+    Builder,
+    dot,
+    exp,
+    finished,
+    kernel,
+    vec4,
+)
+from compiler.kernels.gpu.reduce import combine
+from compiler.kernels.specs import Attend
 
 THREADS = 64
-
-
-@dataclass(frozen=True)
-class Attend:
-    """Shapes and settings of one layer's attention."""
-
-    rows: int
-    heads: int
-    cache: CacheShape
-    scale: float
-    window: int  # 0: all positions
-    softcap: float  # 0: off
 
 
 @cache

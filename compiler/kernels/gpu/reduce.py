@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import isqrt
 
-from compiler.kernels.dsl import Builder, Expr, let, store
+from compiler.kernels.dsl import Expr, let, store
+from compiler.kernels.gpu.dsl import Builder
 
 
 def combine(

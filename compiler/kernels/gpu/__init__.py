@@ -1,0 +1,5 @@
+"""WebGPU kernels."""
+
+from compiler.kernels.gpu import append, attend, embed, linear, norm, sample
+
+__all__ = ["append", "attend", "embed", "linear", "norm", "sample"]

@@ -1,0 +1,112 @@
+"""WebGPU kernels: a grid of workgroups, workgroup memory, WGSL's built-in functions.
+
+A kernel is built inside `with kernel(name) as k`: declare buffers with `k.buffer`, launch the grid
+with `k.launch`, and write statements. WGSL built-ins are reached through `extern`. Bindings are
+matched by buffer name, because TVM's WGSL generator sorts them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+from tvm import tirx
+from tvm.script.ir_builder import IRBuilder
+from tvm.tirx.script.builder import ir as T
+
+from compiler.kernels.dsl import Expr, KernelFunction
+
+
+class Builder:
+    """What a kernel under construction knows about itself."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.arguments: list[str] = []
+        self.writes: list[str] = []
+        self.grid = (1, 1, 1)
+        self.result: KernelFunction | None = None
+        self._stack = ExitStack()
+
+    def buffer(self, name: str, shape: Sequence[int], dtype: str, *, write: bool = False) -> Expr:
+        """A storage buffer; `dtype` may be a vector such as "float32x4"."""
+        self.arguments.append(name)
+        if write:
+            self.writes.append(name)
+        return T.arg(name, T.buffer(tuple(shape), dtype))
+
+    def launch(
+        self, grid: Sequence[int], workgroup: Sequence[int]
+    ) -> tuple[list[Expr], list[Expr]]:
+        """Opens the grid; returns the workgroup's and the invocation's indices."""
+        self.grid = (*grid, *([1] * (3 - len(grid))))[:3]  # type: ignore[assignment]
+        blocks = [self._thread("blockIdx", axis, n) for axis, n in zip("xy", grid, strict=False)]
+        threads = [
+            self._thread("threadIdx", axis, n) for axis, n in zip("xyz", workgroup, strict=False)
+        ]
+        return blocks, threads
+
+    def _thread(self, kind: str, axis: str, extent: int) -> Expr:
+        return self._stack.enter_context(T.launch_thread(f"{kind}.{axis}", extent))
+
+    def local(self, count: int, dtype: str = "float32") -> Expr:
+        """Registers of one invocation; index with constants wherever possible."""
+        return T.alloc_buffer((count,), dtype, scope="local")
+
+    def shared(self, count: int, dtype: str = "float32") -> Expr:
+        """Workgroup memory. Barriers are inserted by TVM between writes and reads."""
+        return T.alloc_buffer((count,), dtype, scope="shared")
+
+
+@contextmanager
+def kernel(name: str) -> Iterator[Builder]:
+    """Builds a kernel; afterwards `result` of the yielded builder holds it."""
+    builder = Builder(name)
+    with IRBuilder() as ir, T.prim_func(s_tir=True):
+        T.func_name(name)
+        T.func_attr({"global_symbol": name, "tirx.noalias": True})
+        with builder._stack:
+            yield builder
+    builder.result = KernelFunction(
+        name, ir.get(), builder.grid, tuple(builder.arguments), tuple(builder.writes)
+    )
+
+
+def finished(builder: Builder) -> KernelFunction:
+    """The kernel of a builder whose `with` block has ended."""
+    if builder.result is None:
+        raise AssertionError(f"kernel {builder.name} is still being built")
+    return builder.result
+
+
+def extern(dtype: str, name: str, *args: Expr) -> Expr:
+    """A WGSL built-in function."""
+    return tirx.call_pure_extern(dtype, name, *args)
+
+
+def lane(vector: Expr, index: int) -> Expr:
+    """One component of a vector."""
+    return tirx.Shuffle([vector], [index])
+
+
+def vec4(*values: Expr) -> Expr:
+    """vec4<f32> of one, two or four arguments, as WGSL's constructor takes them."""
+    return extern("float32x4", "vec4<f32>", *values)
+
+
+def dot(a: Expr, b: Expr) -> Expr:
+    return extern("float32", "dot", a, b)
+
+
+def fma4(a: Expr, b: Expr, c: Expr) -> Expr:
+    return extern("float32x4", "fma", a, b, c)
+
+
+def bits(value: Expr, dtype: str) -> Expr:
+    """The same 32 bits as another scalar type."""
+    names = {"float32": "f32", "uint32": "u32", "int32": "i32"}
+    return extern(dtype, f"bitcast<{names[dtype]}>", value)
+
+
+def exp(value: Expr) -> Expr:
+    return tirx.exp(value)

@@ -1,0 +1,40 @@
+"""What the hot kernels compute, in NumPy's f64 and in the plainest form: for self-tests."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from compiler.kernels.specs import Attend
+
+F64Array = npt.NDArray[np.float64]
+
+
+def linear(
+    x: F64Array, weight: F64Array, bias: F64Array | None, residual: F64Array | None
+) -> F64Array:
+    """x (M, K), weight (N, K), bias (N,), residual (M, N) -> (M, N)."""
+    out = x @ weight.T
+    if bias is not None:
+        out = out + bias
+    return out if residual is None else out + residual
+
+
+def attend(spec: Attend, query: F64Array, cache: F64Array, position: int) -> F64Array:
+    """query (rows, heads, depth) at `position` on, cache (context, 2, kv_heads, depth) -> as query.
+
+    Causal softmax attention, head by head; `window` keeps the newest positions only.
+    """
+    out = np.zeros(query.shape)
+    for row in range(query.shape[0]):
+        end = position + row + 1
+        start = max(0, end - spec.window) if spec.window else 0
+        for head in range(spec.heads):
+            kv_head = head * spec.cache.kv_heads // spec.heads
+            keys, values = cache[start:end, :, kv_head].transpose(1, 0, 2)
+            scores = keys @ query[row, head] * spec.scale
+            if spec.softcap:
+                scores = spec.softcap * np.tanh(scores / spec.softcap)
+            weights = np.exp(scores - scores.max())
+            out[row, head] = weights @ values / weights.sum()
+    return out

@@ -1,0 +1,50 @@
+"""The hot kernels of each target, by what they compute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from compiler.bundle.schema import Scheme
+from compiler.kernels import cpu, gpu
+from compiler.kernels.dsl import KernelFunction
+from compiler.kernels.specs import Append, Attend, Linear
+
+
+@dataclass(frozen=True)
+class KernelSet:
+    """One factory per operator. Operands are those each factory's docstring names."""
+
+    inputs: Callable[[int, int], KernelFunction]  # rows, context
+    embed: Callable[[int, int, int, Scheme], KernelFunction]  # rows, vocabulary, columns
+    linear: Callable[[Linear], KernelFunction]
+    rms_norm: Callable[[int, int, float], KernelFunction]  # rows, columns, epsilon
+    layer_norm: Callable[[int, int, float], KernelFunction]
+    append: Callable[[Append], KernelFunction]
+    attend: Callable[[Attend], KernelFunction]
+    adjust: Callable[[int], KernelFunction]  # vocabulary
+    choose: Callable[[int, int], KernelFunction]  # vocabulary, context
+
+
+WEBGPU = KernelSet(
+    inputs=gpu.embed.inputs,
+    embed=gpu.embed.embed,
+    linear=lambda spec: gpu.linear.linear(spec, gpu.linear.default_tiling(spec)),
+    rms_norm=gpu.norm.rms_norm,
+    layer_norm=gpu.norm.layer_norm,
+    append=gpu.append.append,
+    attend=gpu.attend.attend,
+    adjust=gpu.sample.adjust,
+    choose=gpu.sample.choose,
+)
+WASM = KernelSet(
+    inputs=cpu.embed.inputs,
+    embed=cpu.embed.embed,
+    linear=cpu.linear.linear,
+    rms_norm=cpu.norm.rms_norm,
+    layer_norm=cpu.norm.layer_norm,
+    append=cpu.append.append,
+    attend=cpu.attend.attend,
+    adjust=cpu.sample.adjust,
+    choose=cpu.sample.choose,
+)

@@ -1,0 +1,88 @@
+"""Runs single CPU kernels as WebAssembly in the browser and brings their buffers back."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from playwright.sync_api import Browser
+
+from compiler.bundle.schema import WASM_RESERVED, WASM_STACK
+from compiler.kernels.dsl import KernelFunction
+from compiler.kernels.sets import WASM
+from compiler.lower.wasm import Module, compile_module
+
+Array = npt.NDArray[Any]
+
+# Every buffer is followed by a page of 0xAB, so that a write beyond its end is seen.
+SCRIPT = """async ({ code, entry, buffers, first, workspace, items, shares }) => {
+  const bytes = (s) => Uint8Array.from(atob(s), (c) => c.charCodeAt(0));
+  const text64 = (array) => {
+    let s = "";
+    for (let i = 0; i < array.length; i += 8192)
+      s += String.fromCharCode(...array.subarray(i, i + 8192));
+    return btoa(s);
+  };
+  const contents = buffers.map(bytes);
+  let end = Math.ceil((first + workspace) / 4096) * 4096;
+  const addresses = contents.map(({ length }) => {
+    const address = end;
+    end = Math.ceil((address + length) / 256) * 256 + 4096;
+    return address;
+  });
+  const memory = new WebAssembly.Memory({ initial: Math.ceil(end / 65536) });
+  const memoryBytes = new Uint8Array(memory.buffer).fill(0xab, first);
+  contents.forEach((content, i) => memoryBytes.set(content, addresses[i]));
+  const { instance } = await WebAssembly.instantiate(bytes(code), { env: { memory } });
+  instance.exports.__stack_pointer.value = first;
+  instance.exports.set_workspace(first);
+  for (let share = 0; share < shares; share++) {
+    const begin = Math.floor((items * share) / shares);
+    const stop = Math.floor((items * (share + 1)) / shares);
+    const status = instance.exports[entry](...addresses, begin, stop);
+    if (status !== 0) throw new Error(`the kernel returned ${status}`);
+  }
+  contents.forEach(({ length }, i) => {
+    const after = memoryBytes.subarray(addresses[i] + length, addresses[i] + length + 256);
+    if (after.some((byte) => byte !== 0xab)) throw new Error(`wrote beyond buffer ${i}`);
+  });
+  return contents.map(({ length }, i) =>
+    text64(memoryBytes.subarray(addresses[i], addresses[i] + length)));
+}"""
+
+
+class Wasm:
+    """A page that runs kernels, each in a memory of its own and in two shares."""
+
+    kernels = WASM
+
+    def __init__(self, browser: Browser, features: Sequence[str]) -> None:
+        self._page = browser.new_page()
+        self._features = features
+        self._modules: dict[KernelFunction, Module] = {}
+
+    def run(self, kernel: KernelFunction, arrays: dict[str, Array]) -> dict[str, Array]:
+        """Runs `kernel` on copies of `arrays`, by argument name; returns all of them after."""
+        if kernel not in self._modules:
+            self._modules[kernel] = compile_module([kernel], self._features)
+        module = self._modules[kernel]
+        inputs = [np.ascontiguousarray(arrays[name]) for name in kernel.arguments]
+        results = self._page.evaluate(
+            SCRIPT,
+            {
+                "code": base64.b64encode(module.code).decode(),
+                "entry": kernel.name,
+                "buffers": [base64.b64encode(array.tobytes()).decode() for array in inputs],
+                "first": WASM_RESERVED + WASM_STACK,
+                "workspace": module.workspace[kernel.name],
+                "items": kernel.grid[0],
+                "shares": 2,
+            },
+        )
+        return {
+            name: np.frombuffer(base64.b64decode(result), array.dtype).reshape(array.shape)
+            for name, array, result in zip(kernel.arguments, inputs, results, strict=True)
+        }
