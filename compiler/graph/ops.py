@@ -4,9 +4,11 @@ An operator is a `call_dps_packed` to `webkiln.<name>` with its settings in the 
 opaque to TVM's passes, with its result's shape stated, and replaced by a kernel when the plan is
 written. Shapes are those of the operands in C order:
 
-    linear      x (rows, K), weight (N, K) [, bias (N,)] [, residual (rows, N)] -> (rows, N)
+    linear      x (rows, K), weight (N, K) [, bias (N,)] [, residual (rows, N)]
+                [, norm weight (K,) [, norm bias (K,)]] -> (rows, N)
                 activation: applied to the product; gated: weight (2N, K) holds gate then up rows
-                and the result is activation(gate) * up
+                and the result is activation(gate) * up; norm: "rms" or "layer", of x before the
+                product, with epsilon
     embed       ids (rows,) i32, weight (V, K) -> (rows, K)
     rms_norm    x (..., K), weight (K,) -> as x; epsilon
     layer_norm  x (..., K), weight (K,), bias (K,) -> as x; epsilon

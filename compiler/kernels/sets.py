@@ -24,6 +24,7 @@ class KernelSet:
     attend: Callable[[Attend], KernelFunction]
     adjust: Callable[[int], KernelFunction]  # vocabulary
     choose: Callable[[int, int], KernelFunction]  # vocabulary, context
+    prologues: bool  # whether linear layers can norm their input
 
 
 WEBGPU = KernelSet(
@@ -36,6 +37,7 @@ WEBGPU = KernelSet(
     attend=gpu.attend.attend,
     adjust=gpu.sample.adjust,
     choose=gpu.sample.choose,
+    prologues=True,
 )
 WASM = KernelSet(
     inputs=cpu.embed.inputs,
@@ -47,4 +49,5 @@ WASM = KernelSet(
     attend=cpu.attend.attend,
     adjust=cpu.sample.adjust,
     choose=cpu.sample.choose,
+    prologues=False,
 )

@@ -11,11 +11,11 @@ from tvm import relax
 
 from compiler.errors import UnsupportedModelError
 from compiler.graph import ops
-from compiler.graph.program import Program, Recipe
+from compiler.graph.program import Program, Recipe, Rows
 from compiler.graph.quantize import describe
 from compiler.kernels.dsl import KernelFunction
 from compiler.kernels.sets import KernelSet
-from compiler.kernels.specs import Append, Attend, CacheShape, Linear
+from compiler.kernels.specs import Append, Attend, CacheShape, Linear, Prologue
 from compiler.lower.generic import kernel_of
 from compiler.lower.tensors import Constants, Matrix, Plain, Store
 
@@ -47,6 +47,16 @@ class Listing:
     rows: int
     launches: list[Launch] = field(default_factory=list)
     outputs: dict[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """A linear layer on its way to a launch."""
+
+    spec: Linear
+    inputs: list[Value]  # x, codes, scales
+    vectors: list[relax.Var]  # in the order of `specs.vectors`
+    residual: Value | None
 
 
 @dataclass(frozen=True)
@@ -180,20 +190,37 @@ class Lister:
         self._launch(kernel, *inputs, *outs)
 
     def _linear(self, call: relax.Call, out: Value) -> None:
+        layer = self._layer(call)
+        residual = [] if layer.residual is None else [layer.residual]
+        values = [*layer.inputs, *self._vectors(layer.vectors), *residual, out]
+        self._launch(self.kernels.linear(layer.spec), *values, spec=layer.spec)
+
+    def _layer(self, call: relax.Call) -> _Layer:
+        """A linear layer's spec and operands."""
         x, weight, *rest = ops.operands(call)
         matrix, parts = self._matrix(weight)
+        settings = {key: ops.setting(call, key) for key in ("bias", "residual", "gated")}
+        bias = [rest.pop(0)] if settings["bias"] else []
+        residual = self._value(rest.pop(0)) if settings["residual"] else None
         spec = Linear(
             rows=ops.shape(call)[0],
             width=ops.shape(call)[1],
             columns=ops.shape(weight)[1],
             scheme=matrix.scheme,
-            bias=bool(ops.setting(call, "bias")),
-            residual=bool(ops.setting(call, "residual")),
-            gated=bool(ops.setting(call, "gated")),
+            **{key: bool(setting) for key, setting in settings.items()},
             activation=str(ops.setting(call, "activation")),
+            prologue=Prologue(str(ops.setting(call, "norm")), float(ops.setting(call, "epsilon"))),
         )
-        extra = [self._value(value) for value in rest]
-        self._launch(self.kernels.linear(spec), self._value(x), *parts, *extra, out, spec=spec)
+        return _Layer(spec, [self._value(x), *parts], [*rest, *bias], residual)
+
+    def _vectors(self, vectors: list[relax.Var]) -> list[Value]:
+        """The one buffer that holds them all, if there are any."""
+        if len(vectors) < 2:
+            return [self._value(vector) for vector in vectors]
+        recipe = Rows(tuple(self._recipe(vector) for vector in vectors))
+        size = sum(prod(ops.shape(vector)) for vector in vectors)
+        name = self.store.plain(Plain(describe(recipe), recipe, (size,)))
+        return [Value("weight", name, size * 4, "values")]
 
     def _embed(self, call: relax.Call, out: Value) -> None:
         ids, table = ops.operands(call)

@@ -75,16 +75,21 @@ def _split(call: relax.Call, x: torch.Tensor) -> list[torch.Tensor]:
 
 def _linear(call: relax.Call, x: torch.Tensor, weight: torch.Tensor, *rest: Any) -> torch.Tensor:
     extra = list(rest)
-    out = x @ weight.T
-    if ops.setting(call, "bias"):
-        out = out + extra.pop(0)
+    bias, residual = (extra.pop(0) if ops.setting(call, k) else 0 for k in ("bias", "residual"))
+    out = _norm(call, x, *extra) @ weight.T + bias
     activation = _ACTIVATIONS[str(ops.setting(call, "activation"))]
     if ops.setting(call, "gated"):
         gate, up = out.chunk(2, -1)
         out = activation(gate) * up
     else:
         out = activation(out)
-    return out + extra.pop(0) if ops.setting(call, "residual") else out
+    return out + residual
+
+
+def _norm(call: relax.Call, x: torch.Tensor, *vectors: torch.Tensor) -> torch.Tensor:
+    norms = {"none": lambda _, x: x, "rms": _rms_norm, "layer": _layer_norm}
+    normed: torch.Tensor = norms[str(ops.setting(call, "norm"))](call, x, *vectors)
+    return normed
 
 
 def _rms_norm(call: relax.Call, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

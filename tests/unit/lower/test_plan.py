@@ -34,6 +34,15 @@ def test_layers(launches: list[Launch], expected: list[int | None]) -> None:
     assert _layers(launches) == expected
 
 
+def test_a_matrix_names_the_layer_whatever_vectors_come_with_it() -> None:
+    values = (
+        Value("weight", "layers.1.norm+final", 4, "values"),
+        Value("weight", "lm", 4, "codes"),
+    )
+    last = Launch(kernel_with("any", ("vectors", "codes")), values, None)
+    assert _layers([launch(None, "layers.1.w"), last]) == [1, None]
+
+
 def test_kernels_are_listed_once_in_order_of_use() -> None:
     a, b = (kernel_with(name, ("x",)) for name in "ab")
     one, two = (

@@ -1,0 +1,90 @@
+"""Norms on their way into the linear layers that read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from tvm import relax
+from tvm.relax import op as R
+
+from compiler.graph import canonicalize, norms, prologue
+from compiler.graph.program import Program
+from compiler.graph.rewrite import rewrite
+from tests.unit.graph.programs import (
+    Graph,
+    assert_unchanged,
+    changed,
+    operators,
+    program,
+    settings,
+)
+
+Emit = Callable[[Graph], relax.Expr]
+RULES = (
+    canonicalize.canonical_linear,
+    canonicalize.canonical_bias,
+    norms.recognise_rms_norm,
+    norms.recognise_layer_norm,
+)
+
+
+def made(emit: Emit, columns: int = 4) -> Program:
+    """The program once its norms and products are canonical."""
+    weights = {"w": (6, columns), "v": (6, columns), "g": (columns,), "h": (columns,), "b": (6,)}
+    inputs = {"x": (1, 3, columns), "y": (1, 3, 6)}
+    before = program(lambda g: g(emit(g)), inputs, weights)
+    for rule in RULES:
+        before = rewrite(before, rule)
+    return before
+
+
+def layer_norm(g: Graph) -> relax.Var:
+    return g(R.nn.layer_norm(g.x, g.g, g.h, axes=[-1], epsilon=1e-3))
+
+
+def test_rms_norm_joins_its_product() -> None:
+    before = made(lambda g: R.add(g.linear(g.rms_norm(g.x, g.g, 1e-3), g.w), g.b))
+    assert operators(before) == ["webkiln.rms_norm", "webkiln.linear"]
+    after = changed(before, prologue.fuse_norm)
+    assert operators(after) == ["webkiln.linear"]
+    assert settings(after, "webkiln.linear", "norm", "bias") == ("rms", True)
+    assert settings(after, "webkiln.linear", "epsilon") == pytest.approx((1e-3,))
+
+
+def test_layer_norm_joins_its_product() -> None:
+    after = changed(made(lambda g: g.linear(layer_norm(g), g.w)), prologue.fuse_norm)
+    assert operators(after) == ["webkiln.linear"]
+    assert settings(after, "webkiln.linear", "norm") == ("layer",)
+
+
+def test_every_product_of_a_norm_takes_it() -> None:
+    """Attention and MLP side by side read one norm, as in Phi and GPT-NeoX."""
+
+    def emit(g: Graph) -> relax.Expr:
+        normed = layer_norm(g)
+        return R.add(g.linear(normed, g.w), g.linear(normed, g.v))
+
+    after = changed(made(emit), prologue.fuse_norm)
+    assert operators(after) == ["webkiln.linear", "webkiln.linear", "relax.add"]
+
+
+def read_by_another(g: Graph) -> relax.Expr:
+    normed = g.rms_norm(g.x, g.g)
+    return R.add(g(R.mean(normed, axis=[-1], keepdims=True)), g.linear(normed, g.w))
+
+
+def across_rows(g: Graph) -> relax.Expr:
+    """A norm over 4 values whose results a product of 12 reads."""
+    flat = g(R.reshape(g.rms_norm(g.x, g.g), (1, 12)))
+    return g.linear(flat, g(R.reshape(g.w, (2, 12))))
+
+
+@pytest.mark.parametrize("emit", [read_by_another, across_rows])
+def test_norms_that_others_read_stay(emit: Emit) -> None:
+    assert_unchanged(made(emit), prologue.fuse_norm)
+
+
+def test_norms_of_odd_rows_stay() -> None:
+    """Kernels that norm read vectors of four."""
+    assert_unchanged(made(lambda g: g.linear(g.rms_norm(g.x, g.g), g.w), 6), prologue.fuse_norm)
