@@ -135,7 +135,7 @@ def lower(
         if function not in graphs:
             continue
         graph = graphs[function]
-        if target.kernels.prologues:
+        if target.kernels.fused is not None:
             graph = fuse_prologues(graph)
         graph = legalise(graph, target.backend)
         lister = Lister(graph, limits, store, target.kernels, rows)

@@ -16,6 +16,10 @@ written. Shapes are those of the operands in C order:
     append      packed (rows, (heads + 2 kv) * depth) | query, key, value (rows, heads * depth)
                 [, cos, sin (rows, rotary)] [, query norm, key norm (depth,)]
                 -> rotated query (rows, heads, depth); key and value go to the layer's KV cache
+    place       [cos, sin (rows, rotary)] -> (rows, 1 + 2 rotary): position or -1, cos, sin
+    project_append
+                linear's operands and settings, then place [, query norm, key norm (depth,)]:
+                append, with head_epsilon for epsilon, of the layer's packed result
     attend      query (rows, heads, depth) -> (rows, heads, depth), over the layer's KV cache
 """
 
@@ -73,6 +77,12 @@ def dtype(expr: relax.Expr) -> str:
 def setting(call: relax.Call, key: str) -> Any:
     """One setting of a Webkiln operator."""
     return call.attrs[key]
+
+
+def linear_operands(call: relax.Call) -> int:
+    """How many operands of a `linear` or `project_append` are the linear layer's."""
+    norms = {"none": 0, "rms": 1, "layer": 2}[str(setting(call, "norm"))]
+    return 2 + bool(setting(call, "bias")) + bool(setting(call, "residual")) + norms
 
 
 def axes(permute: relax.Call) -> list[int]:

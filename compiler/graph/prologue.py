@@ -14,15 +14,21 @@ from compiler.graph.program import Program
 from compiler.graph.rewrite import Rule, View, dump, rewrite
 
 NORMS = {"webkiln.rms_norm": "rms", "webkiln.layer_norm": "layer"}
-PASSES: list[tuple[str, Rule]] = []
+FIRST_DUMP = 50  # WEBKILN_DUMP's number of the first pass, after those of passes.py
+
+
+def passes() -> list[tuple[str, Rule]]:
+    """(name, rule) of every pass."""
+    return [("fuse-norm", fuse_norm), ("fuse-append", fuse_append)]
 
 
 def fuse_prologues(program: Program) -> Program:
-    """Runs every pass."""
-    for index, (name, rule) in enumerate(PASSES):
+    """Runs every pass, then leaves one of what several layers compute alike (`place`)."""
+    for index, (name, rule) in enumerate(passes()):
         program = rewrite(program, rule)
-        dump(program, 50 + index, name)
-    return program
+        dump(program, FIRST_DUMP + index, name)
+    module = relax.transform.EliminateCommonSubexpr()(program.module)
+    return Program(module, program.weights)
 
 
 def fuse_norm(view: View, var: relax.Var, value: relax.Expr) -> relax.Expr | None:
@@ -56,4 +62,28 @@ def _takes(view: View, reader: relax.Var, x: relax.Expr) -> bool:
     return whole_rows and bool(view.base(first) == x) and not elsewhere
 
 
-PASSES.append(("fuse-norm", fuse_norm))
+def fuse_append(view: View, var: relax.Var, value: relax.Expr) -> relax.Expr | None:
+    """append(linear(x)) becomes one operator, where query, key and value are one projection that
+    nothing else reads."""
+    if ops.name(value) != "webkiln.append" or not ops.setting(value, "packed"):
+        return None
+    packed, *extra = ops.operands(value)
+    linear = view.call(packed, "webkiln.linear")
+    if linear is None or not view.used_once(packed) or not _is_projection(linear):
+        return None
+    rotary, (rows, _, depth) = int(ops.setting(value, "rotary")), ops.shape(value)
+    if rotary % 2 or depth % 2:
+        return None
+    tables, norms = extra[: 2 if rotary else 0], extra[2 if rotary else 0 :]
+    place = ops.make("place", tables, (rows, 1 + 2 * rotary))
+    settings = {key: ops.setting(linear, key) for key in PLAIN}
+    settings |= {key: ops.setting(value, key) for key in ("layer", "kv_heads", "rotary", "normed")}
+    settings["head_epsilon"] = ops.setting(value, "epsilon")
+    args = [*ops.operands(linear), place, *norms]
+    return ops.make("project_append", args, ops.shape(value), **settings)
+
+
+def _is_projection(linear: relax.Call) -> bool:
+    changes = ("residual", "gated")
+    plain = not any(ops.setting(linear, key) for key in changes)
+    return plain and ops.setting(linear, "activation") == "none"

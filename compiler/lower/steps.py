@@ -14,8 +14,8 @@ from compiler.graph import ops
 from compiler.graph.program import Program, Recipe, Rows
 from compiler.graph.quantize import describe
 from compiler.kernels.dsl import KernelFunction
-from compiler.kernels.sets import KernelSet
-from compiler.kernels.specs import Append, Attend, CacheShape, Linear, Prologue
+from compiler.kernels.sets import Fused, KernelSet
+from compiler.kernels.specs import Append, Attend, CacheShape, Linear, ProjectAppend, Prologue
 from compiler.lower.generic import kernel_of
 from compiler.lower.tensors import Constants, Matrix, Plain, Store
 
@@ -90,6 +90,8 @@ class Lister:
             "webkiln.rms_norm": self._norm,
             "webkiln.layer_norm": self._norm,
             "webkiln.append": self._append,
+            "webkiln.place": self._place,
+            "webkiln.project_append": self._project_append,
             "webkiln.attend": self._attend,
         }
 
@@ -196,15 +198,16 @@ class Lister:
         self._launch(self.kernels.linear(layer.spec), *values, spec=layer.spec)
 
     def _layer(self, call: relax.Call) -> _Layer:
-        """A linear layer's spec and operands."""
-        x, weight, *rest = ops.operands(call)
+        """A linear layer's spec and operands, those of its heads excepted."""
+        operands = ops.operands(call)
+        x, weight, *rest = operands[: ops.linear_operands(call)]
         matrix, parts = self._matrix(weight)
         settings = {key: ops.setting(call, key) for key in ("bias", "residual", "gated")}
         bias = [rest.pop(0)] if settings["bias"] else []
         residual = self._value(rest.pop(0)) if settings["residual"] else None
         spec = Linear(
             rows=ops.shape(call)[0],
-            width=ops.shape(call)[1],
+            width=ops.shape(weight)[0] // (2 if settings["gated"] else 1),
             columns=ops.shape(weight)[1],
             scheme=matrix.scheme,
             **{key: bool(setting) for key, setting in settings.items()},
@@ -237,20 +240,44 @@ class Lister:
         self._launch(kernel, *(self._value(arg) for arg in ops.operands(call)), out)
 
     def _append(self, call: relax.Call, out: Value) -> None:
-        rows, heads, depth = ops.shape(call)
         layer = int(ops.setting(call, "layer"))
-        spec = Append(
-            rows=rows,
-            heads=heads,
-            cache=self._cache(call, depth),
-            packed=bool(ops.setting(call, "packed")),
-            rotary=int(ops.setting(call, "rotary")),
-            normed=bool(ops.setting(call, "normed")),
-            epsilon=float(ops.setting(call, "epsilon")),
-        )
+        spec = self._heads(call, bool(ops.setting(call, "packed")), "epsilon")
         inputs = [self._value(arg) for arg in ops.operands(call)]
         kv = Value("state", f"kv.{layer}", 0)
         self._launch(self.kernels.append(spec), *inputs, CONTROL, kv, out, layer=layer)
+
+    def _heads(self, call: relax.Call, packed: bool, epsilon: str) -> Append:
+        rows, heads, depth = ops.shape(call)
+        return Append(
+            rows=rows,
+            heads=heads,
+            cache=self._cache(call, depth),
+            packed=packed,
+            rotary=int(ops.setting(call, "rotary")),
+            normed=bool(ops.setting(call, "normed")),
+            epsilon=float(ops.setting(call, epsilon)),
+        )
+
+    def _place(self, call: relax.Call, out: Value) -> None:
+        rows, columns = ops.shape(call)
+        kernel = self._fused.place(rows, columns // 2)
+        self._launch(kernel, *(self._value(arg) for arg in ops.operands(call)), CONTROL, out)
+
+    def _project_append(self, call: relax.Call, out: Value) -> None:
+        layer = self._layer(call)
+        place, *norms = ops.operands(call)[ops.linear_operands(call) :]
+        spec = ProjectAppend(layer.spec, self._heads(call, True, "head_epsilon"))
+        vectors = self._vectors([*layer.vectors, *norms])
+        number = int(ops.setting(call, "layer"))
+        kv = Value("state", f"kv.{number}", 0)
+        values = [*layer.inputs, *vectors, self._value(place), kv, out]
+        self._launch(self._fused.project_append(spec), *values, layer=number)
+
+    @property
+    def _fused(self) -> Fused:
+        if self.kernels.fused is None:
+            raise AssertionError("this target has no fused kernels")
+        return self.kernels.fused
 
     def _attend(self, call: relax.Call, out: Value) -> None:
         rows, heads, depth = ops.shape(call)

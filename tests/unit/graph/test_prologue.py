@@ -8,11 +8,13 @@ import pytest
 from tvm import relax
 from tvm.relax import op as R
 
-from compiler.graph import canonicalize, norms, prologue
+from compiler.graph import canonicalize, norms, ops, prologue
+from compiler.graph.canonicalize import PLAIN
 from compiler.graph.program import Program
 from compiler.graph.rewrite import rewrite
 from tests.unit.graph.programs import (
     Graph,
+    assert_same,
     assert_unchanged,
     changed,
     operators,
@@ -88,3 +90,70 @@ def test_norms_that_others_read_stay(emit: Emit) -> None:
 def test_norms_of_odd_rows_stay() -> None:
     """Kernels that norm read vectors of four."""
     assert_unchanged(made(lambda g: g.linear(g.rms_norm(g.x, g.g), g.w), 6), prologue.fuse_norm)
+
+
+def attention(
+    g: Graph, projection: relax.Expr, layer: int = 0, *, rotary: int = 4, normed: bool = False
+) -> relax.Var:
+    """Two heads of 4 values on one, of three tokens."""
+    extra = [g.cos, g.sin] if rotary else []
+    extra += [g.query_norm, g.key_norm] if normed else []
+    shared = {"layer": layer, "kv_heads": 1}
+    settings = {"packed": True, "rotary": rotary, "normed": normed, "epsilon": 1e-2, **shared}
+    append = g(ops.make("append", [projection, *extra], (3, 2, 4), **settings))
+    settings = {"scale": 0.5, "window": 0, "softcap": 0.0, **shared}
+    return g(ops.make("attend", [append], (3, 2, 4), **settings))
+
+
+def projection(g: Graph, **changes: object) -> relax.Var:
+    args = [g.x, g.w, *([g.b] if changes.get("bias") else [])]
+    return g(ops.make("linear", args, (3, 16), **{**PLAIN, **changes}))
+
+
+def layers(emit: Emit, rotary: int = 4) -> Program:
+    inputs = {"x": (3, 4), "cos": (3, rotary), "sin": (3, rotary)}
+    weights = {"w": (16, 4), "b": (16,), "query_norm": (4,), "key_norm": (4,)}
+    return program(lambda g: g(emit(g)), inputs, weights)
+
+
+@pytest.mark.parametrize("rotary", [0, 2, 4])
+@pytest.mark.parametrize("normed", [False, True])
+def test_append_joins_its_projection(rotary: int, normed: bool) -> None:
+    before = layers(
+        lambda g: attention(g, projection(g, bias=True), rotary=rotary, normed=normed),
+        max(rotary, 1),
+    )
+    assert operators(before) == ["webkiln.linear", "webkiln.append", "webkiln.attend"]
+    after = changed(before, prologue.fuse_append)
+    assert operators(after) == ["webkiln.place", "webkiln.project_append", "webkiln.attend"]
+    found = settings(after, "webkiln.project_append", "bias", "rotary", "normed", "layer")
+    assert found == (True, rotary, normed, 0)
+
+
+def test_layers_share_a_place() -> None:
+    def emit(g: Graph) -> relax.Expr:
+        return R.add(attention(g, projection(g), 0), attention(g, projection(g, bias=True), 1))
+
+    before = layers(emit)
+    after = prologue.fuse_prologues(before)
+    assert_same(before, after)
+    assert operators(after).count("webkiln.place") == 1
+    assert operators(after).count("webkiln.project_append") == 2
+
+
+def projection_used_twice(g: Graph) -> relax.Expr:
+    packed = projection(g)
+    found = g(R.reshape(attention(g, packed), (3, 8)))
+    return R.add(g(R.mean(packed, axis=[-1], keepdims=True)), found)
+
+
+@pytest.mark.parametrize(
+    "emit",
+    [
+        projection_used_twice,
+        lambda g: attention(g, projection(g, activation="silu")),
+        lambda g: attention(g, g(R.matmul(g.x, g(R.permute_dims(g.w))))),
+    ],
+)
+def test_other_projections_stay(emit: Emit) -> None:
+    assert_unchanged(layers(emit), prologue.fuse_append)
