@@ -12,6 +12,8 @@ written. Shapes are those of the operands in C order:
     embed       ids (rows,) i32, weight (V, K) -> (rows, K)
     rms_norm    x (..., K), weight (K,) -> as x; epsilon
     layer_norm  x (..., K), weight (K,), bias (K,) -> as x; epsilon
+    add_norm    x (..., K), skip as x, weight (K,) -> skip + rms_norm(x); epsilon; deferred: the
+                linear layer that reads it first computes it; kept: for others, who read it later
     attention   query, key, value (1, heads, rows, depth) -> (1, rows, heads, depth); as traced
     append      packed (rows, (heads + 2 kv) * depth) | query, key, value (rows, heads * depth)
                 [, cos, sin (rows, rotary)] [, query norm, key norm (depth,)]

@@ -19,7 +19,12 @@ FIRST_DUMP = 50  # WEBKILN_DUMP's number of the first pass, after those of passe
 
 def passes() -> list[tuple[str, Rule]]:
     """(name, rule) of every pass."""
-    return [("fuse-norm", fuse_norm), ("fuse-append", fuse_append)]
+    return [
+        ("fuse-sum", fuse_sum),
+        ("fuse-norm", fuse_norm),
+        ("fuse-append", fuse_append),
+        ("defer-sum", defer_sum),
+    ]
 
 
 def fuse_prologues(program: Program) -> Program:
@@ -29,6 +34,33 @@ def fuse_prologues(program: Program) -> Program:
         dump(program, FIRST_DUMP + index, name)
     module = relax.transform.EliminateCommonSubexpr()(program.module)
     return Program(module, program.weights)
+
+
+def fuse_sum(view: View, var: relax.Var, value: relax.Expr) -> relax.Expr | None:
+    """skip + rms_norm(x) becomes one operator: norms after attention and MLP, as in Gemma 2."""
+    if ops.name(value) != "relax.add":
+        return None
+    for skip, normed in (value.args, reversed(value.args)):
+        norm = view.call(normed, "webkiln.rms_norm")
+        if norm is None or not view.used_once(normed) or ops.is_param(view.base(skip)):
+            continue
+        x, weight = ops.operands(norm)
+        if not ops.shape(skip) == ops.shape(normed) == ops.shape(x):
+            continue
+        settings = {"epsilon": ops.setting(norm, "epsilon"), "deferred": False, "kept": False}
+        return ops.make("add_norm", [x, skip, weight], ops.shape(var), **settings)
+    return None
+
+
+def defer_sum(view: View, var: relax.Var, value: relax.Expr) -> relax.Expr | None:
+    """add_norm leaves its work to its first reader, if that is a linear layer."""
+    if ops.name(value) != "webkiln.add_norm" or ops.setting(value, "deferred"):
+        return None
+    readers = view.readers(var)
+    if not readers or not _takes(view, readers[0], var):
+        return None
+    settings = {"epsilon": ops.setting(value, "epsilon"), "kept": len(readers) > 1}
+    return ops.make("add_norm", ops.operands(value), ops.shape(var), deferred=True, **settings)
 
 
 def fuse_norm(view: View, var: relax.Var, value: relax.Expr) -> relax.Expr | None:
@@ -54,7 +86,7 @@ def _takes(view: View, reader: relax.Var, x: relax.Expr) -> bool:
     """Whether `reader` is a linear layer of `x` (and of nothing else in `x`'s place) that can
     make its rows itself."""
     value = view.value(reader)
-    if ops.name(value) != "webkiln.linear":
+    if ops.name(value) not in ("webkiln.linear", "webkiln.project_append"):
         return False
     first, *rest = ops.operands(value)
     whole_rows = ops.shape(first)[-1] == ops.shape(x)[-1] and ops.shape(x)[-1] % 4 == 0

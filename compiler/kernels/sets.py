@@ -15,6 +15,7 @@ from compiler.kernels.specs import Append, Attend, Linear, ProjectAppend
 class Fused:
     """Kernels of the operators that graph/prologue.py makes; `linear` then has prologues too."""
 
+    add_norm: Callable[[int, int, float], KernelFunction]  # rows, columns, epsilon
     place: Callable[[int, int], KernelFunction]  # rows, rotary
     project_append: Callable[[ProjectAppend], KernelFunction]
 
@@ -46,6 +47,7 @@ WEBGPU = KernelSet(
     adjust=gpu.sample.adjust,
     choose=gpu.sample.choose,
     fused=Fused(
+        add_norm=gpu.norm.add_norm,
         place=gpu.append.place,
         project_append=lambda spec: gpu.project.project_append(
             spec, gpu.project.default_tiling(spec)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from compiler.bundle.schema import Scheme
+from compiler.bundle.schema import ALIGN, Scheme
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,21 @@ class ProjectAppend:
 
     linear: Linear
     append: Append
+
+    @property
+    def sum_start(self) -> int:
+        """Where the prologue's sum begins in the result, if kept: values after the query's start,
+        at an offset that bindings may have."""
+        size = self.append.rows * self.append.heads * self.append.cache.depth
+        return -(-size * 4 // ALIGN) * ALIGN // 4
+
+    @property
+    def size(self) -> int:
+        """Values in the result."""
+        before = self.linear.prologue.sum
+        if before is not None and before.kept:
+            return self.sum_start + self.linear.rows * self.linear.columns
+        return self.append.rows * self.append.heads * self.append.cache.depth
 
 
 def vectors(linear: Linear, heads: Append | None = None) -> dict[str, int]:

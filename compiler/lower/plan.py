@@ -97,7 +97,7 @@ class _Buffers:
         if value.kind == "weight":
             part = self._tensors[value.name].parts[value.part]
             return Binding(self.index(value), part.offset, part.bytes)
-        return Binding(self.index(value), 0, 0)
+        return Binding(self.index(value), value.offset, value.bytes if value.offset else 0)
 
     def table(self) -> list[Buffer]:
         scratch = [

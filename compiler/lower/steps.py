@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -15,7 +15,7 @@ from compiler.graph.program import Program, Recipe, Rows
 from compiler.graph.quantize import describe
 from compiler.kernels.dsl import KernelFunction
 from compiler.kernels.sets import Fused, KernelSet
-from compiler.kernels.specs import Append, Attend, CacheShape, Linear, ProjectAppend, Prologue
+from compiler.kernels.specs import Append, Attend, CacheShape, Linear, ProjectAppend, Prologue, Sum
 from compiler.lower.generic import kernel_of
 from compiler.lower.tensors import Constants, Matrix, Plain, Store
 
@@ -28,6 +28,7 @@ class Value:
     name: str
     bytes: int
     part: str = ""  # of a weight
+    offset: int = 0  # into a scratch buffer; a multiple of ALIGN
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,20 @@ class _Layer:
     """A linear layer on its way to a launch."""
 
     spec: Linear
-    inputs: list[Value]  # x, codes, scales
+    inputs: list[Value]  # x, skip, codes, scales
     vectors: list[relax.Var]  # in the order of `specs.vectors`
     residual: Value | None
+    sum: Value | None  # where it is kept
+
+
+@dataclass(frozen=True)
+class _Sum:
+    """skip + rms_norm(x) weight, left to the layer that reads it first."""
+
+    x: Value
+    skip: Value
+    weight: relax.Var
+    spec: Sum
 
 
 @dataclass(frozen=True)
@@ -84,12 +96,15 @@ class Lister:
         self.values: dict[relax.Var, Value | tuple[Value, ...]] = {}
         self.caches: dict[int, CacheShape] = {}
         self._scratch = 0
+        self._deferred: dict[Value, _Sum] = {}  # sums that a layer will compute
+        self._moved: dict[Value, Value] = {}  # values that a kernel writes elsewhere
         self._emitters: dict[str, Callable[[relax.Call, Value], None]] = {
             "webkiln.linear": self._linear,
             "webkiln.embed": self._embed,
             "webkiln.rms_norm": self._norm,
             "webkiln.layer_norm": self._norm,
             "webkiln.append": self._append,
+            "webkiln.add_norm": self._add_norm,
             "webkiln.place": self._place,
             "webkiln.project_append": self._project_append,
             "webkiln.attend": self._attend,
@@ -144,8 +159,9 @@ class Lister:
     def _value(self, expr: relax.Expr) -> Value:
         """The buffer of a tensor: a result, a plain weight or a constant."""
         if isinstance(expr, relax.Var) and expr in self.values:
-            value = self.values[expr]
-            return value[0] if isinstance(value, tuple) else value
+            found = self.values[expr]
+            value = found[0] if isinstance(found, tuple) else found
+            return self._moved.get(value, value)
         if isinstance(expr, relax.Var):
             recipe = self._recipe(expr)
             name = self.store.plain(Plain(describe(recipe), recipe, ops.shape(expr)))
@@ -194,7 +210,8 @@ class Lister:
     def _linear(self, call: relax.Call, out: Value) -> None:
         layer = self._layer(call)
         residual = [] if layer.residual is None else [layer.residual]
-        values = [*layer.inputs, *self._vectors(layer.vectors), *residual, out]
+        kept = [] if layer.sum is None else [layer.sum]
+        values = [*layer.inputs, *self._vectors(layer.vectors), *residual, out, *kept]
         self._launch(self.kernels.linear(layer.spec), *values, spec=layer.spec)
 
     def _layer(self, call: relax.Call) -> _Layer:
@@ -205,6 +222,12 @@ class Lister:
         settings = {key: ops.setting(call, key) for key in ("bias", "residual", "gated")}
         bias = [rest.pop(0)] if settings["bias"] else []
         residual = self._value(rest.pop(0)) if settings["residual"] else None
+        value = self._value(x)
+        summed = self._deferred.pop(value, None)
+        inputs = [value] if summed is None else [summed.x, summed.skip]
+        vectors = [*([] if summed is None else [summed.weight]), *rest, *bias]
+        before = None if summed is None else summed.spec
+        norm = str(ops.setting(call, "norm")), float(ops.setting(call, "epsilon"))
         spec = Linear(
             rows=ops.shape(call)[0],
             width=ops.shape(weight)[0] // (2 if settings["gated"] else 1),
@@ -212,9 +235,10 @@ class Lister:
             scheme=matrix.scheme,
             **{key: bool(setting) for key, setting in settings.items()},
             activation=str(ops.setting(call, "activation")),
-            prologue=Prologue(str(ops.setting(call, "norm")), float(ops.setting(call, "epsilon"))),
+            prologue=Prologue(*norm, before),
         )
-        return _Layer(spec, [self._value(x), *parts], [*rest, *bias], residual)
+        kept = value if before is not None and before.kept else None
+        return _Layer(spec, [*inputs, *parts], vectors, residual, kept)
 
     def _vectors(self, vectors: list[relax.Var]) -> list[Value]:
         """The one buffer that holds them all, if there are any."""
@@ -238,6 +262,16 @@ class Lister:
         shape = ops.shape(call)
         kernel = make(prod(shape[:-1]), shape[-1], float(ops.setting(call, "epsilon")))
         self._launch(kernel, *(self._value(arg) for arg in ops.operands(call)), out)
+
+    def _add_norm(self, call: relax.Call, out: Value) -> None:
+        x, skip, weight = ops.operands(call)
+        epsilon, shape = float(ops.setting(call, "epsilon")), ops.shape(call)
+        if ops.setting(call, "deferred"):
+            spec = Sum(epsilon, bool(ops.setting(call, "kept")))
+            self._deferred[out] = _Sum(self._value(x), self._value(skip), weight, spec)
+            return
+        kernel = self._fused.add_norm(prod(shape[:-1]), shape[-1], epsilon)
+        self._launch(kernel, *(self._value(operand) for operand in (x, skip, weight)), out)
 
     def _append(self, call: relax.Call, out: Value) -> None:
         layer = int(ops.setting(call, "layer"))
@@ -270,7 +304,10 @@ class Lister:
         vectors = self._vectors([*layer.vectors, *norms])
         number = int(ops.setting(call, "layer"))
         kv = Value("state", f"kv.{number}", 0)
-        values = [*layer.inputs, *vectors, self._value(place), kv, out]
+        whole = replace(out, bytes=spec.size * 4)
+        if layer.sum is not None:  # follows the query: there is no binding to spare
+            self._moved[layer.sum] = replace(layer.sum, name=out.name, offset=spec.sum_start * 4)
+        values = [*layer.inputs, *vectors, self._value(place), kv, whole]
         self._launch(self._fused.project_append(spec), *values, layer=number)
 
     @property

@@ -18,6 +18,7 @@ from compiler.kernels.specs import (
     Linear,
     ProjectAppend,
     Prologue,
+    Sum,
     vectors,
 )
 from compiler.quantize import schemes
@@ -26,6 +27,7 @@ from tests.kernels.test_linear import operands, tolerance
 from tests.support.gpu import Array, Gpu, assert_close
 
 RMS = Prologue("rms", 1e-5)
+SUM = Prologue("rms", 1e-5, Sum(1e-6, kept=True))
 POSITION, CONTEXT = 5, 16
 
 
@@ -56,6 +58,9 @@ SPECS = {
     "not turned, a prompt": spec_of(3, 24, 0, bias=True, prologue=Prologue("layer", 1e-5)),
     "head norms": spec_of(1, 20, 20, normed=True, bias=True),
     "head norms, a prompt": spec_of(11, 20, 12, normed=True),
+    "sum": spec_of(1, 20, 20, heads=3, kv_heads=1, prologue=SUM),
+    "sum and head norms, a prompt": spec_of(11, 20, 20, normed=True, bias=True, prologue=SUM),
+    "sum that nobody else reads": spec_of(1, 16, 16, prologue=Prologue(sum=Sum(1e-6, False))),
     "deep": spec_of(1, 128, 128, normed=True),
     "deep, a prompt": spec_of(9, 256, 256, heads=2, kv_heads=1, normed=True),
 }
@@ -80,7 +85,8 @@ def buffers_of(spec: ProjectAppend) -> dict[str, Array]:
     buffers["place"] = np.concatenate([positions[:, None], *tables], 1).astype("f4")
     shape = (cache.context, 2, cache.kv_heads, cache.depth)
     buffers["kv"] = np.full(shape, 9, np.float32)
-    buffers["out"] = np.zeros((linear.rows, append.heads, cache.depth), np.float32)
+    buffers["out"] = np.zeros(spec.size, np.float32)
+    buffers["skip"] = random.standard_normal(buffers["x"].shape).astype("f4")
     return buffers
 
 
@@ -89,12 +95,16 @@ def count(spec: ProjectAppend) -> int:
     return max(1, spec.linear.rows - 1)
 
 
-def expected(spec: ProjectAppend, buffers: dict[str, Array]) -> tuple[Array, Array]:
-    """Queries and cache, by the definitions."""
+def expected(spec: ProjectAppend, buffers: dict[str, Array]) -> tuple[Array, Array, Array]:
+    """Queries, cache and the prologue's sum, by the definitions."""
     linear, append, cache = spec.linear, spec.append, spec.append.cache
     part = {name: torch.from_numpy(values).double() for name, values in buffers.items()
             if values.dtype == np.float32}  # fmt: skip
     x, before = part["x"], linear.prologue
+    if before.sum is not None:
+        post = F.rms_norm(x, [linear.columns], part["part sum"], before.sum.epsilon)
+        x = part["skip"] + post
+    total = x.numpy()
     if before.norm == "rms":
         x = F.rms_norm(x, [linear.columns], part["part norm"], before.epsilon)
     if before.norm == "layer":
@@ -114,7 +124,7 @@ def expected(spec: ProjectAppend, buffers: dict[str, Array]) -> tuple[Array, Arr
     kv = buffers["kv"].astype(np.float64)
     real = slice(POSITION, POSITION + count(spec))
     kv[real, 0], kv[real, 1] = key[: count(spec)], value[: count(spec)]
-    return query.numpy(), kv
+    return query.numpy(), kv, total
 
 
 def check(gpu: Gpu, spec: ProjectAppend, tiling: Tiling, what: str) -> None:
@@ -122,11 +132,15 @@ def check(gpu: Gpu, spec: ProjectAppend, tiling: Tiling, what: str) -> None:
     kernel = project_append(spec, tiling)
     assert len(kernel.arguments) <= 8
     after = gpu.run(kernel, {name: buffers[name] for name in kernel.arguments})
-    query, kv = expected(spec, buffers)
+    query, kv, total = expected(spec, buffers)
+    out = after["out"][: query.size].reshape(query.shape)
     # As a layer's own, times 4 for the norm and 4 for a rotation of normally distributed tables.
     limit = 16 * tolerance(spec.linear.columns)
-    assert_close(after["out"][: count(spec)], query[: count(spec)], limit, f"{what}: query")
+    assert_close(out[: count(spec)], query[: count(spec)], limit, f"{what}: query")
     assert_close(after["kv"], kv, limit, f"{what}: cache")
+    if spec.size > query.size:
+        kept = after["out"][spec.sum_start :].reshape(total.shape)
+        assert_close(kept, total, limit, f"{what}: sum")
 
 
 @pytest.mark.parametrize("name", SPECS)

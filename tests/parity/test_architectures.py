@@ -22,6 +22,8 @@ from web.verify import BrowserEngine, browser_engine
 # Two layers of at most 128 products each, logits of size 5: measured 2e-6; ten times that.
 TOLERANCE = 2e-5
 QUANTIZATION = {"qwen2": "q8", "mistral": "f16", "phi": "q8", "olmo2": "f32"}  # others: q4
+# Steps of one decoder layer. OLMo 2 norms all heads together, between projection and rotation.
+DISPATCHES = {"olmo2": 10}  # others: 5
 PROMPT = 150  # tokens: more than the largest prefill chunk
 STEPS = 16
 
@@ -50,6 +52,8 @@ def test_matches_pytorch(name: str, models: Path, engine: BrowserEngine, tmp_pat
     ).bundle
     opened = Bundle.open(bundle)
     assert_within_default_limits(opened)
+    dispatches = variant_facts(opened, "f32").dispatches_per_layer
+    assert dispatches == dict.fromkeys(("decode", "prefill"), DISPATCHES.get(name, 5))
     with open_checkpoint(str(source)) as checkpoint:
         reference = Reference(checkpoint, opened)
     engine.load(name, "f32")

@@ -25,7 +25,8 @@ def default_tiling(spec: Linear) -> Tiling:
     activation for several weight rows."""
     if spec.rows == 1:
         return Tiling(1, 32, 2) if spec.width < 1024 else Tiling(1, 64, 1)
-    return Tiling(min(8, spec.rows), 64, 1, 4)
+    rows = next(n for n in (8, 4, 2, 1) if n <= spec.rows)  # shares a workgroup evenly
+    return Tiling(rows, 64, 1, 4)
 
 
 @cache

@@ -27,7 +27,7 @@ from compiler.kernels.dsl import (
 )
 from compiler.kernels.gpu import weights
 from compiler.kernels.gpu.activations import Direct, Staged, Vectors
-from compiler.kernels.gpu.dsl import Builder, finished, kernel
+from compiler.kernels.gpu.dsl import Builder, finished, kernel, lane
 from compiler.kernels.gpu.product import Product, Tiling
 from compiler.kernels.specs import ProjectAppend, vectors
 
@@ -52,7 +52,7 @@ def default_tiling(spec: ProjectAppend) -> Tiling:
 def project_append(spec: ProjectAppend, tiling: Tiling) -> KernelFunction:
     """Arguments: x; skip (with a sum); codes, scales (quantized); vectors (or bias), where there
     are any; place (rows, 1 + 2 rotary); kv (read and written); out, the query
-    (rows, heads, depth), and after it the sum (where kept), from `sum_start` on.
+    (rows, heads, depth), and after it the sum (where kept; see ProjectAppend).
 
     Raises ValueError for a tiling that cuts pairs, or heads that are normed.
     """
@@ -96,7 +96,9 @@ class _Body:
             self.x.begin(self.m)
         else:
             thread = self.threads[1] * tiling.width + self.threads[0]
-            self.x.begin(self.m, thread, block == 0, None)
+            before = spec.linear.prologue.sum
+            store_sum = self._store_sum if before is not None and before.kept else None
+            self.x.begin(self.m, thread, block == 0, store_sum)
         inside = self.pairs[0].number < spec.linear.width // 2
         weight_rows = [row for pair in self.pairs for row in pair.rows(self.cache.depth)]
         arguments = (k, tiling, self.x, self.weight, self.threads, weight_rows, inside)
@@ -115,8 +117,12 @@ class _Body:
         self.place = k.buffer("place", (linear.rows, 1 + 2 * append.rotary), "float32")
         shape = (self.cache.context, 2, self.cache.kv_heads, self.cache.depth)
         self.kv = k.buffer("kv", shape, "float32", write=True)
-        out = (linear.rows, self.heads, self.cache.depth)
-        self.out = k.buffer("out", out, "float32", write=True)
+        self.out = k.buffer("out", (self.spec.size,), "float32", write=True)
+
+    def _store_sum(self, token: Expr, quad: Expr, value: Expr) -> None:
+        start = self.spec.sum_start + token * self.spec.linear.columns + quad * 4
+        for j in range(4):
+            store(self.out, lane(value, j), start + j)
 
     def _pair(self, number: Expr) -> _Pair:
         """Pair `number` of a token, of as many as its heads have."""
@@ -210,7 +216,7 @@ class _Body:
     def _store(self, head: Expr, token: Expr, d: Expr, value: Expr) -> None:
         """Queries go to the result; keys and values where `place` says, or nowhere."""
         with when(head < self.heads):
-            store(self.out, value, token, head, d)
+            store(self.out, value, (token * self.heads + head) * self.cache.depth + d)
         position = let(self.place[token, 0].astype("int32"))
         with when(both(head >= self.heads, position >= 0)):
             local = head - self.heads

@@ -208,6 +208,7 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
     "webkiln.embed": lambda _, ids, table: table[ids],
     "webkiln.rms_norm": _rms_norm,
     "webkiln.layer_norm": _layer_norm,
+    "webkiln.add_norm": lambda call, x, skip, weight: skip + _rms_norm(call, x, weight),
     "webkiln.attention": _attention,
     "webkiln.append": _append,
     "webkiln.attend": _attend,

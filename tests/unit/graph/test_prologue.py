@@ -8,7 +8,7 @@ import pytest
 from tvm import relax
 from tvm.relax import op as R
 
-from compiler.graph import canonicalize, norms, ops, prologue
+from compiler.graph import canonicalize, fuse, norms, ops, prologue
 from compiler.graph.canonicalize import PLAIN
 from compiler.graph.program import Program
 from compiler.graph.rewrite import rewrite
@@ -90,6 +90,84 @@ def test_norms_that_others_read_stay(emit: Emit) -> None:
 def test_norms_of_odd_rows_stay() -> None:
     """Kernels that norm read vectors of four."""
     assert_unchanged(made(lambda g: g.linear(g.rms_norm(g.x, g.g), g.w), 6), prologue.fuse_norm)
+
+
+def rows_of_four(emit: Emit) -> Program:
+    weights = {"w": (6, 4), "v": (4, 4), "g": (4,), "h": (4,)}
+    before = program(lambda g: g(emit(g)), {"x": (1, 3, 4), "y": (1, 3, 4)}, weights)
+    for rule in RULES:
+        before = rewrite(before, rule)
+    return before
+
+
+def post_norm(g: Graph) -> relax.Var:
+    """A norm after a layer, added to the residual stream."""
+    return g(R.add(g(R.tanh(g.x)), g.rms_norm(g(R.tanh(g.y)), g.g, 1e-3)))
+
+
+def test_post_norm_and_residual_are_one() -> None:
+    before = rows_of_four(post_norm)
+    after = changed(before, prologue.fuse_sum)
+    assert operators(after) == ["relax.tanh", "relax.tanh", "webkiln.add_norm"]
+    assert settings(after, "webkiln.add_norm", "epsilon") == pytest.approx((1e-3,))
+
+
+def norm_used_twice(g: Graph) -> relax.Expr:
+    normed = g.rms_norm(g.y, g.g)
+    return R.multiply(normed, g(R.add(g(R.tanh(g.x)), normed)))
+
+
+@pytest.mark.parametrize(
+    "emit",
+    [
+        norm_used_twice,
+        lambda g: R.subtract(g(R.tanh(g.x)), g.rms_norm(g.y, g.g)),
+        lambda g: R.add(g(R.reshape(g(R.tanh(g.x)), (3, 1, 4))), g.rms_norm(g.y, g.g)),
+    ],
+)
+def test_other_sums_stay(emit: Emit) -> None:
+    assert_unchanged(rows_of_four(emit), prologue.fuse_sum)
+
+
+def product_alone(g: Graph) -> relax.Expr:
+    return g.linear(g.rms_norm(post_norm(g), g.h), g.w)
+
+
+def product_first(g: Graph) -> relax.Expr:
+    total = post_norm(g)
+    product = g.linear(total, g.v)
+    return R.multiply(product, total)
+
+
+def product_last(g: Graph) -> relax.Expr:
+    total = post_norm(g)
+    return R.multiply(g(R.tanh(total)), g.linear(total, g.v))
+
+
+def product_and_residual(g: Graph) -> relax.Expr:
+    """One kernel may not write the sum and read it."""
+    total = post_norm(g)
+    return R.add(total, g.linear(total, g.v))
+
+
+@pytest.mark.parametrize(
+    ("emit", "expected"),
+    [
+        (product_alone, (True, False)),
+        (product_first, (True, True)),
+        (product_last, (False, False)),
+        (product_and_residual, (False, False)),
+        (post_norm, (False, False)),
+    ],
+)
+def test_sums_are_left_to_a_product_that_reads_them_first(
+    emit: Emit, expected: tuple[bool, bool]
+) -> None:
+    before = rows_of_four(emit)
+    for rule in (fuse.fuse_residual, prologue.fuse_sum, prologue.fuse_norm):
+        before = changed(before, rule)
+    after = changed(before, prologue.defer_sum)
+    assert settings(after, "webkiln.add_norm", "deferred", "kept") == expected
 
 
 def attention(

@@ -124,6 +124,19 @@ def test_bindings_follow_the_file_not_the_kernel(plan: Plan) -> None:
     assert [names[b.buffer] for b in third.bindings] == ["logits", "scratch.1"]
 
 
+def test_part_of_a_scratch_buffer() -> None:
+    part = Value("scratch", "1", 256, offset=512)
+    both = [scratch("1", 768), scratch("2", 256)], [part, scratch("3", 256)]
+    listing = Listing(1, [Launch(DOUBLE, tuple(values), None) for values in both])
+    functions = {"decode": listing}
+    caches = {0: CacheShape(64, 2, 8)}
+    first, second = write_plan("f32", functions, FILES, caches, {}, 64).functions["decode"].steps
+    # The shader binds out, x; only a part has a size of its own.
+    assert [(b.offset, b.bytes) for b in first.bindings] == [(0, 0), (0, 0)]
+    assert [(b.offset, b.bytes) for b in second.bindings] == [(0, 0), (512, 256)]
+    assert first.bindings[1].buffer == second.bindings[1].buffer
+
+
 def test_weights_that_no_launch_uses_are_left_out(plan: Plan) -> None:
     """A bundle's weights are those of every target, and each has some of its own."""
     others = {"constant.abc": PackedTensor(256, {"values": Span("", 0, 256)}), **TENSORS}
