@@ -37,7 +37,7 @@ MOST_PAIRS = 1024  # of all tokens in a workgroup: their squares take 4 KiB of i
 def default_tiling(spec: ProjectAppend) -> Tiling:
     """Matrix-vector: K is split between invocations, as the projections of a layer are narrow.
     Matrix-matrix: each invocation reuses what it reads. Norms set the width: whole heads."""
-    wanted = 16 if spec.linear.rows == 1 else 64
+    wanted = 32 if spec.linear.rows == 1 else 64
     pairs = spec.append.cache.depth // 2
     width = max(1, wanted // pairs) * pairs if spec.append.normed else wanted
     if spec.linear.rows == 1:
