@@ -44,7 +44,7 @@ export class WasmMachine {
       throw refusedModule(error);
     });
     const memory = createMemory(pages, shared);
-    const sync = threads > 1 ? ThreadSync.create(threads, mostBindings(plan)).buffer : null;
+    const sync = threads > 1 ? ThreadSync.create(mostBindings(plan)).buffer : null;
     const start = (thread: number): ThreadStart => ({ module, memory, plan, layout, thread, sync });
     const first = await KernelThread.open(start(0));
     const others = Array.from({ length: threads - 1 }, (_, index) => start(index + 1));
