@@ -3,7 +3,7 @@
 import { formatBytes } from "../engine/errors";
 import type { Plan } from "../plan";
 import { noMemory, refusedModule } from "./wasm-errors";
-import { Helpers } from "./wasm-helpers";
+import { type Crew, Helpers } from "./wasm-helpers";
 import { layoutMemory, type MemoryLayout, neededPages, PAGE, placeProbe } from "./wasm-layout";
 import { checkSteps } from "./wasm-program";
 import { ThreadSync } from "./wasm-sync";
@@ -18,6 +18,8 @@ export interface MachineOptions {
   threads: number;
   /** Whether the module imports a shared memory. */
   shared: boolean;
+  /** Who starts the other threads. */
+  crew: Crew;
 }
 
 export class WasmMachine {
@@ -36,6 +38,7 @@ export class WasmMachine {
     context,
     threads,
     shared,
+    crew,
   }: MachineOptions): Promise<WasmMachine> {
     checkSteps(plan, context);
     const pages = neededPages(plan, context, threads);
@@ -48,7 +51,7 @@ export class WasmMachine {
     const start = (thread: number): ThreadStart => ({ module, memory, plan, layout, thread, sync });
     const first = await KernelThread.open(start(0));
     const others = Array.from({ length: threads - 1 }, (_, index) => start(index + 1));
-    return new WasmMachine(plan, context, memory, layout, first, await Helpers.start(others));
+    return new WasmMachine(plan, context, memory, layout, first, await Helpers.start(others, crew));
   }
 
   get threads(): number {

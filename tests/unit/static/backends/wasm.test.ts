@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { WasmBackend } from "../../../../static/src/backends/wasm";
+import type { Crew } from "../../../../static/src/backends/wasm-helpers";
 import { Breather } from "../../../../static/src/backends/wasm-queue";
 import type { Plan, Step } from "../../../../static/src/plan";
 import { plan } from "../bundle";
@@ -34,8 +35,14 @@ function planOf(decode: Step[], prefill: Step[] = []): Plan {
   return made;
 }
 
+const NOBODY: Crew = {
+  hire: () => {
+    throw new Error("one thread needs no help");
+  },
+};
+
 function open(made: Plan, code = assemble()): Promise<WasmBackend> {
-  return WasmBackend.open(code, made, CONTEXT, 1);
+  return WasmBackend.open(code, made, CONTEXT, 1, [], NOBODY);
 }
 
 describe("computing", () => {
