@@ -72,7 +72,9 @@ function rungOpener(ground: Ground, codec: Promise<TextCodec>) {
     const { manifest, meter } = ground;
     if (!first) await codec;
     const variant = manifest.variants[name] as Variant;
-    meter.restart(totalBytes(manifest, variant), first ? 0 : tokenizerBytes(manifest));
+    // The tokenizer is on its way already, and is not fetched again for another rung.
+    if (first) meter.expect(totalBytes(manifest, variant));
+    else meter.restart(totalBytes(manifest, variant), tokenizerBytes(manifest));
     meter.setPhase("download");
     first = false;
     return openRung(ground, name, signal);
