@@ -53,7 +53,7 @@ def compile_module(kernels: Sequence[KernelFunction], features: Sequence[str]) -
     """
     target = _target(features)
     try:
-        loops = _loops(tuple(kernels))
+        loops = _loops(tuple((k.name, k.for_features(features)) for k in kernels))
         library = tvm.get_global_func("target.build.llvm")(_plain_module(loops, target), target)
     except Exception as error:  # TVM raises its own kinds of RuntimeError
         raise UnsupportedModelError(f"TVM cannot generate WebAssembly: {error}") from error
@@ -74,11 +74,11 @@ def _target(features: Sequence[str]) -> Target:
     )
 
 
-@lru_cache(maxsize=1)  # variants have the same loops
-def _loops(kernels: tuple[KernelFunction, ...]) -> tvm.IRModule:
+@lru_cache(maxsize=2)  # variants with and without threads have the same loops
+def _loops(kernels: tuple[tuple[str, tirx.PrimFunc], ...]) -> tvm.IRModule:
     """Scheduled PrimFuncs as loops over flat buffers."""
     target = _target(["simd128"])
-    functions = {k.name: k.function.with_attr("target", target) for k in kernels}
+    functions = {name: function.with_attr("target", target) for name, function in kernels}
     with target:
         return _SCHEDULED_TO_LOOPS(tvm.IRModule(functions))
 
