@@ -62,7 +62,7 @@ export class KernelThread {
 
   /** Does this thread's part. Throws `kernel-fault`, whichever thread's fault it is. */
   perform(command: Command): void {
-    try {
+    this.watched(() => {
       if (command.kind === "run") {
         const stages = element(this.functions, command.fn);
         for (let index = command.first; index < command.end; index++) {
@@ -73,6 +73,23 @@ export class KernelThread {
         const calls = [callOf(this.kernels, kernel, pointers)];
         this.pass({ calls, bounds: chunkBounds(items, this.threads) });
       }
+    });
+  }
+
+  /** Runs a function without the other threads, for as many stages as begin in so long. */
+  rehearse(fn: number, milliseconds: number): void {
+    const end = performance.now() + milliseconds;
+    this.watched(() => {
+      for (const { calls, bounds } of element(this.functions, fn)) {
+        if (performance.now() > end) return;
+        this.compute(calls, 0, element(bounds, bounds.length - 1));
+      }
+    });
+  }
+
+  private watched(work: () => void): void {
+    try {
+      work();
     } catch (error) {
       const fault = error instanceof WebkilnError ? error : this.fault(reasonOf(error));
       this.sync?.fail(fault.message);
