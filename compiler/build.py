@@ -73,12 +73,11 @@ def build(
             programs = [lower(graphs, one, limits, store) for one in targets.TARGETS]
         with BundleWriter(target, _expected_bytes(store)) as writer:
             tensors = write_tensors(store, writer, progress)
+            sizes = (limits.vocabulary, default_context)
             variants: dict[str, Variant] = {}
-            with progress.stage("kernels", total=len(programs)) as stage:
-                for program in programs:
-                    sizes = (limits.vocabulary, default_context)
+            for program in programs:
+                with progress.stage(f"kernels, {program.target.backend}"):
                     variants |= write_variants(writer, program, tensors, *sizes)
-                    stage.advance(1, program.target.backend)
             notes = _notes(coding, store, variants)
             described = (name, checkpoint, model, limits, default_context)
             writer.finish(manifest(*described, variants, tensors, notes, writer))

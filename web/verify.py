@@ -6,7 +6,7 @@ import base64
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import uvicorn
 from playwright.sync_api import Error, Page
+from starlette.applications import Starlette
 
 from compiler.bundle.read import Bundle
 from compiler.checkpoint.open import open_checkpoint
@@ -86,10 +87,15 @@ class BrowserEngine:
         return flat.reshape(len(ids) - first, -1)
 
 
+def serving(models: Path) -> AbstractContextManager[str]:
+    """The site with `models`, on a free port of this machine; gives its address."""
+    return running(create_app(models))
+
+
 @contextmanager
-def serving(models: Path) -> Iterator[str]:
-    """Serves `models` on a free port of this machine; yields the address."""
-    config = uvicorn.Config(create_app(models), host="127.0.0.1", port=0, log_level="warning")
+def running(application: Starlette) -> Iterator[str]:
+    """Serves an application on a free port of this machine; yields the address."""
+    config = uvicorn.Config(application, host="127.0.0.1", port=0, log_level="warning")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

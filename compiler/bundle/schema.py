@@ -82,7 +82,7 @@ class Kernel:
 
     WGSL: a compute shader. WebAssembly: an export `(pointer of each binding..., begin, end) -> i32`
     (0: done) that does items begin .. end - 1 of the `grid[0]` a step has, so that threads can
-    share a step; the span is the whole file and `workgroup` is [1, 1, 1].
+    share a step; `offset` and `bytes` are 0 and `workgroup` is [1, 1, 1].
     """
 
     name: str  # for people: profiles, error messages, `inspect`

@@ -6,7 +6,7 @@ target alone has.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -27,6 +27,11 @@ class KernelFunction:
     grid: tuple[int, int, int]  # workgroups; on CPUs (items, 1, 1)
     arguments: tuple[str, ...]  # buffer names, in the order the plan passes buffers
     writes: tuple[str, ...]  # those of them that are written
+    relaxed: tirx.PrimFunc | None = None  # the function for relaxed SIMD, where it is another
+
+    def for_features(self, features: Sequence[str]) -> tirx.PrimFunc:
+        """The function to compile for a WebAssembly variant."""
+        return self.relaxed if self.relaxed and "relaxed-simd" in features else self.function
 
 
 def store(buffer: Expr, value: Expr, *indices: Expr) -> None:

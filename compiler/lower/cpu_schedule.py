@@ -35,7 +35,7 @@ def _scheduled(function: tirx.PrimFunc) -> tirx.PrimFunc:
     if blocks is not None:
         remaining = try_inline(plan, blocks)
         if len(remaining) == 1:
-            items = _bring_outside(plan, remaining[0])
+            items = _items(remaining[0])
     begin, end = (tirx.Var(name, "int32") for name in ("begin", "end"))
     result = plan.mod["main"]
     body = _shared(result.body, begin, end) if items > 1 else _once(result.body, begin, end)
@@ -43,15 +43,11 @@ def _scheduled(function: tirx.PrimFunc) -> tirx.PrimFunc:
     return made.with_attr(ITEMS, items)
 
 
-def _bring_outside(plan: s_tir.Schedule, block: Any) -> int:
-    """Makes the first spatial loop longer than one the outermost; its extent, or 1."""
-    loops = plan.get_loops(block.block_rv)
-    extents = [int(plan.get(loop).extent) for loop in loops]
-    for index, (iterator, extent) in enumerate(zip(block.iters, extents, strict=True)):
-        if iterator.kind == "S" and extent > 1:
-            plan.reorder(loops[index], *(loop for i, loop in enumerate(loops) if i != index))
-            return extent
-    return 1
+def _items(block: Any) -> int:
+    """Extent of the outermost loop if it may be shared, else 1. What a normalised block sums over
+    comes last, and it has no axis of a single value unless that is all it has."""
+    first = block.iters[0]
+    return int(first.dom) if first.kind == "S" else 1
 
 
 def _shared(realize: Any, begin: tirx.Var, end: tirx.Var) -> Any:

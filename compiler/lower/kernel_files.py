@@ -52,7 +52,6 @@ def wasm_files(
     """One module for each variant, from its WebAssembly features."""
     named = unique_names(functions)
     modules = {name: compile_module(named, features) for name, features in variants.items()}
-    workspace = next(iter(modules.values())).workspace  # of the loops, whatever the features
     kernels = [
         Kernel(
             name=function.name,
@@ -60,7 +59,7 @@ def wasm_files(
             offset=0,
             bytes=0,
             workgroup=[1, 1, 1],
-            workgroup_bytes=workspace[function.name],
+            workgroup_bytes=max(each.workspace[function.name] for each in modules.values()),
             access=[_access(name in function.writes) for name in function.arguments],
         )
         for function in named
@@ -77,8 +76,11 @@ def unique_names(functions: Sequence[KernelFunction]) -> list[KernelFunction]:
     for function in functions:
         count = seen[function.name] = seen.get(function.name, 0) + 1
         name = function.name if count == 1 else f"{function.name}_v{count}"
-        symbol = function.function.with_attr("global_symbol", name)
-        named.append(replace(function, name=name, function=symbol))
+        plain, relaxed = (
+            one and one.with_attr("global_symbol", name)
+            for one in (function.function, function.relaxed)
+        )
+        named.append(replace(function, name=name, function=plain, relaxed=relaxed))
     return named
 
 

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -50,8 +51,20 @@ def compile_module(kernels: Sequence[KernelFunction], features: Sequence[str]) -
 
     Raises UnsupportedModelError when TVM has no code for one or the linker refuses.
     """
-    functions = {kernel.name: kernel.function for kernel in kernels}
-    target = Target(
+    target = _target(features)
+    try:
+        loops = _loops(tuple((k.name, k.for_features(features)) for k in kernels))
+        library = tvm.get_global_func("target.build.llvm")(_plain_module(loops, target), target)
+    except Exception as error:  # TVM raises its own kinds of RuntimeError
+        raise UnsupportedModelError(f"TVM cannot generate WebAssembly: {error}") from error
+    with tempfile.TemporaryDirectory() as folder:
+        code = _link(library, [kernel.name for kernel in kernels], features, Path(folder))
+    workspace = {str(g.name_hint): _workspace(f) for g, f in loops.functions.items()}
+    return Module(code, workspace)
+
+
+def _target(features: Sequence[str]) -> Target:
+    return Target(
         {
             "kind": "llvm",
             "mtriple": "wasm32-unknown-unknown-wasm",
@@ -59,26 +72,19 @@ def compile_module(kernels: Sequence[KernelFunction], features: Sequence[str]) -
             "mattr": [f"+{name}" for feature in features for name in FEATURES[feature]],
         }
     )
-    try:
-        loops = _loops(functions, target)
-        library = tvm.get_global_func("target.build.llvm")(_plain_module(loops, target), target)
-    except Exception as error:  # TVM raises its own kinds of RuntimeError
-        raise UnsupportedModelError(f"TVM cannot generate WebAssembly: {error}") from error
-    with tempfile.TemporaryDirectory() as folder:
-        code = _link(library, list(functions), features, Path(folder))
-    workspace = {str(g.name_hint): _workspace(f) for g, f in loops.functions.items()}
-    return Module(code, workspace)
 
 
-def _loops(functions: Mapping[str, tirx.PrimFunc], target: Target) -> tvm.IRModule:
+@lru_cache(maxsize=2)  # variants with and without threads have the same loops
+def _loops(kernels: tuple[tuple[str, tirx.PrimFunc], ...]) -> tvm.IRModule:
     """Scheduled PrimFuncs as loops over flat buffers."""
-    module = tvm.IRModule({n: f.with_attr("target", target) for n, f in functions.items()})
+    target = _target(["simd128"])
+    functions = {name: function.with_attr("target", target) for name, function in kernels}
     with target:
-        return _SCHEDULED_TO_LOOPS(module)
+        return _SCHEDULED_TO_LOOPS(tvm.IRModule(functions))
 
 
 def _plain_module(module: tvm.IRModule, target: Target) -> tvm.IRModule:
-    plain = {name.name_hint: _plain(f) for name, f in module.functions.items()}
+    plain = {g.name_hint: _plain(f, target) for g, f in module.functions.items()}
     with target:
         return _TO_LLVM(tvm.IRModule(plain))
 
@@ -110,7 +116,7 @@ _SCHEDULED_TO_LOOPS = ir.transform.Sequential(
 _TO_LLVM = ir.transform.Sequential([tirx.transform.LowerTVMBuiltin(), tirx.transform.LowerIntrin()])
 
 
-def _plain(function: tirx.PrimFunc) -> tirx.PrimFunc:
+def _plain(function: tirx.PrimFunc, target: Target) -> tirx.PrimFunc:
     """`(pointers..., begin, end) -> 0` with buffers declared over the pointers."""
     params, declarations = [], []
     for param in function.params:
@@ -127,6 +133,7 @@ def _plain(function: tirx.PrimFunc) -> tirx.PrimFunc:
     body = tirx.AttrStmt("default", "device_type", 1, body)
     body = tirx.SeqStmt([body, tirx.Return(tirx.const(0, "int32"))])
     plain = tirx.PrimFunc(params, body, ret_type=ir.PrimType("int32"), attrs=function.attrs)
+    plain = plain.with_attr("target", target)
     return plain.with_attr("calling_conv", 1)  # C's, which LowerTVMBuiltin insists on
 
 

@@ -83,7 +83,7 @@ export interface Buffer {
  *
  * WGSL: a compute shader. WebAssembly: an export `(pointer of each binding..., begin, end) -> i32`
  * (0: done) that does items begin .. end - 1 of the `grid[0]` a step has, so that threads can
- * share a step; the span is the whole file and `workgroup` is [1, 1, 1].
+ * share a step; `offset` and `bytes` are 0 and `workgroup` is [1, 1, 1].
  */
 export interface Kernel {
   /** for people: profiles, error messages, `inspect` */

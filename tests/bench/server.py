@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.routing import Mount
@@ -18,6 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 from tests.bench.models import PEERS
 from web.headers import SECURITY_HEADERS
 from web.server import create_app
+from web.verify import running
 
 PAGES = Path(__file__).with_name("peers")
 # Without them no engine has threads. The policy of Webkiln's own site would stop wllama's workers.
@@ -47,18 +44,6 @@ def bench_app(models: Path) -> Starlette:
     )
 
 
-@contextmanager
-def serving(models: Path) -> Iterator[str]:
-    """Serves on a free port of this machine; yields the address."""
-    config = uvicorn.Config(bench_app(models), host="127.0.0.1", port=0, log_level="warning")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join()
+def serving(models: Path) -> AbstractContextManager[str]:
+    """Serves on a free port of this machine; gives the address."""
+    return running(bench_app(models))

@@ -77,8 +77,8 @@ class ChatPage:
         self.climb(**{"variant": "f32", **query})
 
     def climb(self, **query: str) -> None:
-        """Opens the page, and leaves the choice of how to run to it."""
-        self.page.goto(f"{self.address}/?{urlencode(query)}")
+        """Opens the page, and leaves it the choice of how to run: on two threads, if any."""
+        self.page.goto(f"{self.address}/?{urlencode({'threads': '2', **query})}")
 
     def start(self) -> None:
         """Loads the model of the page that is open."""

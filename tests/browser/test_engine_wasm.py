@@ -30,6 +30,18 @@ WebAssembly.instantiate = async (...args) => {
   return { exports: { ...exports, sum: (a, b, c, d, begin, end) => 9 } };
 };
 """
+# In front of a script: its threads are slow at `sum`, so that others get to do most of it.
+SLUGGISH = b"""
+const original = WebAssembly.instantiate;
+WebAssembly.instantiate = async (...args) => {
+  const { exports } = await original(...args);
+  const sum = (a, b, c, d, begin, end) => {
+    for (const until = performance.now() + 20; performance.now() < until; );
+    return exports.sum(a, b, c, d, begin, end);
+  };
+  return { exports: { ...exports, sum } };
+};
+"""
 # Streams an answer and aborts it after so many milliseconds.
 ABORT = """
   const controller = new AbortController();
@@ -168,9 +180,18 @@ def test_a_kernel_that_fails_is_named(
 def test_a_fault_of_a_helper_alone_ends_all_threads(instance: Browser) -> None:
     with engine_page(instance, WasmMiniature()) as page:
         page.site.files["/thread.js"] = IMPOSTOR + page.site.files["/thread.js"]
+        page.site.files["/worker.js"] = SLUGGISH + page.site.files["/worker.js"]
         error = page.refused(variant=THREADED, threads=3)
     assert error["code"] == "kernel-fault"
     assert "the kernel sum failed: it returned 9" in error["message"]
+
+
+@pytest.mark.parametrize("script", ["/worker.js", "/thread.js"])
+def test_threads_of_different_speed(instance: Browser, script: str) -> None:
+    with engine_page(instance, WasmMiniature(stop_tokens=[])) as page:
+        page.site.files[script] = SLUGGISH + page.site.files[script]
+        page.loaded(variant=THREADED, threads=3)
+        assert page.value("return engine.generate(arg, 20)", [5, 6]) == continuation([5, 6], 20)
 
 
 def test_a_helper_that_cannot_start_costs_the_threads_only(instance: Browser) -> None:

@@ -30,22 +30,22 @@ def lose_device(chat: ChatPage) -> None:
     chat.worker.evaluate("testDevice.destroy()")
 
 
-def begin(chat: ChatPage, **query: str) -> str:
+def begin(chat: ChatPage, length: int = LONG, **query: str) -> str:
     """Loads on a graphics card that can be lost, and asks the questions; the second's answer."""
     chat.inject(REAL_CARD + EXPOSE_DEVICE)
-    chat.climb(context="4096", **query)
+    chat.climb(**query)
     chat.start()
     chat.expect_running(CARD)
     chat.configure(temperature=0, max_tokens=ANSWER)
     chat.ask(QUESTIONS[0])
-    chat.configure(temperature=0, max_tokens=LONG)
+    chat.configure(temperature=0, max_tokens=length)
     return chat.ask(QUESTIONS[1])
 
 
-def assert_whole(chat: ChatPage, answer: str) -> None:
+def assert_whole(chat: ChatPage, answer: str, length: int = LONG) -> None:
     """The last answer is the one that it would have been, and no message is lost."""
     assert chat.answered() == answer
-    assert chat.stats["completionTokens"] == LONG
+    assert chat.stats["completionTokens"] == length
     expect(chat.page.locator(".bubble")).to_have_text(QUESTIONS)
     assert [turn["role"] for turn in chat.turns] == ["user", "assistant"] * 2
     expect(chat.page.locator("#notice")).to_be_hidden()
@@ -62,7 +62,7 @@ def again(chat: ChatPage) -> None:
 
 def test_a_lost_device_is_no_end(climber: ChatPage) -> None:
     """The first time the same rung is opened anew, the second time the next one takes over."""
-    answer = begin(climber)
+    answer = begin(climber, context="4096")
     again(climber)
     climber.get("input").fill("typed meanwhile")
     lose_device(climber)
@@ -76,9 +76,21 @@ def test_a_lost_device_is_no_end(climber: ChatPage) -> None:
     expect(climber.get("rung")).to_have_text("Processor · WebAssembly")
 
 
+def test_compiled_kernels_take_over(visitor: ChatPage) -> None:
+    """The processor's kernels go on where the graphics card's left off, with the same words."""
+    length = 300
+    answer = begin(visitor, length)
+    again(visitor)
+    lose_device(visitor)
+    visitor.expect_change(f"The model was started again on the {CARD}")
+    lose_device(visitor)
+    visitor.expect_change(f"The model now runs on the {threads(2)}")
+    assert_whole(visitor, answer, length)
+
+
 def test_a_forced_card_that_stays_lost(climber: ChatPage) -> None:
     """Nothing else may be taken without being asked; the processor is offered."""
-    answer = begin(climber, variant="f32")
+    answer = begin(climber, context="4096", variant="f32")
     again(climber)
     lose_device(climber)
     climber.expect_change(f"The model was started again on the {CARD}")

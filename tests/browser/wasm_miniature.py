@@ -37,7 +37,7 @@ int append(const int *control, const int *tokens, int *kv, int begin, int end) {
 }
 
 int sum(const int *control, const int *kv, const int *stride, float *logits, int begin, int end) {
-  // The last item's thread: a helper, where there is one.
+  // In the thread that comes to the last item, whichever that is.
   if (control[0] == FAULT_AT && end == VOCABULARY) { FAULT; }
   volatile int on_stack = stride[0] + stride[1] + stride[2] + stride[3];
   volatile int *in_workspace = (volatile int *)workspace;

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from compiler.bundle.schema import CONTROL_SLOTS, Control
+from compiler.kernels import reference
 from compiler.kernels.specs import Append, Attend, CacheShape
 from tests.support.gpu import Array, Gpu, assert_close
 from tests.support.wasm import Wasm
@@ -111,21 +112,5 @@ def test_attend(machine: Gpu | Wasm, name: str, position: int) -> None:
         "out": np.zeros_like(query),
     }
     got = machine.run(machine.kernels.attend(spec), buffers)["out"]
-    assert_close(got, reference(spec, query, cache, position), TOLERANCE, f"{name} at {position}")
-
-
-def reference(spec: Attend, query: Array, cache: Array, position: int) -> Array:
-    """Softmax attention in f64, head by head."""
-    out = np.zeros(query.shape)
-    for row in range(spec.rows):
-        end = position + row + 1
-        start = max(0, end - spec.window) if spec.window else 0
-        for head in range(spec.heads):
-            kv_head = head * spec.cache.kv_heads // spec.heads
-            keys, values = cache[start:end, :, kv_head].astype(np.float64).transpose(1, 0, 2)
-            scores = keys @ query[row, head] * spec.scale
-            if spec.softcap:
-                scores = spec.softcap * np.tanh(scores / spec.softcap)
-            weights = np.exp(scores - scores.max())
-            out[row, head] = weights / weights.sum() @ values
-    return out
+    expected = reference.attend(spec, query.astype("f8"), cache.astype("f8"), position)
+    assert_close(got, expected, TOLERANCE, f"{name} at {position}")

@@ -41,11 +41,11 @@ def tolerance(columns: int) -> float:
 
 
 def operands(spec: Linear, x: Array | None = None) -> tuple[dict[str, Array], Array]:
-    """Random buffers for `spec` and the expected output, of the given x or a random one."""
+    """Random buffers for `spec`, but for `x` where given, and the expected output."""
     random = np.random.default_rng(0)
     stacked = spec.width * (2 if spec.gated else 1)
-    drawn: Array = random.standard_normal((spec.rows, spec.columns)).astype(np.float32)
-    x = drawn if x is None else x
+    if x is None:
+        x = random.standard_normal((spec.rows, spec.columns)).astype(np.float32)
     values = random.standard_normal((stacked, spec.columns)).astype(np.float32)
     weight = quantize(values / np.float32(np.sqrt(spec.columns)), spec.scheme)
     packed = pack(weight)
@@ -112,6 +112,25 @@ def test_every_tiling_gives_the_same(gpu: Gpu, tiling: Tiling, gated: bool) -> N
 def test_results_that_fill_no_quad(machine: Gpu | Wasm, width: int, rows: int) -> None:
     for scheme in (schemes.Q4, schemes.Q4_MIN, schemes.F16):
         check(machine, Linear(rows, width, 64, scheme, True, True, True, "silu"))
+
+
+@pytest.mark.parametrize("columns", [64, 576, 1536, 2080])
+@pytest.mark.parametrize("width", [97, 1100])
+def test_tiles_and_blocks(machine: Gpu | Wasm, width: int, columns: int) -> None:
+    """Fewer and more columns than a tile, fewer and more rows than a block."""
+    check(machine, Linear(1, width, columns, schemes.Q4_MIN, gated=True, activation="silu"))
+
+
+@pytest.mark.parametrize("largest", [0.0, 1e-30, 1e-6, 1.0, 3e5])
+def test_groups_of_any_size(machine: Gpu | Wasm, largest: float) -> None:
+    """The first group has an outlier so large among small values, the second one of 1."""
+    spec = Linear(1, 16, 64, schemes.Q4)
+    x = np.random.default_rng(1).standard_normal((1, 64)).astype(np.float32) * np.float32(1e-3)
+    x[0, :32] *= np.float32(largest)
+    x[0, 3], x[0, 40] = largest, -1.0
+    buffers, expected = operands(spec, x)
+    got = machine.run(machine.kernels.linear(spec), buffers)["out"]
+    assert_close(got, expected, tolerance(32) * max(1.0, largest), f"values to {largest}")
 
 
 def test_padding_rows_are_left_alone(wasm: Wasm) -> None:

@@ -12,6 +12,7 @@ from tests.other_browsers.visitor import VISIBLE, Visitor
 THREADS = 2
 # Tokens; the tiny model hardly ever ends by itself, and is through with a short answer at once.
 SHORT, LONG = 24, 1500
+RELOADS = 30
 NO_WEBGPU = "This browser does not offer WebGPU"
 NO_THREADS = "This browser's WebAssembly lacks threads."
 
@@ -61,3 +62,10 @@ def test_reload_keeps_model_and_conversation(chat: Visitor) -> None:
     assert chat.turns == turns
     assert chat.ask("And a kiln?") != ""
     assert chat.turns[-1]["stats"]["completionTokens"] == SHORT
+
+
+def test_comes_up_after_every_reload(chat: Visitor) -> None:
+    """Firefox 153 may never return from `new Worker` inside a worker: one reload in twenty."""
+    for _ in range(RELOADS):
+        chat.tab.reload()
+        chat.until(VISIBLE, "#input")

@@ -23,6 +23,17 @@ const done = arguments[arguments.length - 1];
 );
 """
 
+UNREACHABLE = (
+    "no such element",
+    "stale element reference",
+    "element not interactable",
+    "element click intercepted",
+)
+
+
+class Unreachable(BrowserError):
+    """An element is not there, or something else is before it."""
+
 
 class WebKitTab:
     def __init__(self, client: httpx.Client) -> None:
@@ -50,26 +61,36 @@ class WebKitTab:
         return answer["value"]
 
     def click(self, selector: str) -> None:
-        self._post(f"{self._find(selector)}/click", {})
+        self._act(selector, "click", {})
 
     def fill(self, selector: str, text: str) -> None:
-        element = self._find(selector)
-        self._post(f"{element}/clear", {})
-        self._post(f"{element}/value", {"text": text})
+        self._act(selector, "clear", {})
+        self._act(selector, "value", {"text": text})
 
     @property
     def problems(self) -> list[str]:
         """Its driver has no command that tells."""
         return []
 
-    def _find(self, selector: str) -> str:
-        found = self._post(f"{self._session}/element", {"using": "css selector", "value": selector})
-        return f"{self._session}/element/{found[ELEMENT]}"
+    def _act(self, selector: str, action: str, command: Mapping[str, Any]) -> None:
+        """Waits until the element can be reached, as a person would: a dialog may be closing."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                find = {"using": "css selector", "value": selector}
+                found = self._post(f"{self._session}/element", find)
+                self._post(f"{self._session}/element/{found[ELEMENT]}/{action}", command)
+                return
+            except Unreachable:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
 
     def _post(self, path: str, command: Mapping[str, Any]) -> Any:
         answer = self._client.post(f"/session{path}", json=command).json()["value"]
         if isinstance(answer, dict) and "stacktrace" in answer:
-            raise BrowserError(f"{answer['error']}: {answer['message']}")
+            kind = Unreachable if answer["error"] in UNREACHABLE else BrowserError
+            raise kind(f"{answer['error']}: {path}: {answer['message']}")
         return answer
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from compiler.build import build
 from compiler.bundle.inspect import variant_facts
 from compiler.bundle.read import Bundle
 from compiler.checkpoint.open import open_checkpoint
-from compiler.lower.targets import DEFAULT_LIMITS
+from compiler.lower.targets import DEFAULT_LIMITS, TARGETS
 from compiler.progress import SilentProgress
 from tests.parity.architectures import CONFIGS, save
 from tests.support.gpu import assert_close
@@ -24,8 +25,18 @@ TOLERANCE = 2e-5
 QUANTIZATION = {"qwen2": "q8", "mistral": "f16", "phi": "q8", "olmo2": "f32"}  # others: q4
 # Steps of one decoder layer. OLMo 2 norms all heads together, between projection and rotation.
 DISPATCHES = {"olmo2": 10}  # others: 5
+VARIANTS = [name for target in TARGETS for name in target.variants]
 PROMPT = 150  # tokens: more than the largest prefill chunk
 STEPS = 16
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """An architecture's bundle, and what is expected of it."""
+
+    name: str
+    bundle: Bundle
+    reference: Reference
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +50,13 @@ def engine(models: Path) -> Iterator[BrowserEngine]:
         yield running
 
 
-@pytest.mark.parametrize("name", CONFIGS)
-def test_matches_pytorch(name: str, models: Path, engine: BrowserEngine, tmp_path: Path) -> None:
-    source = save(name, tmp_path / name)
+@pytest.fixture(scope="module", params=CONFIGS)
+def compiled(
+    request: pytest.FixtureRequest, models: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Compiled:
+    """Each architecture in turn, once for all variants."""
+    name: str = request.param
+    source = save(name, tmp_path_factory.mktemp("checkpoints") / name)
     bundle = build(
         str(source),
         output=models / name,
@@ -51,23 +66,27 @@ def test_matches_pytorch(name: str, models: Path, engine: BrowserEngine, tmp_pat
         progress=SilentProgress(),
     ).bundle
     opened = Bundle.open(bundle)
-    assert_within_default_limits(opened)
     dispatches = variant_facts(opened, "f32").dispatches_per_layer
     assert dispatches == dict.fromkeys(("decode", "prefill"), DISPATCHES.get(name, 5))
     with open_checkpoint(str(source)) as checkpoint:
-        reference = Reference(checkpoint, opened)
-    engine.load(name, "f32")
+        return Compiled(name, opened, Reference(checkpoint, opened))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_matches_pytorch(compiled: Compiled, variant: str, engine: BrowserEngine) -> None:
+    reference, what = compiled.reference, f"{compiled.name} on {variant}"
+    assert engine.load(compiled.name, variant)["variant"] == variant
     ids = np.random.default_rng(7).integers(0, 256, PROMPT).tolist()
     expected = reference.generate(ids, STEPS)
     forced = [*ids, *expected]
     logits = engine.logits(forced, PROMPT - 1)
-    assert_close(logits, reference.logits(forced, PROMPT - 1), TOLERANCE, f"{name}: logits")
+    assert_close(logits, reference.logits(forced, PROMPT - 1), TOLERANCE, f"{what}: logits")
     assert engine.generate(ids, STEPS) == expected
 
 
-def assert_within_default_limits(bundle: Bundle) -> None:
-    facts = variant_facts(bundle, "f32")
-    assert bundle.manifest.notes == []
+def test_needs_no_more_than_every_device_has(compiled: Compiled) -> None:
+    facts = variant_facts(compiled.bundle, "f32")
+    assert compiled.bundle.manifest.notes == []
     assert facts.max_storage_buffers_per_stage <= DEFAULT_LIMITS["maxStorageBuffersPerShaderStage"]
     assert facts.max_workgroup_bytes <= DEFAULT_LIMITS["maxComputeWorkgroupStorageSize"]
     assert facts.max_invocations <= DEFAULT_LIMITS["maxComputeInvocationsPerWorkgroup"]

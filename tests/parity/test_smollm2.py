@@ -9,6 +9,7 @@ import pytest
 
 from compiler.bundle.read import Bundle
 from compiler.checkpoint.open import open_checkpoint
+from compiler.lower.targets import TARGETS
 from tests.support.gpu import assert_close
 from tests.support.smollm2 import smollm2_gguf
 from web.reference import Reference
@@ -16,6 +17,7 @@ from web.verify import TOLERANCE, BrowserEngine, browser_engine
 
 STEPS = 64
 LARGEST_CHUNK = 128
+VARIANTS = [name for target in TARGETS for name in target.variants]
 
 QUESTION = (
     "<|im_start|>user\nName three things a kiln is used for.<|im_end|>\n<|im_start|>assistant\n"
@@ -39,10 +41,19 @@ def reference(smollm2_bundle: Path) -> Reference:
 
 
 @pytest.fixture(scope="module")
-def engine(smollm2_bundle: Path) -> Iterator[BrowserEngine]:
+def page(smollm2_bundle: Path) -> Iterator[BrowserEngine]:
     with browser_engine(smollm2_bundle.parent) as running:
-        running.load(smollm2_bundle.name, "f32", 512)
         yield running
+
+
+@pytest.fixture(scope="module", params=VARIANTS)
+def engine(
+    request: pytest.FixtureRequest, smollm2_bundle: Path, page: BrowserEngine
+) -> BrowserEngine:
+    """Every variant in turn."""
+    info = page.load(smollm2_bundle.name, request.param, 512)
+    assert info["variant"] == request.param
+    return page
 
 
 @pytest.mark.parametrize("prompt", [QUESTION, CODE, LONG], ids=["question", "code", "long"])

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser
 
 from compiler.kernels.dsl import KernelFunction
 from compiler.kernels.sets import WEBGPU
+from compiler.lower.generic import Backend
 from compiler.lower.wgsl import Shader, compile_kernels
 
 Array = npt.NDArray[Any]
@@ -72,6 +73,7 @@ SCRIPT = """async ({ text, entry, buffers, grid }) => {
 class Gpu:
     """A page whose only purpose is its `navigator.gpu`."""
 
+    backend: Backend = "webgpu"
     kernels = WEBGPU
 
     def __init__(self, browser: Browser) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -188,10 +189,10 @@ def test_unsupported_model_leaves_no_bundle(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("webgpu_only")
 def test_failure_keeps_the_bundle_that_was_there(
-    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bundle: Bundle, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = tmp_path / "out"
-    compile_(checkpoint, output, context=16)
+    shutil.copytree(bundle.path, output)
     before = (output / "manifest.json").read_bytes()
 
     def fail(*args: object) -> None:
@@ -201,7 +202,7 @@ def test_failure_keeps_the_bundle_that_was_there(
     with pytest.raises(CompileError, match="disk is full"):
         compile_(checkpoint, output, context=16)
     assert (output / "manifest.json").read_bytes() == before
-    assert Bundle.open(output).manifest.default_context == 16
+    assert Bundle.open(output).manifest.default_context == 128
 
 
 @pytest.mark.parametrize(

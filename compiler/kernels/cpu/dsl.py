@@ -18,6 +18,7 @@ from tvm.tirx.script.builder import ir as T
 from compiler.kernels.dsl import Expr, KernelFunction, f32, let, store
 
 LANES = 4
+HALF_UNIT = 2.0**112
 
 
 class Builder:
@@ -49,6 +50,14 @@ class Builder:
         self.count = count
         with T.serial(self._end - self._begin) as step:
             yield let(self._begin + step)
+
+    @contextmanager
+    def blocks(self, count: int, size: int) -> Iterator[tuple[Expr, Expr]]:
+        """The same in blocks of up to `size` items: the first of each, and how many there are."""
+        self.count = count
+        with T.serial((self._end - self._begin + (size - 1)) // size) as step:
+            first = let(self._begin + step * size)
+            yield first, let(tirx.min(size, self._end - first))
 
     def register(self, initial: Expr | None = None, dtype: str = "float32x4") -> Register:
         """A variable: it stays in a register, because it is only indexed with 0."""
@@ -177,9 +186,13 @@ def halves(words: Expr) -> Expr:
     Three bits to the right an f16's exponent and fraction stand where an f32's do, with an
     exponent too small by 127 - 15 = 112; the product makes up for it, subnormals included.
     """
+    return undecoded_halves(words) * splat(HALF_UNIT)
+
+
+def undecoded_halves(words: Expr) -> Expr:
+    """The same / HALF_UNIT, for who multiplies anyway."""
     shifted = bits(words, "int32x4") >> isplat(3)
-    kept = shifted & isplat(_signed(0x8FFFE000))
-    return bits(kept, "float32x4") * splat(2.0**112)
+    return bits(shifted & isplat(_signed(0x8FFFE000)), "float32x4")
 
 
 def exp(x: Expr) -> Expr:

@@ -4,13 +4,16 @@ x (M, K), weight (N, K), bias (N,), residual and out (M, N). Gated: weight (2N, 
 rows, then up's, and out = activation(gate) * up. An item is four neighbouring results of a row;
 where N is no multiple of four the last item overlaps the one before it.
 
-One token: codes are multiplied as they are and scaled once per group. Several: four weight rows
-are decoded into a panel that stays in the first-level cache while all tokens pass by it, two at a
+One token: codes are multiplied as they are and scaled once per group. With relaxed SIMD, 4-bit
+codes stay bytes and x becomes integers (digits.py), which takes half the instructions: the fewer a
+row takes, the more rows a processor has in flight to memory. Several tokens: four weight rows are
+decoded into a panel that stays in the first-level cache while all tokens pass by it, two at a
 time: 8 sums for 6 loads.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 from tvm import tirx
@@ -18,6 +21,7 @@ from tvm import tirx
 from compiler.bundle.schema import CONTROL_SLOTS, Control
 from compiler.kernels.cpu import weights
 from compiler.kernels.cpu.activations import ACTIVATIONS
+from compiler.kernels.cpu.digits import QUADS, Digits, product
 from compiler.kernels.cpu.dsl import (
     LANES,
     Builder,
@@ -35,6 +39,11 @@ from compiler.kernels.cpu.dsl import (
 from compiler.kernels.dsl import Expr, KernelFunction, ceil_div, f32, let, loop, store
 from compiler.kernels.specs import Linear
 
+# A row's vectors lie N x 16 bytes apart, often a multiple of 4 KiB and so in one set of a
+# first-level cache of 8 or 12 ways, with the scales beside them. More than about nine at a time
+# push each other out: SmolLM2's gated product then takes twice as long.
+TILE = 9
+BLOCK = 128  # items of a block: long runs of neighbouring rows, which processors fetch ahead
 TOKENS = 2  # tokens side by side in the matrix-matrix product
 
 
@@ -42,12 +51,20 @@ TOKENS = 2  # tokens side by side in the matrix-matrix product
 def linear(spec: Linear) -> KernelFunction:
     """Arguments: x, codes, scales (quantized), bias, residual (where present), out; for several
     rows control, whose COUNT says how many are real."""
+    if spec.rows > 1:
+        return _build(spec, _Matrix)
+    plain = _build(spec, _Vector)
+    if spec.scheme.bits != 4:
+        return plain
+    return replace(plain, relaxed=_build(spec, _Integers).function)
+
+
+def _build(spec: Linear, product: type[_Body]) -> KernelFunction:
     with kernel(spec.name) as k:
-        body = _Vector(k, spec) if spec.rows == 1 else _Matrix(k, spec)
+        body = product(k, spec)
         with k.call():
             body.prepare()
-            with k.items(ceil_div(spec.width, LANES)) as item:
-                body.run(let(tirx.max(tirx.min(item * LANES, spec.width - LANES), 0)))
+            body.run(ceil_div(spec.width, LANES))
     return finished(k)
 
 
@@ -69,9 +86,13 @@ class _Body:
     def prepare(self) -> None:
         """Statements before the items."""
 
-    def run(self, n: Expr) -> None:
-        """Results n .. n + 3 of every token."""
+    def run(self, items: int) -> None:
+        """This call's share of so many items."""
         raise NotImplementedError
+
+    def first(self, item: Expr) -> Expr:
+        """The first result of an item."""
+        return let(tirx.max(tirx.min(item * LANES, self.spec.width - LANES), 0))
 
     def row(self, n: Expr, stack: int, i: int) -> Expr:
         """Weight row of result n + i; the last one again where there is none."""
@@ -121,9 +142,13 @@ class _Vector(_Body):
     """One token. x is staged in coded order, times the factors of the codes, with the sum of each
     group beside it, which the group's offset is multiplied with."""
 
-    def prepare(self) -> None:
-        weight = self.weight
+    def allocate(self) -> None:
+        """Workspaces for x."""
         self.staged = self.k.workspace((self.padded,))
+
+    def prepare(self) -> None:
+        self.allocate()
+        weight = self.weight
         whole = self.spec.columns // weight.unit_width
         if weight.has_offset:
             self.group_sums = self.k.workspace((weight.units,))
@@ -150,14 +175,33 @@ class _Vector(_Body):
             value = quad * splat(factor) if factor != 1 else quad
             store4(self.staged, value, unit * self.weight.unit_width + index * LANES)
 
-    def run(self, n: Expr) -> None:
-        self.finish(0, n, [self._product(n, stack) for stack in range(self.spec.stacked)])
+    def run(self, items: int) -> None:
+        """A tile of columns at a time for a block of items, one stacked weight after the other:
+        few runs through memory side by side, and long ones."""
+        tiles = ceil_div(self.weight.units, max(1, TILE // self.weight.unit_vectors))
+        count = ceil_div(self.weight.units, tiles)  # of units in a tile
+        stacked = self.spec.stacked
+        sums = self.k.workspace((stacked * BLOCK, LANES))
+        with self.k.blocks(items, BLOCK) as (first, size):
+            with loop(stacked * BLOCK) as index:
+                store4(sums, splat(0.0), index, 0)
+            for stack in range(stacked):
+                with loop(tiles) as tile, loop(size) as i:
+                    begin = let(tile * count)
+                    units = let(tirx.min(count, self.weight.units - begin))
+                    value = self._product(self.first(first + i), stack, begin, units)
+                    index = let(stack * BLOCK + i)
+                    store4(sums, load(sums, index, 0) + value, index, 0)
+            with loop(size) as i:
+                totals = [let(load(sums, stack * BLOCK + i, 0)) for stack in range(stacked)]
+                self.finish(0, self.first(first + i), totals)
 
-    def _product(self, n: Expr, stack: int) -> Expr:
-        """Four rows with x, a vector of four sums."""
+    def _product(self, n: Expr, stack: int, begin: Expr, units: Expr) -> Expr:
+        """Four rows with x, over some units: a vector of four sums."""
         sums = [self.k.register(splat(0.0)) for _ in range(LANES)]
         offsets = self.k.register(splat(0.0))
-        with loop(self.weight.units) as unit:
+        with loop(units) as step:
+            unit = let(begin + step)
             start = unit * self.weight.unit_width
             x = [
                 let(load(self.staged, start + q * LANES))
@@ -190,6 +234,41 @@ class _Vector(_Body):
         return chains[0].value + chains[1].value
 
 
+class _Integers(_Vector):
+    """One token, 4-bit codes: dot products of bytes, exact in integers."""
+
+    def allocate(self) -> None:
+        self.digits = Digits(self.k, self.weight.units * self.weight.unit_vectors)
+
+    def _stage(self, unit: Expr, quads: list[Expr]) -> None:
+        store(self.group_sums, lane_sum(_total(quads)), unit)
+        for index, vector in enumerate(self._vectors(unit)):
+            self.digits.stage(vector, quads[index * QUADS : (index + 1) * QUADS])
+
+    def _vectors(self, unit: Expr) -> list[Expr]:
+        count = self.weight.unit_vectors
+        return [let(unit * count + index) for index in range(count)]
+
+    def _product(self, n: Expr, stack: int, begin: Expr, units: Expr) -> Expr:
+        # Two loops: what the second has to keep fits into sixteen registers.
+        offsets = self.k.register(splat(0.0))
+        with loop(units) as step:
+            unit = let(begin + step)
+            offset = self.weight.offsets4(unit, self.row(n, stack, 0))
+            offsets.add_product(offset, splat(self.group_sums[unit]))
+        sums = [self.k.register(splat(0.0)) for _ in range(LANES)]
+        with loop(units) as step:
+            unit = let(begin + step)
+            scale = let(self.weight.half_scales4(unit, self.row(n, stack, 0)))
+            for vector in self._vectors(unit):
+                x = self.digits.load(vector)
+                scales = let(scale * splat(self.digits.steps[vector]))
+                for i, total in enumerate(sums):
+                    words = let(load(self.weight.codes, vector, self.row(n, stack, i), 0))
+                    total.add_product(product(words, x), splat(lane(scales, i)))
+        return let(lane_sums([total.value for total in sums]) + offsets.value)
+
+
 class _Matrix(_Body):
     """Several tokens."""
 
@@ -198,7 +277,11 @@ class _Matrix(_Body):
         self.panel = self.k.workspace((rows, self.padded))
         self.count = let(tirx.min(self.control[Control.COUNT], self.spec.rows))
 
-    def run(self, n: Expr) -> None:
+    def run(self, items: int) -> None:
+        with self.k.items(items) as item:
+            self._item(self.first(item))
+
+    def _item(self, n: Expr) -> None:
         for stack in range(self.spec.stacked):
             self._fill(n, stack)
         with loop((self.count + (TOKENS - 1)) // TOKENS) as step:

@@ -19,6 +19,7 @@ from tvm import tirx
 
 from compiler.bundle.schema import Scheme
 from compiler.kernels.cpu.dsl import (
+    HALF_UNIT,
     LANES,
     Builder,
     bits,
@@ -28,6 +29,7 @@ from compiler.kernels.cpu.dsl import (
     load,
     splat,
     transpose,
+    undecoded_halves,
     vector_of,
 )
 from compiler.kernels.dsl import Expr, ceil_div, let
@@ -98,6 +100,15 @@ class Weight:
 
     def scales4(self, unit: Expr, row: Expr) -> tuple[Expr, Expr | None]:
         """Scale and offset of four neighbouring rows; value = code * factor * scale + offset."""
+        return self._decoded(self._words4(unit, row))
+
+    def scales1(self, unit: Expr, row: Expr) -> tuple[Expr, Expr | None]:
+        """The same of one row, in all four lanes."""
+        assert self.scales is not None
+        return self._decoded(splat(self.scales[unit, row]))
+
+    def _words4(self, unit: Expr, row: Expr) -> Expr:
+        """Coded scales of four neighbouring rows."""
         assert self.scales is not None
         last = self.rows - 1
         if self.rows >= 2 * LANES:  # whoever stacks two matrices asks for four rows of each
@@ -105,12 +116,20 @@ class Weight:
         else:
             safe = [tirx.min(row + i, last) for i in range(LANES)]
             words = vector_of([self.scales[unit, index] for index in safe])
-        return self._decoded(words)
+        return words
 
-    def scales1(self, unit: Expr, row: Expr) -> tuple[Expr, Expr | None]:
-        """The same of one row, in all four lanes."""
-        assert self.scales is not None
-        return self._decoded(splat(self.scales[unit, row]))
+    def half_scales4(self, unit: Expr, row: Expr) -> Expr:
+        """Scales of four neighbouring rows / HALF_UNIT."""
+        words = self._words4(unit, row)
+        if not self.scheme.has_minimum:
+            words = words.astype("uint32x4")
+        return undecoded_halves(words << isplat(16, "uint32"))
+
+    def offsets4(self, unit: Expr, row: Expr) -> Expr:
+        """What four neighbouring rows add to all values of a unit."""
+        if self.scheme.has_minimum:
+            return halves(self._words4(unit, row))
+        return self.half_scales4(unit, row) * splat(-8.0 * HALF_UNIT)
 
     def _decoded(self, words: Expr) -> tuple[Expr, Expr | None]:
         if self.scheme.has_minimum:

@@ -3,16 +3,19 @@
 import { toWire } from "../engine/errors";
 import { type HelperReply, KernelThread, type ThreadStart } from "./wasm-thread";
 
-function reply(message: HelperReply): void {
-  self.postMessage(message);
+interface Orders {
+  start: ThreadStart;
+  /** Leads to the engine's worker. */
+  port: MessagePort;
 }
 
-self.addEventListener("message", ({ data }: MessageEvent<ThreadStart>) => void start(data));
+self.addEventListener("message", ({ data }: MessageEvent<Orders>) => void begin(data));
 
-async function start(data: ThreadStart): Promise<void> {
+async function begin({ start, port }: Orders): Promise<void> {
+  const reply = (message: HelperReply): void => port.postMessage(message);
   let thread: KernelThread;
   try {
-    thread = await KernelThread.open(data);
+    thread = await KernelThread.open(start);
   } catch (error) {
     reply({ error: toWire(error) });
     return;
@@ -21,7 +24,7 @@ async function start(data: ThreadStart): Promise<void> {
   serve(thread);
 }
 
-/** From here on no message gets in: the engine's worker ends this one by terminating it. */
+/** From here on no message gets in: whoever started this worker ends it by terminating it. */
 function serve(thread: KernelThread): void {
   try {
     for (;;) if (thread.sync !== null) thread.perform(thread.sync.next());

@@ -3,13 +3,16 @@
 import { formatBytes } from "../engine/errors";
 import type { Plan } from "../plan";
 import { noMemory, refusedModule } from "./wasm-errors";
-import { Helpers } from "./wasm-helpers";
+import { type Crew, Helpers } from "./wasm-helpers";
 import { layoutMemory, type MemoryLayout, neededPages, PAGE, placeProbe } from "./wasm-layout";
 import { checkSteps } from "./wasm-program";
 import { ThreadSync } from "./wasm-sync";
 import { KernelThread, type ThreadStart } from "./wasm-thread";
 import { bufferBytes } from "./webgpu-device";
 import { element } from "./webgpu-steps";
+
+const REHEARSAL_MS = 60; // for each function
+const HOST_STATE: ReadonlySet<string> = new Set(["control", "tokens", "sampling"]);
 
 export interface MachineOptions {
   code: Uint8Array<ArrayBuffer>;
@@ -18,6 +21,8 @@ export interface MachineOptions {
   threads: number;
   /** Whether the module imports a shared memory. */
   shared: boolean;
+  /** Who starts the other threads. */
+  crew: Crew;
 }
 
 export class WasmMachine {
@@ -36,6 +41,7 @@ export class WasmMachine {
     context,
     threads,
     shared,
+    crew,
   }: MachineOptions): Promise<WasmMachine> {
     checkSteps(plan, context);
     const pages = neededPages(plan, context, threads);
@@ -44,11 +50,19 @@ export class WasmMachine {
       throw refusedModule(error);
     });
     const memory = createMemory(pages, shared);
-    const sync = threads > 1 ? ThreadSync.create(threads, mostBindings(plan)).buffer : null;
+    const sync = threads > 1 ? ThreadSync.create(mostBindings(plan)).buffer : null;
     const start = (thread: number): ThreadStart => ({ module, memory, plan, layout, thread, sync });
     const first = await KernelThread.open(start(0));
     const others = Array.from({ length: threads - 1 }, (_, index) => start(index + 1));
-    return new WasmMachine(plan, context, memory, layout, first, await Helpers.start(others));
+    const helpers = await Helpers.start(others, crew);
+    const machine = new WasmMachine(plan, context, memory, layout, first, helpers);
+    try {
+      if (threads > 1) machine.rehearse();
+      return machine;
+    } catch (error) {
+      machine.dispose();
+      throw error;
+    }
   }
 
   get threads(): number {
@@ -95,6 +109,21 @@ export class WasmMachine {
     const result = new Uint32Array(element(views, output));
     for (const view of views) view.fill(0);
     return result;
+  }
+
+  /**
+   * Has the kernels compiled well before several threads run them. V8 starts with quick, slow code
+   * and makes it fast once a function has run for a while, but where two threads reach that point
+   * at once it sometimes never does: one page in six then read prompts five times slower, for good.
+   *
+   * With all memory zeros, nothing but what the host writes before each use becomes anything else.
+   */
+  private rehearse(): void {
+    const { functions, buffers } = this.plan;
+    for (const fn of Object.keys(functions).keys()) this.thread.rehearse(fn, REHEARSAL_MS);
+    for (const [index, { name }] of buffers.entries()) {
+      if (HOST_STATE.has(name)) this.bytes(index).fill(0);
+    }
   }
 
   dispose(): void {

@@ -1,4 +1,4 @@
-/** A plan's functions as the calls that one thread makes. */
+/** A plan's functions as calls of kernels, cut into chunks that threads can share. */
 
 import type { Plan, Step } from "../plan";
 import { badModule } from "./wasm-errors";
@@ -11,58 +11,72 @@ export type Kernel = (...args: number[]) => number;
 export interface Call {
   /** Index into Plan.kernels. */
   kernel: number;
-  run(): number;
+  /** Computes items `begin` .. `end` - 1 of its step. */
+  run(begin: number, end: number): number;
 }
 
-/** What a thread does between two barriers; nothing, where the work is another's. */
-export type Stage = Call[];
-
-/** Which thread of how many. */
-export interface Place {
-  thread: number;
-  threads: number;
+/** What has to be done before anything later may begin. */
+export interface Stage {
+  calls: Call[];
+  /** Chunk `c`, which one thread does, is items `bounds[c]` .. `bounds[c + 1]` - 1. */
+  bounds: readonly number[];
 }
 
-/** The items `begin` .. `end` - 1 of a step that are a thread's; all shares differ by one at most. */
-export function share(items: number, { thread, threads }: Place): [begin: number, end: number] {
-  if (items === 1) return thread === 0 ? [0, 1] : [0, 0];
-  return [Math.floor((items * thread) / threads), Math.floor((items * (thread + 1)) / threads)];
+const HALVINGS = 3;
+
+/**
+ * The bounds of a step's chunks. Each thread's part of the items is halved three times: large
+ * chunks first, because every call of a kernel costs something, small ones last, because then
+ * threads of different speed end together.
+ */
+export function chunkBounds(items: number, threads: number): number[] {
+  if (threads === 1 || items === 1) return [0, items];
+  const bounds = [0];
+  for (let end = 0, halvings = 0; end < items; halvings++) {
+    const parts = halvings < HALVINGS ? 2 * threads : threads;
+    const size = Math.ceil((items - end) / parts);
+    for (let thread = 0; thread < threads && end < items; thread++) {
+      end = Math.min(end + size, items);
+      bounds.push(end);
+    }
+  }
+  return bounds;
 }
 
 /**
- * A function's steps as stages. Steps of one item that follow each other are one stage: thread 0
- * does them all, so nobody has to be waited for in between.
+ * A function's steps as stages, the same on every thread. Steps of one item that follow each other
+ * are one stage: one thread does them all, so nobody has to be waited for in between.
  */
 export function stagesOf(
   steps: readonly Step[],
   kernels: readonly Kernel[],
   addresses: readonly number[],
-  place: Place,
+  threads: number,
 ): Stage[] {
   const stages: Stage[] = [];
-  let single = false;
+  let singles: Call[] | null = null;
   for (const step of steps) {
     const items = element(step.grid, 0);
-    if (!single || items !== 1) stages.push([]);
-    single = items === 1;
     const pointers = step.bindings.map(({ buffer, offset }) => element(addresses, buffer) + offset);
-    stages.at(-1)?.push(...callsOf(kernels, step.kernel, items, pointers, place));
+    const call = callOf(kernels, step.kernel, pointers);
+    if (items === 1 && singles !== null) {
+      singles.push(call);
+      continue;
+    }
+    const calls = [call];
+    stages.push({ calls, bounds: chunkBounds(items, threads) });
+    singles = items === 1 ? calls : null;
   }
   return stages;
 }
 
-/** The thread's call of a kernel over its share of `items`; none if that is empty. */
-export function callsOf(
+export function callOf(
   kernels: readonly Kernel[],
   kernel: number,
-  items: number,
   pointers: readonly number[],
-  place: Place,
-): Call[] {
-  const [begin, end] = share(items, place);
-  if (begin === end) return [];
+): Call {
   // Of all ways to call with arguments known beforehand, bind is the fastest in V8.
-  return [{ kernel, run: element(kernels, kernel).bind(null, ...pointers, begin, end) }];
+  return { kernel, run: element(kernels, kernel).bind(null, ...pointers) };
 }
 
 /** Refuses what would make kernels reach beyond their buffers. */

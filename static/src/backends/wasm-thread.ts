@@ -5,7 +5,7 @@ import type { WireError } from "../engine/protocol";
 import type { Plan } from "../plan";
 import { badModule, kernelFault, reasonOf, refusedModule } from "./wasm-errors";
 import type { MemoryLayout, ThreadArea } from "./wasm-layout";
-import { callsOf, type Kernel, type Place, type Stage, stagesOf } from "./wasm-program";
+import { type Call, callOf, chunkBounds, type Kernel, type Stage, stagesOf } from "./wasm-program";
 import { type Command, ThreadSync } from "./wasm-sync";
 import { element } from "./webgpu-steps";
 
@@ -28,7 +28,7 @@ export interface HelperReply {
 
 export class KernelThread {
   readonly sync: ThreadSync | null;
-  private readonly place: Place;
+  private readonly threads: number;
   /** Stages of each function, in the plan's order. */
   private readonly functions: Stage[][];
   /** The kernel that runs, or ran last. */
@@ -37,12 +37,12 @@ export class KernelThread {
   private constructor(
     private readonly plan: Plan,
     private readonly kernels: Kernel[],
-    { layout, thread, sync }: ThreadStart,
+    { layout, sync }: ThreadStart,
   ) {
-    this.place = { thread, threads: layout.threads.length };
-    this.sync = sync && new ThreadSync(sync, this.place.threads);
+    this.threads = layout.threads.length;
+    this.sync = sync && new ThreadSync(sync);
     this.functions = Object.values(plan.functions).map(({ steps }) =>
-      stagesOf(steps, kernels, layout.buffers, this.place),
+      stagesOf(steps, kernels, layout.buffers, this.threads),
     );
   }
 
@@ -62,7 +62,7 @@ export class KernelThread {
 
   /** Does this thread's part. Throws `kernel-fault`, whichever thread's fault it is. */
   perform(command: Command): void {
-    try {
+    this.watched(() => {
       if (command.kind === "run") {
         const stages = element(this.functions, command.fn);
         for (let index = command.first; index < command.end; index++) {
@@ -70,8 +70,26 @@ export class KernelThread {
         }
       } else {
         const { kernel, items, pointers } = command;
-        this.pass(callsOf(this.kernels, kernel, items, pointers, this.place));
+        const calls = [callOf(this.kernels, kernel, pointers)];
+        this.pass({ calls, bounds: chunkBounds(items, this.threads) });
       }
+    });
+  }
+
+  /** Runs a function without the other threads, for as many stages as begin in so long. */
+  rehearse(fn: number, milliseconds: number): void {
+    const end = performance.now() + milliseconds;
+    this.watched(() => {
+      for (const { calls, bounds } of element(this.functions, fn)) {
+        if (performance.now() > end) return;
+        this.compute(calls, 0, element(bounds, bounds.length - 1));
+      }
+    });
+  }
+
+  private watched(work: () => void): void {
+    try {
+      work();
     } catch (error) {
       const fault = error instanceof WebkilnError ? error : this.fault(reasonOf(error));
       this.sync?.fail(fault.message);
@@ -79,13 +97,27 @@ export class KernelThread {
     }
   }
 
-  private pass(stage: Stage): void {
-    for (const { kernel, run } of stage) {
+  private pass({ calls, bounds }: Stage): void {
+    const { sync } = this;
+    const chunks = bounds.length - 1;
+    if (sync === null) {
+      this.compute(calls, 0, element(bounds, chunks));
+      return;
+    }
+    let done = 0;
+    for (let chunk = sync.claim(chunks); chunk !== null; chunk = sync.claim(chunks)) {
+      this.compute(calls, element(bounds, chunk), element(bounds, chunk + 1));
+      done += 1;
+    }
+    sync.finish(chunks, done);
+  }
+
+  private compute(calls: readonly Call[], begin: number, end: number): void {
+    for (const { kernel, run } of calls) {
       this.current = kernel;
-      const result = run();
+      const result = run(begin, end);
       if (result !== 0) throw this.fault(`it returned ${result}`);
     }
-    this.sync?.barrier();
   }
 
   private fault(problem: string): WebkilnError {

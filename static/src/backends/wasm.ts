@@ -2,6 +2,7 @@ import type { Bytes } from "../load/files";
 import type { Plan } from "../plan";
 import type { Backend, StateData } from "./backend";
 import { disposed } from "./wasm-errors";
+import type { Crew } from "./wasm-helpers";
 import { WasmMachine } from "./wasm-machine";
 import { Breather, JobQueue, Pace } from "./wasm-queue";
 
@@ -33,7 +34,7 @@ export class WasmBackend implements Backend {
   }
 
   /**
-   * Compiles the module, allocates its memory, all zeros, and starts `threads` - 1 helper workers.
+   * Compiles the module, allocates its memory, all zeros, and has `crew` start `threads` - 1 helpers.
    * `features` are the variant's: with "threads" the memory is shared, even for a single thread.
    *
    * Throws `device-too-small` beyond 4 GiB, `out-of-memory`, `bad-bundle` when module and plan do
@@ -44,10 +45,11 @@ export class WasmBackend implements Backend {
     plan: Plan,
     context: number,
     threads: number,
-    features: readonly string[] = [],
+    features: readonly string[],
+    crew: Crew,
   ): Promise<WasmBackend> {
     const shared = threads > 1 || features.includes("threads");
-    const machine = await WasmMachine.open({ code, plan, context, threads, shared });
+    const machine = await WasmMachine.open({ code, plan, context, threads, shared, crew });
     return new WasmBackend(plan, context, machine);
   }
 

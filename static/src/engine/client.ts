@@ -2,6 +2,7 @@
 
 import type { LoadOutcome } from "../device/crash";
 import { type EngineInfo, type Progress, WebkilnError } from "./api";
+import { LocalCrew } from "./crew";
 import { aborted, fromWire } from "./errors";
 import type { CallName, Calls, FromWorker, ToWorker } from "./protocol";
 
@@ -32,6 +33,7 @@ export class WorkerClient {
   private readonly pending = new Map<number, Pending>();
   private readonly worker: Worker;
   private readonly gone = new AbortController();
+  private readonly crew = new LocalCrew((id, problem) => this.post({ type: "unfit", id, problem }));
   private nextId = 1;
   /** Why no call can succeed any more; null while the worker lives. */
   private end: WebkilnError | null = null;
@@ -105,6 +107,12 @@ export class WorkerClient {
       case "loaded":
         this.events.loaded(message.outcome);
         break;
+      case "hire":
+        this.crew.hire(message.id, message.start, message.port);
+        break;
+      case "dismiss":
+        this.crew.dismiss(message.id);
+        break;
       case "change":
         this.events.change(message.info);
         break;
@@ -139,6 +147,7 @@ export class WorkerClient {
     this.end = error;
     this.gone.abort();
     this.worker.terminate();
+    this.crew.dismissAll();
     for (const call of [...this.pending.values()]) call.reject(error);
   }
 }

@@ -1,5 +1,6 @@
 /** From a manifest's address to a Session, the whole way on one screen. */
 
+import type { Crew } from "../backends/wasm-helpers";
 import { checkDevice, type Wishes } from "../device/check";
 import { isWished, requireChoice } from "../device/choose";
 import { INSECURE } from "../device/judge";
@@ -22,6 +23,8 @@ import { TextCodec } from "./tokenizer";
 export interface LoadEvents extends Lookout {
   progress(progress: Progress): void;
   change(info: EngineInfo): void;
+  /** Who starts helper threads. */
+  crew: Crew;
 }
 
 export async function loadSession(
@@ -50,7 +53,7 @@ export async function loadSession(
     meter,
     notes,
   });
-  const ground: Ground = { manifest, report, store, meter, context, threads };
+  const ground: Ground = { manifest, report, store, meter, context, threads, crew: events.crew };
   const [codec, ladder, footing] = await together(signal, (signal) => {
     const codec = loadCodec(manifest, store, signal);
     const asked = report.rungs.filter((rung) => isWished(rung, wishes));
@@ -69,7 +72,9 @@ function rungOpener(ground: Ground, codec: Promise<TextCodec>) {
     const { manifest, meter } = ground;
     if (!first) await codec;
     const variant = manifest.variants[name] as Variant;
-    meter.restart(totalBytes(manifest, variant), first ? 0 : tokenizerBytes(manifest));
+    // The tokenizer is on its way already, and is not fetched again for another rung.
+    if (first) meter.expect(totalBytes(manifest, variant));
+    else meter.restart(totalBytes(manifest, variant), tokenizerBytes(manifest));
     meter.setPhase("download");
     first = false;
     return openRung(ground, name, signal);

@@ -2,6 +2,7 @@
 
 import type { Backend } from "../backends/backend";
 import { WasmBackend } from "../backends/wasm";
+import type { Crew } from "../backends/wasm-helpers";
 import { defaultThreads } from "../backends/wasm-threads";
 import { WebGpuBackend } from "../backends/webgpu";
 import { findAdapter } from "../device/check";
@@ -25,6 +26,7 @@ export interface Ground {
   context: number;
   /** At most; null: what suits the device. */
   threads: number | null;
+  crew: Crew;
 }
 
 export async function openRung(
@@ -40,7 +42,7 @@ export async function openRung(
   const threads = threadCount(ground, variant);
   const backend =
     variant.backend === "wasm"
-      ? await WasmBackend.open(kernels, plan, ground.context, threads, variant.requires.features)
+      ? await openWasm(ground, variant, plan, kernels, threads)
       : await openWebGpu(ground, variant, plan, kernels);
   try {
     await selfTest(backend, plan, variant.selftest);
@@ -74,6 +76,16 @@ async function fill(
 function threadCount({ threads, report }: Ground, variant: Variant): number {
   if (!variant.requires.features.includes("threads")) return 1;
   return threads ?? defaultThreads(report.cores);
+}
+
+function openWasm(
+  { context, crew }: Ground,
+  { requires }: Variant,
+  plan: Plan,
+  kernels: Bytes,
+  threads: number,
+): Promise<Backend> {
+  return WasmBackend.open(kernels, plan, context, threads, requires.features, crew);
 }
 
 async function openWebGpu(

@@ -1,5 +1,6 @@
 /** Every message between the page and the engine's worker. */
 
+import type { ThreadStart } from "../backends/wasm-thread";
 import type { LoadOutcome } from "../device/crash";
 import type {
   Backend,
@@ -69,7 +70,9 @@ export type ToWorker =
   | Call
   | { type: "abort"; id: number }
   /** The answer to `loading`. */
-  | { type: "noted" };
+  | { type: "noted" }
+  /** The helper asked for by `hire` did not come up. */
+  | { type: "unfit"; id: number; problem: string };
 
 export type Reply = {
   [K in CallName]: { type: "reply"; call: K; id: number; value: Calls[K]["gives"] };
@@ -82,6 +85,9 @@ export type FromWorker =
   | { type: "loading"; variant: string }
   /** The load that `loading` announced is over. */
   | { type: "loaded"; outcome: LoadOutcome }
+  /** Start a helper thread, which will tell `port` how it went; end it. */
+  | { type: "hire"; id: number; start: ThreadStart; port: MessagePort }
+  | { type: "dismiss"; id: number }
   /** The model runs in another way than before. */
   | { type: "change"; info: EngineInfo }
   | { type: "progress"; progress: Progress }

@@ -1,6 +1,7 @@
 /** The worker's end of the protocol: calls in, replies out. */
 
 import { WebkilnError } from "./api";
+import { RemoteCrew } from "./crew";
 import { toWire } from "./errors";
 import { type LoadEvents, loadSession } from "./load";
 import type { Call, FromWorker, LoadOptions, Reply, ToWorker } from "./protocol";
@@ -15,9 +16,12 @@ function post(message: FromWorker, transfer: Transferable[] = []): void {
   self.postMessage(message, { transfer });
 }
 
+const crew = new RemoteCrew(post);
+
 self.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
   if (data.type === "abort") running.get(data.id)?.abort();
   else if (data.type === "noted") noted();
+  else if (data.type === "unfit") crew.unfit(data.id, data.problem);
   else void answer(data);
 });
 
@@ -79,6 +83,7 @@ const events: LoadEvents = {
     }),
   loaded: (outcome) => post({ type: "loaded", outcome }),
   change: (info) => post({ type: "change", info }),
+  crew,
 };
 
 /** The browser frees the lock when the worker dies, which is how the page hears of it. */

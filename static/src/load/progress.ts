@@ -25,6 +25,11 @@ export class ProgressMeter {
     this.send();
   }
 
+  /** How many bytes there will be; some may have arrived. */
+  expect(total: number): void {
+    this.total = total;
+  }
+
   /** Another `total` bytes and pipelines begin, of which `kept` bytes are already here. */
   restart(total: number, kept = 0): void {
     this.total = total;

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from compiler.kernels.dsl import KernelFunction
@@ -25,6 +27,20 @@ def test_kernels_of_one_name_are_numbered() -> None:
     assert [kernel.name for kernel in named] == ["a", "b", "a_v2", "a_v3"]
     symbols = [str(kernel.function.attrs["global_symbol"]) for kernel in named]
     assert symbols == ["a", "b", "a_v2", "a_v3"]
+
+
+def test_both_functions_of_a_kernel_get_its_name() -> None:
+    kernel = replace(kernel_with("a", ("out", "x")), relaxed=double().function)
+    for named in unique_names([kernel_with("a", ("out", "x")), kernel])[1:]:
+        for function in (named.function, named.relaxed):
+            assert str(function.attrs["global_symbol"]) == "a_v2"
+
+
+def test_a_workspace_is_large_enough_for_every_variant() -> None:
+    small, large = cpu_double(64), cpu_through_workspace(300)
+    for function, relaxed in ((small, large), (large, small)):
+        kernel = replace(function, relaxed=relaxed.function)
+        assert wasm_files([kernel], VARIANTS).kernels[0].workgroup_bytes == 1200
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,14 @@ def test_relaxed_simd_multiplies_and_adds_at_once() -> None:
     assert F32X4_RELAXED_MADD not in plain
     assert F32X4_RELAXED_MADD in relaxed
     assert F32X4_MUL not in relaxed
+
+
+def test_relaxed_simd_has_the_function_made_for_it() -> None:
+    function = cpu_through_workspace(300).function.with_attr("global_symbol", "product")
+    kernel = replace(cpu_product(), relaxed=function)
+    plain, relaxed = (compile_module([kernel], features) for features in (PLAIN, RELAXED))
+    assert plain.workspace == {kernel.name: 0}
+    assert relaxed.workspace == {kernel.name: 1200}
 
 
 @pytest.mark.parametrize(

@@ -16,15 +16,19 @@ export interface Parts {
   kernels?: Partial<Record<string, number[]>>;
   stackPointer?: boolean;
   setWorkspace?: boolean;
+  /** Imports a shared memory. */
+  shared?: boolean;
 }
 
 const I32 = 0x7f;
+const SHARED = [3, 1, 0xff, 0xff, 3]; // 1 to 65535 pages
 
 /** A module with the kernels above (or others) and what every thread sets at its start. */
 export function assemble({
   kernels = KERNELS,
   stackPointer = true,
   setWorkspace = true,
+  shared = false,
 }: Parts = {}): Uint8Array<ArrayBuffer> {
   const bodies = Object.entries(kernels) as [string, number[]][];
   const exports = bodies.map(([name], index) => [...text(name), 0, index]);
@@ -42,7 +46,7 @@ export function assemble({
       [0x60, 3, I32, I32, I32, 1, I32],
       [0x60, 1, I32, 0],
     ]),
-    ...section(2, [[...text("env"), ...text("memory"), 2, 0, 1]]),
+    ...section(2, [[...text("env"), ...text("memory"), 2, ...(shared ? SHARED : [0, 1])]]),
     ...section(
       3,
       functions.map((type) => [type]),

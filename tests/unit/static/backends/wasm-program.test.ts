@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import {
-  callsOf,
+  callOf,
   checkSteps,
+  chunkBounds,
   type Kernel,
-  share,
   stagesOf,
 } from "../../../../static/src/backends/wasm-program";
 import type { Binding, Step } from "../../../../static/src/plan";
@@ -18,35 +18,40 @@ function step(kernel: number, items: number, bindings: Partial<Binding>[] = []):
   };
 }
 
-describe("shares", () => {
+describe("chunks", () => {
   test.each([
-    [7, 1],
     [7, 2],
     [8, 3],
     [2, 4],
+    [144, 2],
     [1000, 7],
-  ])(
-    "of %i items among %i threads follow each other and differ by one at most",
-    (items, threads) => {
-      let next = 0;
-      const sizes: number[] = [];
-      for (let thread = 0; thread < threads; thread++) {
-        const [begin, end] = share(items, { thread, threads });
-        expect(begin).toBe(next);
-        sizes.push(end - begin);
-        next = end;
-      }
-      expect(next).toBe(items);
-      expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(1);
-    },
-  );
+    [12288, 8],
+  ])("of %i items for %i threads: every item once, few chunks, ever smaller", (items, threads) => {
+    const bounds = chunkBounds(items, threads);
+    const sizes = bounds.slice(1).map((end, chunk) => end - (bounds[chunk] ?? 0));
+    expect(bounds[0]).toBe(0);
+    expect(bounds.at(-1)).toBe(items);
+    expect(Math.min(...sizes)).toBeGreaterThan(0);
+    expect(sizes.length).toBeLessThanOrEqual(4 * threads);
+    const last = sizes.length - 1; // may be what rounding left
+    sizes.slice(1).forEach((size, chunk) => {
+      expect(size).toBeLessThanOrEqual(sizes[chunk] ?? 0);
+    });
+    expect(sizes[0]).toBe(Math.ceil(items / threads / 2));
+    expect(sizes[last]).toBeLessThanOrEqual(Math.ceil(items / threads / 8));
+  });
 
-  test("a single item is always thread 0's", () => {
-    expect(share(1, { thread: 0, threads: 4 })).toEqual([0, 1]);
-    for (const thread of [1, 2, 3]) {
-      const [begin, end] = share(1, { thread, threads: 4 });
-      expect(begin).toBe(end);
-    }
+  test("halve a thread's part three times", () => {
+    expect(chunkBounds(144, 2)).toEqual([0, 36, 72, 90, 108, 117, 126, 135, 144]);
+  });
+
+  test("of few items are an item each", () => {
+    expect(chunkBounds(7, 4)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  });
+
+  test("there is one, when there is one item or one thread", () => {
+    expect(chunkBounds(1, 4)).toEqual([0, 1]);
+    expect(chunkBounds(1000, 1)).toEqual([0, 1000]);
   });
 });
 
@@ -68,37 +73,50 @@ describe("stages", () => {
     step(1, 1, [{ buffer: 1 }]),
   ];
 
-  function run(thread: number, threads: number): number[][][] {
-    const stages = stagesOf(steps, kernels, addresses, { thread, threads });
-    return stages.map((stage) => {
+  function run(threads: number): number[][][] {
+    return stagesOf(steps, kernels, addresses, threads).map(({ calls, bounds }) => {
       log.length = 0;
-      for (const { run } of stage) expect(run()).toBe(0);
+      bounds.slice(1).forEach((end, chunk) => {
+        for (const { run } of calls) expect(run(bounds[chunk] ?? 0, end)).toBe(0);
+      });
       return [...log];
     });
   }
 
-  test("kernels get addresses and their share; single items need no barrier between them", () => {
-    const high = 3 * 2 ** 30;
-    expect(run(0, 2)).toEqual([
-      [[0, high + 512, 1000, 0, 5]],
+  const high = 3 * 2 ** 30;
+  const singles = [
+    [1, 1000, 0, 1],
+    [2, 0, 1],
+  ];
+
+  test("kernels get addresses and a chunk; single items need no waiting between them", () => {
+    expect(run(2)).toEqual([
       [
-        [1, 1000, 0, 1],
-        [2, 0, 1],
+        [0, high + 512, 1000, 0, 3],
+        [0, high + 512, 1000, 3, 6],
+        [0, high + 512, 1000, 6, 7],
+        [0, high + 512, 1000, 7, 8],
+        [0, high + 512, 1000, 8, 9],
+        [0, high + 512, 1000, 9, 10],
       ],
-      [[0, 1000, high, 0, 2]],
+      singles,
+      [
+        [0, 1000, high, 0, 1],
+        [0, 1000, high, 1, 2],
+        [0, 1000, high, 2, 3],
+        [0, 1000, high, 3, 4],
+      ],
       [[1, high, 0, 1]],
     ]);
   });
 
-  test("every thread has the same stages, some of them empty", () => {
-    const high = 3 * 2 ** 30;
-    expect(run(1, 2)).toEqual([[[0, high + 512, 1000, 5, 10]], [], [[0, 1000, high, 2, 4]], []]);
-    expect(run(3, 8).map((calls) => calls.length)).toEqual([1, 0, 1, 0]);
-    expect(run(0, 8)[2]).toEqual([]);
+  test("one thread does everything in one call", () => {
+    const whole = [[[0, high + 512, 1000, 0, 10]], singles, [[0, 1000, high, 0, 4]]];
+    expect(run(1)).toEqual([...whole, [[1, high, 0, 1]]]);
   });
 
   test("a call knows its kernel, for error messages", () => {
-    expect(callsOf(kernels, 2, 5, [64], { thread: 0, threads: 1 })[0]?.kernel).toBe(2);
+    expect(callOf(kernels, 2, [64]).kernel).toBe(2);
   });
 });
 

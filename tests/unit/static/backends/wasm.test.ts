@@ -1,6 +1,9 @@
 import { describe, expect, test, vi } from "vitest";
 import { WasmBackend } from "../../../../static/src/backends/wasm";
+import type { Crew } from "../../../../static/src/backends/wasm-helpers";
+import { layoutMemory } from "../../../../static/src/backends/wasm-layout";
 import { Breather } from "../../../../static/src/backends/wasm-queue";
+import { type HelperReply, KernelThread } from "../../../../static/src/backends/wasm-thread";
 import type { Plan, Step } from "../../../../static/src/plan";
 import { plan } from "../bundle";
 import { assemble, KERNELS } from "./assemble";
@@ -34,8 +37,22 @@ function planOf(decode: Step[], prefill: Step[] = []): Plan {
   return made;
 }
 
+const NOBODY: Crew = {
+  hire: () => {
+    throw new Error("one thread needs no help");
+  },
+};
+
+/** Helpers that say they are ready, and never do anything. */
+const IDLE: Crew = {
+  hire: (_, port) => {
+    port.postMessage({ error: null } satisfies HelperReply);
+    return { failed: new Promise(() => {}), dismiss: () => {} };
+  },
+};
+
 function open(made: Plan, code = assemble()): Promise<WasmBackend> {
-  return WasmBackend.open(code, made, CONTEXT, 1);
+  return WasmBackend.open(code, made, CONTEXT, 1, [], NOBODY);
 }
 
 describe("computing", () => {
@@ -100,6 +117,55 @@ describe("computing", () => {
       kernels += 1;
     });
     expect(kernels).toBe(4);
+  });
+});
+
+describe("rehearsing", () => {
+  const code = assemble({ shared: true });
+
+  test("several threads find the kernels tried out, and memory as if they had not been", async () => {
+    const runs = vi.spyOn(KernelThread.prototype, "rehearse");
+    const made = planOf([step("add", 5)], [step("add", 2)]);
+    const backend = await WasmBackend.open(code, made, CONTEXT, 2, ["threads"], IDLE);
+    expect(runs.mock.calls.map(([fn]) => fn)).toEqual([0, 1]);
+    runs.mockRestore();
+    const all = await backend.read("decode", "all");
+    expect(all.every((word) => word === 0)).toBe(true);
+    backend.dispose();
+  });
+
+  test("a thread alone has no need of it", async () => {
+    const runs = vi.spyOn(KernelThread.prototype, "rehearse");
+    await open(planOf([step("add", 5)]));
+    expect(runs).not.toHaveBeenCalled();
+    runs.mockRestore();
+  });
+
+  test("a kernel that faults is known before anything is fetched", async () => {
+    const made = planOf([step("trap")]);
+    await expect(WasmBackend.open(code, made, CONTEXT, 2, ["threads"], IDLE)).rejects.toMatchObject(
+      { code: "kernel-fault" },
+    );
+  });
+
+  test("it ends in time", async () => {
+    const module = await WebAssembly.compile(assemble());
+    const memory = new WebAssembly.Memory({ initial: 64 });
+    const made = planOf([step("add", 5), step("add", 5)]);
+    const layout = layoutMemory(made, CONTEXT, 1);
+    const thread = await KernelThread.open({
+      module,
+      memory,
+      plan: made,
+      layout,
+      thread: 0,
+      sync: null,
+    });
+    const word = new Int32Array(memory.buffer, layout.buffers[TOKENS], 1);
+    thread.rehearse(0, -1);
+    expect(word[0]).toBe(0);
+    thread.rehearse(0, 1000);
+    expect(word[0]).toBe(10);
   });
 });
 
