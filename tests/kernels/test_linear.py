@@ -41,11 +41,11 @@ def tolerance(columns: int) -> float:
 
 
 def operands(spec: Linear, x: Array | None = None) -> tuple[dict[str, Array], Array]:
-    """Random buffers for `spec`, but for `x` where given, and the expected output."""
+    """Random buffers for `spec` and the expected output, of the given x or a random one."""
     random = np.random.default_rng(0)
     stacked = spec.width * (2 if spec.gated else 1)
-    if x is None:
-        x = random.standard_normal((spec.rows, spec.columns)).astype(np.float32)
+    drawn: Array = random.standard_normal((spec.rows, spec.columns)).astype(np.float32)
+    x = drawn if x is None else x
     values = random.standard_normal((stacked, spec.columns)).astype(np.float32)
     weight = quantize(values / np.float32(np.sqrt(spec.columns)), spec.scheme)
     packed = pack(weight)
