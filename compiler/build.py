@@ -20,6 +20,7 @@ from compiler.checkpoint.open import open_checkpoint
 from compiler.errors import CheckpointError, UsageError
 from compiler.graph.passes import optimise
 from compiler.graph.program import Program as Graph
+from compiler.graph.prologue import fuse_prologues
 from compiler.graph.quantize import KEEP, Coding
 from compiler.kernels.specs import CacheShape
 from compiler.lower import targets
@@ -132,7 +133,10 @@ def lower(
     for function, rows in wanted.items():
         if function not in graphs:
             continue
-        graph = legalise(graphs[function], target.backend)
+        graph = graphs[function]
+        if target.kernels.fused is not None:
+            graph = fuse_prologues(graph)
+        graph = legalise(graph, target.backend)
         lister = Lister(graph, limits, store, target.kernels, rows)
         listings[function] = lister.run(sample=function == "decode")
         caches |= lister.caches

@@ -59,6 +59,8 @@ PLAIN: dict[str, object] = {
     "residual": False,
     "gated": False,
     "activation": "none",
+    "norm": "none",
+    "epsilon": 0.0,
 }
 
 

@@ -107,6 +107,24 @@ def fuse_activation(view: View, var: relax.Var, value: relax.Expr) -> relax.Expr
     return relax.op.reshape(fused, ops.shape(var))
 
 
+def chain_residuals(view: View, var: relax.Var, value: relax.Expr) -> relax.Expr | None:
+    """x + (linear(y) + linear(z)) becomes linear(z) + (linear(y) + x), so that both can add as
+    they write: attention and MLP side by side, as in Phi and GPT-NeoX."""
+    if ops.name(value) != "relax.add":
+        return None
+    for x, inner in (value.args, reversed(value.args)):
+        products = view.call(inner, "relax.add")
+        if products is None or not view.used_once(inner) or ops.is_param(view.base(x)):
+            continue
+        if len({ops.shape(term) for term in (x, inner, *products.args)}) > 1:
+            continue
+        linears = [view.call(term, "webkiln.linear") for term in products.args]
+        if None not in linears and all(view.used_once(term) for term in products.args):
+            first, second = products.args
+            return relax.op.add(second, relax.op.add(first, x))
+    return None
+
+
 def fuse_residual(view: View, var: relax.Var, value: relax.Expr) -> relax.Expr | None:
     """x + linear(y) becomes one operator that adds x as it writes."""
     if ops.name(value) != "relax.add":

@@ -4,16 +4,24 @@ An operator is a `call_dps_packed` to `webkiln.<name>` with its settings in the 
 opaque to TVM's passes, with its result's shape stated, and replaced by a kernel when the plan is
 written. Shapes are those of the operands in C order:
 
-    linear      x (rows, K), weight (N, K) [, bias (N,)] [, residual (rows, N)] -> (rows, N)
+    linear      x (rows, K), weight (N, K) [, bias (N,)] [, residual (rows, N)]
+                [, norm weight (K,) [, norm bias (K,)]] -> (rows, N)
                 activation: applied to the product; gated: weight (2N, K) holds gate then up rows
-                and the result is activation(gate) * up
+                and the result is activation(gate) * up; norm: "rms" or "layer", of x before the
+                product, with epsilon
     embed       ids (rows,) i32, weight (V, K) -> (rows, K)
     rms_norm    x (..., K), weight (K,) -> as x; epsilon
     layer_norm  x (..., K), weight (K,), bias (K,) -> as x; epsilon
+    add_norm    x (..., K), skip as x, weight (K,) -> skip + rms_norm(x); epsilon; deferred: the
+                linear layer that reads it first computes it; kept: for others, who read it later
     attention   query, key, value (1, heads, rows, depth) -> (1, rows, heads, depth); as traced
     append      packed (rows, (heads + 2 kv) * depth) | query, key, value (rows, heads * depth)
                 [, cos, sin (rows, rotary)] [, query norm, key norm (depth,)]
                 -> rotated query (rows, heads, depth); key and value go to the layer's KV cache
+    place       [cos, sin (rows, rotary)] -> (rows, 1 + 2 rotary): position or -1, cos, sin
+    project_append
+                linear's operands and settings, then place [, query norm, key norm (depth,)]:
+                append, with head_epsilon for epsilon, of the layer's packed result
     attend      query (rows, heads, depth) -> (rows, heads, depth), over the layer's KV cache
 """
 
@@ -71,6 +79,12 @@ def dtype(expr: relax.Expr) -> str:
 def setting(call: relax.Call, key: str) -> Any:
     """One setting of a Webkiln operator."""
     return call.attrs[key]
+
+
+def linear_operands(call: relax.Call) -> int:
+    """How many operands of a `linear` or `project_append` are the linear layer's."""
+    norms = {"none": 0, "rms": 1, "layer": 2}[str(setting(call, "norm"))]
+    return 2 + bool(setting(call, "bias")) + bool(setting(call, "residual")) + norms
 
 
 def axes(permute: relax.Call) -> list[int]:

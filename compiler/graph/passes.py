@@ -23,6 +23,7 @@ def passes(same_coding: fuse.SameCoding) -> list[tuple[str, Rule]]:
         ("attention", attention.lower_attention(same_coding)),
         ("gated-mlp", fuse.fuse_gated_mlp(same_coding)),
         ("fuse-activation", fuse.fuse_activation),
+        ("chain-residuals", fuse.chain_residuals),
         ("fuse-residual", fuse.fuse_residual),
     ]
 

@@ -35,6 +35,10 @@ class View:
             for var in _variables(expr):
                 self._uses[var] = self._uses.get(var, 0) + 1
         self._added: dict[str, relax.Var] = {}
+        self._readers: dict[relax.Var, list[relax.Var]] = {}
+        for binding in self._block.bindings:
+            for var in dict.fromkeys(_variables(binding.value)):
+                self._readers.setdefault(var, []).append(binding.var)
 
     @property
     def bindings(self) -> list[relax.Binding]:
@@ -68,6 +72,15 @@ class View:
                 return True
             expr = value.args[0]
         return False
+
+    def readers(self, var: relax.Var) -> list[relax.Var]:
+        """What is computed from `var` or from views of it, in order."""
+        found: list[relax.Var] = []
+        for reader in self._readers.get(var, []):
+            is_view = self.base(reader) != reader
+            found += self.readers(reader) if is_view else [reader]
+        order = {binding.var: i for i, binding in enumerate(self.bindings)}
+        return sorted(dict.fromkeys(found), key=lambda reader: order[reader])
 
     def recipe(self, expr: relax.Expr) -> Recipe | None:
         """The recipe of a weight parameter, else None."""

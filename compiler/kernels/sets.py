@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from compiler.bundle.schema import Scheme
 from compiler.kernels import cpu, gpu
 from compiler.kernels.dsl import KernelFunction
-from compiler.kernels.specs import Append, Attend, Linear
+from compiler.kernels.specs import Append, Attend, Linear, ProjectAppend
+
+
+@dataclass(frozen=True)
+class Fused:
+    """Kernels of the operators that graph/prologue.py makes; `linear` then has prologues too."""
+
+    add_norm: Callable[[int, int, float], KernelFunction]  # rows, columns, epsilon
+    place: Callable[[int, int], KernelFunction]  # rows, rotary
+    project_append: Callable[[ProjectAppend], KernelFunction]
 
 
 @dataclass(frozen=True)
@@ -24,6 +33,7 @@ class KernelSet:
     attend: Callable[[Attend], KernelFunction]
     adjust: Callable[[int], KernelFunction]  # vocabulary
     choose: Callable[[int, int], KernelFunction]  # vocabulary, context
+    fused: Fused | None = None  # what graph/prologue.py makes, if the target has it
 
 
 WEBGPU = KernelSet(
@@ -36,6 +46,13 @@ WEBGPU = KernelSet(
     attend=gpu.attend.attend,
     adjust=gpu.sample.adjust,
     choose=gpu.sample.choose,
+    fused=Fused(
+        add_norm=gpu.norm.add_norm,
+        place=gpu.append.place,
+        project_append=lambda spec: gpu.project.project_append(
+            spec, gpu.project.default_tiling(spec)
+        ),
+    ),
 )
 WASM = KernelSet(
     inputs=cpu.embed.inputs,

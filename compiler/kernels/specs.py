@@ -4,7 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from compiler.bundle.schema import Scheme
+from compiler.bundle.schema import ALIGN, Scheme
+
+
+@dataclass(frozen=True)
+class Sum:
+    """x is skip + rms_norm(x) weight: a norm after a layer, and the residual it is added to."""
+
+    epsilon: float
+    kept: bool  # whether the sum is written too, for who else reads it
+
+
+@dataclass(frozen=True)
+class Prologue:
+    """What a linear layer does to its input first, every workgroup for itself."""
+
+    norm: str = "none"  # "none", "rms", "layer"
+    epsilon: float = 0.0
+    sum: Sum | None = None  # before the norm
+
+    @property
+    def empty(self) -> bool:
+        return self.norm == "none" and self.sum is None
 
 
 @dataclass(frozen=True)
@@ -19,6 +40,7 @@ class Linear:
     residual: bool = False
     gated: bool = False
     activation: str = "none"
+    prologue: Prologue = Prologue()
 
     @property
     def stacked(self) -> int:
@@ -32,7 +54,11 @@ class Linear:
         coding = f"q{self.scheme.bits}" if self.scheme.group else f"f{self.scheme.bits}"
         extras = "".join(f"_{e}" for e in ("bias", "residual") if getattr(self, e))
         activation = "" if self.activation == "none" else f"_{self.activation}"
-        return f"{kind}_{coding}_{self.rows}x{self.width}x{self.columns}{activation}{extras}"
+        before = "" if self.prologue.norm == "none" else f"{self.prologue.norm}_"
+        before = before if self.prologue.sum is None else f"sum_{before}"
+        return (
+            f"{before}{kind}_{coding}_{self.rows}x{self.width}x{self.columns}{activation}{extras}"
+        )
 
 
 @dataclass(frozen=True)
@@ -74,3 +100,42 @@ class Attend:
     scale: float
     window: int  # 0: all positions
     softcap: float  # 0: off
+
+
+@dataclass(frozen=True)
+class ProjectAppend:
+    """A linear layer whose result, query, key and value of one layer, goes straight to `append`."""
+
+    linear: Linear
+    append: Append
+
+    @property
+    def sum_start(self) -> int:
+        """Where the prologue's sum begins in the result, if kept: values after the query's start,
+        at an offset that bindings may have."""
+        size = self.append.rows * self.append.heads * self.append.cache.depth
+        return -(-size * 4 // ALIGN) * ALIGN // 4
+
+    @property
+    def size(self) -> int:
+        """Values in the result."""
+        before = self.linear.prologue.sum
+        if before is not None and before.kept:
+            return self.sum_start + self.linear.rows * self.linear.columns
+        return self.append.rows * self.append.heads * self.append.cache.depth
+
+
+def vectors(linear: Linear, heads: Append | None = None) -> dict[str, int]:
+    """Lengths of the vectors that a linear layer with a prologue reads, in the order in which one
+    buffer holds them: a kernel of a fused layer has no bindings to spare."""
+    before, columns = linear.prologue, linear.columns
+    normed = heads.cache.depth if heads is not None and heads.normed else 0
+    lengths = {
+        "sum": columns if before.sum is not None else 0,
+        "norm": columns if before.norm != "none" else 0,
+        "norm_bias": columns if before.norm == "layer" else 0,
+        "bias": linear.stacked * linear.width if linear.bias else 0,
+        "query_norm": normed,
+        "key_norm": normed,
+    }
+    return {name: length for name, length in lengths.items() if length}

@@ -55,6 +55,7 @@ def _lives(listing: Listing) -> dict[str, tuple[Value, int, int]]:
     for index, launch in enumerate(listing.launches):
         for value in launch.values:
             if value.kind == "scratch" and value.name not in outputs:
-                _, first, _ = lives.get(value.name, (value, index, index))
-                lives[value.name] = (value, first, index)
+                known, first, _ = lives.get(value.name, (value, index, index))
+                whole = max(known, value, key=lambda one: one.bytes)  # some read a part of it
+                lives[value.name] = (whole, first, index)
     return lives

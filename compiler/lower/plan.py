@@ -97,7 +97,7 @@ class _Buffers:
         if value.kind == "weight":
             part = self._tensors[value.name].parts[value.part]
             return Binding(self.index(value), part.offset, part.bytes)
-        return Binding(self.index(value), 0, 0)
+        return Binding(self.index(value), value.offset, value.bytes if value.offset else 0)
 
     def table(self) -> list[Buffer]:
         scratch = [
@@ -123,12 +123,14 @@ def _state_buffers(caches: Mapping[int, CacheShape], vocabulary: int) -> list[Bu
 def _layers(launches: Sequence[Launch]) -> list[int | None]:
     """The decoder layer of each launch: its own, or read off its weights' names ("layers.3.").
 
+    A matrix says more than the vectors beside it: norms may be those of the layer before.
     A launch with neither belongs to the layer of the next one that has; what comes before the
     first layer's weights and after the last one's is in no layer.
     """
     known: list[int | None] = []
     for launch in launches:
-        numbers = [m.group(1) for v in launch.values if (m := _LAYER.search(v.name))]
+        matrices = [v for v in launch.values if v.part == "codes"]
+        numbers = [m.group(1) for v in matrices or launch.values if (m := _LAYER.search(v.name))]
         known.append(launch.layer if launch.layer is not None else _first_int(numbers))
     labelled = [i for i, layer in enumerate(known) if layer is not None]
     if not labelled:

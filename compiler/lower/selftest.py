@@ -64,7 +64,7 @@ def _smallest(listing: Listing) -> tuple[KernelFunction, Spec] | None:
         (launch.kernel, launch.spec)
         for launch in listing.launches
         if isinstance(launch.spec, Linear) and not launch.spec.gated
-        if launch.spec.activation == "none"
+        if launch.spec.activation == "none" and launch.spec.prologue.empty
     ]
     return min(plain, key=lambda found: found[1].width * found[1].columns, default=None)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -11,11 +11,11 @@ from tvm import relax
 
 from compiler.errors import UnsupportedModelError
 from compiler.graph import ops
-from compiler.graph.program import Program, Recipe
+from compiler.graph.program import Program, Recipe, Rows
 from compiler.graph.quantize import describe
 from compiler.kernels.dsl import KernelFunction
-from compiler.kernels.sets import KernelSet
-from compiler.kernels.specs import Append, Attend, CacheShape, Linear
+from compiler.kernels.sets import Fused, KernelSet
+from compiler.kernels.specs import Append, Attend, CacheShape, Linear, ProjectAppend, Prologue, Sum
 from compiler.lower.generic import kernel_of
 from compiler.lower.tensors import Constants, Matrix, Plain, Store
 
@@ -28,6 +28,7 @@ class Value:
     name: str
     bytes: int
     part: str = ""  # of a weight
+    offset: int = 0  # into a scratch buffer; a multiple of ALIGN
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,27 @@ class Listing:
     rows: int
     launches: list[Launch] = field(default_factory=list)
     outputs: dict[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """A linear layer on its way to a launch."""
+
+    spec: Linear
+    inputs: list[Value]  # x, skip, codes, scales
+    vectors: list[relax.Var]  # in the order of `specs.vectors`
+    residual: Value | None
+    sum: Value | None  # where it is kept
+
+
+@dataclass(frozen=True)
+class _Sum:
+    """skip + rms_norm(x) weight, left to the layer that reads it first."""
+
+    x: Value
+    skip: Value
+    weight: relax.Var
+    spec: Sum
 
 
 @dataclass(frozen=True)
@@ -74,12 +96,17 @@ class Lister:
         self.values: dict[relax.Var, Value | tuple[Value, ...]] = {}
         self.caches: dict[int, CacheShape] = {}
         self._scratch = 0
+        self._deferred: dict[Value, _Sum] = {}  # sums that a layer will compute
+        self._moved: dict[Value, Value] = {}  # values that a kernel writes elsewhere
         self._emitters: dict[str, Callable[[relax.Call, Value], None]] = {
             "webkiln.linear": self._linear,
             "webkiln.embed": self._embed,
             "webkiln.rms_norm": self._norm,
             "webkiln.layer_norm": self._norm,
             "webkiln.append": self._append,
+            "webkiln.add_norm": self._add_norm,
+            "webkiln.place": self._place,
+            "webkiln.project_append": self._project_append,
             "webkiln.attend": self._attend,
         }
 
@@ -132,8 +159,9 @@ class Lister:
     def _value(self, expr: relax.Expr) -> Value:
         """The buffer of a tensor: a result, a plain weight or a constant."""
         if isinstance(expr, relax.Var) and expr in self.values:
-            value = self.values[expr]
-            return value[0] if isinstance(value, tuple) else value
+            found = self.values[expr]
+            value = found[0] if isinstance(found, tuple) else found
+            return self._moved.get(value, value)
         if isinstance(expr, relax.Var):
             recipe = self._recipe(expr)
             name = self.store.plain(Plain(describe(recipe), recipe, ops.shape(expr)))
@@ -180,20 +208,46 @@ class Lister:
         self._launch(kernel, *inputs, *outs)
 
     def _linear(self, call: relax.Call, out: Value) -> None:
-        x, weight, *rest = ops.operands(call)
+        layer = self._layer(call)
+        residual = [] if layer.residual is None else [layer.residual]
+        kept = [] if layer.sum is None else [layer.sum]
+        values = [*layer.inputs, *self._vectors(layer.vectors), *residual, out, *kept]
+        self._launch(self.kernels.linear(layer.spec), *values, spec=layer.spec)
+
+    def _layer(self, call: relax.Call) -> _Layer:
+        """A linear layer's spec and operands, those of its heads excepted."""
+        operands = ops.operands(call)
+        x, weight, *rest = operands[: ops.linear_operands(call)]
         matrix, parts = self._matrix(weight)
+        settings = {key: ops.setting(call, key) for key in ("bias", "residual", "gated")}
+        bias = [rest.pop(0)] if settings["bias"] else []
+        residual = self._value(rest.pop(0)) if settings["residual"] else None
+        value = self._value(x)
+        summed = self._deferred.pop(value, None)
+        inputs = [value] if summed is None else [summed.x, summed.skip]
+        vectors = [*([] if summed is None else [summed.weight]), *rest, *bias]
+        before = None if summed is None else summed.spec
+        norm = str(ops.setting(call, "norm")), float(ops.setting(call, "epsilon"))
         spec = Linear(
             rows=ops.shape(call)[0],
-            width=ops.shape(call)[1],
+            width=ops.shape(weight)[0] // (2 if settings["gated"] else 1),
             columns=ops.shape(weight)[1],
             scheme=matrix.scheme,
-            bias=bool(ops.setting(call, "bias")),
-            residual=bool(ops.setting(call, "residual")),
-            gated=bool(ops.setting(call, "gated")),
+            **{key: bool(setting) for key, setting in settings.items()},
             activation=str(ops.setting(call, "activation")),
+            prologue=Prologue(*norm, before),
         )
-        extra = [self._value(value) for value in rest]
-        self._launch(self.kernels.linear(spec), self._value(x), *parts, *extra, out, spec=spec)
+        kept = value if before is not None and before.kept else None
+        return _Layer(spec, [*inputs, *parts], vectors, residual, kept)
+
+    def _vectors(self, vectors: list[relax.Var]) -> list[Value]:
+        """The one buffer that holds them all, if there are any."""
+        if len(vectors) < 2:
+            return [self._value(vector) for vector in vectors]
+        recipe = Rows(tuple(self._recipe(vector) for vector in vectors))
+        size = sum(prod(ops.shape(vector)) for vector in vectors)
+        name = self.store.plain(Plain(describe(recipe), recipe, (size,)))
+        return [Value("weight", name, size * 4, "values")]
 
     def _embed(self, call: relax.Call, out: Value) -> None:
         ids, table = ops.operands(call)
@@ -209,21 +263,58 @@ class Lister:
         kernel = make(prod(shape[:-1]), shape[-1], float(ops.setting(call, "epsilon")))
         self._launch(kernel, *(self._value(arg) for arg in ops.operands(call)), out)
 
+    def _add_norm(self, call: relax.Call, out: Value) -> None:
+        x, skip, weight = ops.operands(call)
+        epsilon, shape = float(ops.setting(call, "epsilon")), ops.shape(call)
+        if ops.setting(call, "deferred"):
+            spec = Sum(epsilon, bool(ops.setting(call, "kept")))
+            self._deferred[out] = _Sum(self._value(x), self._value(skip), weight, spec)
+            return
+        kernel = self._fused.add_norm(prod(shape[:-1]), shape[-1], epsilon)
+        self._launch(kernel, *(self._value(operand) for operand in (x, skip, weight)), out)
+
     def _append(self, call: relax.Call, out: Value) -> None:
-        rows, heads, depth = ops.shape(call)
         layer = int(ops.setting(call, "layer"))
-        spec = Append(
-            rows=rows,
-            heads=heads,
-            cache=self._cache(call, depth),
-            packed=bool(ops.setting(call, "packed")),
-            rotary=int(ops.setting(call, "rotary")),
-            normed=bool(ops.setting(call, "normed")),
-            epsilon=float(ops.setting(call, "epsilon")),
-        )
+        spec = self._heads(call, bool(ops.setting(call, "packed")), "epsilon")
         inputs = [self._value(arg) for arg in ops.operands(call)]
         kv = Value("state", f"kv.{layer}", 0)
         self._launch(self.kernels.append(spec), *inputs, CONTROL, kv, out, layer=layer)
+
+    def _heads(self, call: relax.Call, packed: bool, epsilon: str) -> Append:
+        rows, heads, depth = ops.shape(call)
+        return Append(
+            rows=rows,
+            heads=heads,
+            cache=self._cache(call, depth),
+            packed=packed,
+            rotary=int(ops.setting(call, "rotary")),
+            normed=bool(ops.setting(call, "normed")),
+            epsilon=float(ops.setting(call, epsilon)),
+        )
+
+    def _place(self, call: relax.Call, out: Value) -> None:
+        rows, columns = ops.shape(call)
+        kernel = self._fused.place(rows, columns // 2)
+        self._launch(kernel, *(self._value(arg) for arg in ops.operands(call)), CONTROL, out)
+
+    def _project_append(self, call: relax.Call, out: Value) -> None:
+        layer = self._layer(call)
+        place, *norms = ops.operands(call)[ops.linear_operands(call) :]
+        spec = ProjectAppend(layer.spec, self._heads(call, True, "head_epsilon"))
+        vectors = self._vectors([*layer.vectors, *norms])
+        number = int(ops.setting(call, "layer"))
+        kv = Value("state", f"kv.{number}", 0)
+        whole = replace(out, bytes=spec.size * 4)
+        if layer.sum is not None:  # follows the query: there is no binding to spare
+            self._moved[layer.sum] = replace(layer.sum, name=out.name, offset=spec.sum_start * 4)
+        values = [*layer.inputs, *vectors, self._value(place), kv, whole]
+        self._launch(self._fused.project_append(spec), *values, layer=number)
+
+    @property
+    def _fused(self) -> Fused:
+        if self.kernels.fused is None:
+            raise AssertionError("this target has no fused kernels")
+        return self.kernels.fused
 
     def _attend(self, call: relax.Call, out: Value) -> None:
         rows, heads, depth = ops.shape(call)

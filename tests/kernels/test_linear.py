@@ -8,7 +8,8 @@ import torch
 
 from compiler.bundle.schema import CONTROL_SLOTS, Control
 from compiler.kernels.dsl import KernelFunction
-from compiler.kernels.gpu.linear import Tiling, linear
+from compiler.kernels.gpu.linear import linear
+from compiler.kernels.gpu.product import Tiling
 from compiler.kernels.sets import WASM
 from compiler.kernels.specs import Linear
 from compiler.quantize import schemes
@@ -40,11 +41,11 @@ def tolerance(columns: int) -> float:
 
 
 def operands(spec: Linear, x: Array | None = None) -> tuple[dict[str, Array], Array]:
-    """Random buffers for `spec`, but for `x` where given, and the expected output."""
+    """Random buffers for `spec` and the expected output, of the given x or a random one."""
     random = np.random.default_rng(0)
     stacked = spec.width * (2 if spec.gated else 1)
-    if x is None:
-        x = random.standard_normal((spec.rows, spec.columns)).astype(np.float32)
+    drawn: Array = random.standard_normal((spec.rows, spec.columns)).astype(np.float32)
+    x = drawn if x is None else x
     values = random.standard_normal((stacked, spec.columns)).astype(np.float32)
     weight = quantize(values / np.float32(np.sqrt(spec.columns)), spec.scheme)
     packed = pack(weight)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from compiler.kernels.gpu.norm import add_norm
 from tests.support.gpu import Gpu, assert_close
 from tests.support.wasm import Wasm
 
@@ -26,6 +27,19 @@ def test_rms_norm(machine: Gpu | Wasm, rows: int, columns: int) -> None:
         torch.from_numpy(x).double(), [columns], torch.from_numpy(weight).double(), 1e-5
     )
     assert_close(got, expected.numpy(), TOLERANCE, f"rms_norm {rows}x{columns}")
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 576), (5, 70)])
+def test_add_norm(gpu: Gpu, rows: int, columns: int) -> None:
+    random = np.random.default_rng(9)
+    x, skip = random.standard_normal((2, rows, columns)).astype(np.float32) * 3
+    weight = random.standard_normal(columns).astype(np.float32)
+    buffers = {"x": x, "skip": skip, "weight": weight, "out": np.zeros_like(x)}
+    got = gpu.run(add_norm(rows, columns, 1e-5), buffers)["out"]
+    tensors = (torch.from_numpy(a).double() for a in (x, skip, weight))
+    values, before, scale = tensors
+    expected = before + torch.nn.functional.rms_norm(values, [columns], scale, 1e-5)
+    assert_close(got, expected.numpy(), TOLERANCE, f"add_norm {rows}x{columns}")
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(1, 576), (5, 70), (3, 64)])

@@ -23,6 +23,8 @@ from web.verify import BrowserEngine, browser_engine
 # Two layers of at most 128 products each, logits of size 5: measured 2e-6; ten times that.
 TOLERANCE = 2e-5
 QUANTIZATION = {"qwen2": "q8", "mistral": "f16", "phi": "q8", "olmo2": "f32"}  # others: q4
+# Steps of one decoder layer. OLMo 2 norms all heads together, between projection and rotation.
+DISPATCHES = {"olmo2": 10}  # others: 5
 VARIANTS = [name for target in TARGETS for name in target.variants]
 PROMPT = 150  # tokens: more than the largest prefill chunk
 STEPS = 16
@@ -64,6 +66,8 @@ def compiled(
         progress=SilentProgress(),
     ).bundle
     opened = Bundle.open(bundle)
+    dispatches = variant_facts(opened, "f32").dispatches_per_layer
+    assert dispatches == dict.fromkeys(("decode", "prefill"), DISPATCHES.get(name, 5))
     with open_checkpoint(str(source)) as checkpoint:
         return Compiled(name, opened, Reference(checkpoint, opened))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +60,8 @@ def test_facts(bundle: Bundle) -> None:
     assert (known["vocabulary"], known["context"], known["default_context"]) == (288, 128, 128)
     assert known["parameters"] == sum(p.numel() for p in tiny.llama().parameters())
     variant = known["variants"]["f32"]
-    # Two norms, QKV, append, attend, and three products; the last takes the residual along.
-    assert variant["dispatches_per_layer"]["decode"] <= 8
-    assert variant["dispatches_per_layer"]["prefill"] <= 8
+    # QKV to the cache, attend, and three products: two norm their input, two add the residual.
+    assert variant["dispatches_per_layer"] == {"decode": 5, "prefill": 5}
     assert variant["dispatches"].keys() == {"decode", "prefill_32", "prefill_128"}
     assert variant["max_storage_buffers_per_stage"] <= 8
     assert variant["max_workgroup_bytes"] <= 16384
@@ -90,10 +90,11 @@ def test_variants_of_a_backend_share_a_plan(bundle: Bundle) -> None:
     assert all(variant.requires.limits == {} for variant in wasm)
 
 
-def test_the_same_steps_on_every_backend(bundle: Bundle) -> None:
-    """The same graph: what differs is how a step is computed."""
+def test_steps_of_every_backend(bundle: Bundle) -> None:
+    """The same graph: a step is cheap on a CPU, so that norms have their own there."""
     webgpu, wasm = (bundle.plans[name].functions["decode"] for name in ("f32", "wasm"))
-    assert [step.layer for step in webgpu.steps] == [step.layer for step in wasm.steps]
+    counted = [Counter(step.layer for step in one.steps) for one in (webgpu, wasm)]
+    assert [(count[0], count[1]) for count in counted] == [(5, 5), (8, 8)]
     assert bundle.plans["wasm"].functions.keys() == {"decode", "prefill_32"}
 
 
@@ -222,6 +223,7 @@ def test_model_name(source: str, name: str) -> None:
 
 PEAK = """
 import sys
+from collections import Counter
 from pathlib import Path
 from compiler.build import build
 from compiler.progress import SilentProgress

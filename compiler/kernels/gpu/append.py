@@ -38,6 +38,32 @@ def append(spec: Append) -> KernelFunction:
     return finished(k)
 
 
+@cache
+def place(rows: int, rotary: int) -> KernelFunction:
+    """cos, sin (rows, rotary), where heads are turned; control -> out (rows, 1 + 2 rotary).
+
+    For kernels without bindings to spare, one row a token: the position its keys and values go
+    to, exact in f32, or -1 for padding and positions past the context; then cos, then sin.
+    """
+    columns = 1 + 2 * rotary
+    with kernel(f"place_{rows}x{rotary}") as k:
+        tables = [k.buffer(n, (rows, rotary), "float32") for n in ("cos", "sin")] if rotary else []
+        control = k.buffer("control", (CONTROL_SLOTS,), "int32")
+        out = k.buffer("out", (rows, columns), "float32", write=True)
+        (block, row), (thread,) = k.launch((ceil_div(columns, THREADS), rows), (THREADS,))
+        column = block * THREADS + thread
+        position = let(control[Control.POSITION] + row)
+        with when(column == 0):
+            real = row < control[Control.COUNT] if rows > 1 else row < 1
+            inside = both(real, position < control[Control.CONTEXT])
+            store(out, select(inside, position.astype("float32"), f32(-1)), row, 0)
+        for index, table in enumerate(tables):
+            d = column - 1 - index * rotary
+            with when(both(d >= 0, d < rotary)):
+                store(out, table[row, d], row, column)
+    return finished(k)
+
+
 class _Body:
     def __init__(self, k: Builder, spec: Append) -> None:
         self.k, self.spec = k, spec

@@ -7,54 +7,40 @@ rows, then up's, and out = activation(gate) * up.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 
 from tvm import tirx
 
-from compiler.kernels.dsl import (
-    Expr,
-    KernelFunction,
-    both,
-    ceil_div,
-    f32,
-    let,
-    loop,
-    select,
-    store,
-    when,
-)
+from compiler.kernels.dsl import Expr, KernelFunction, both, ceil_div, f32, let, select, store, when
 from compiler.kernels.gpu import weights
-from compiler.kernels.gpu.dsl import Builder, dot, finished, kernel, vec4
-from compiler.kernels.specs import Linear
+from compiler.kernels.gpu.activations import Direct, Staged, Vectors
+from compiler.kernels.gpu.dsl import Builder, finished, kernel
+from compiler.kernels.gpu.product import Product, Tiling
+from compiler.kernels.specs import Linear, vectors
 
-
-@dataclass(frozen=True)
-class Tiling:
-    """How the product is spread over invocations."""
-
-    rows: int  # tokens per invocation
-    width: int  # invocations side by side in a workgroup, on neighbouring weight rows
-    split: int  # invocations that share weight rows, each taking every `split`-th unit of K
-    outputs: int = 1  # results per token and invocation, `width` rows of the weight apart
+# From here on (LM heads) a layer has invocations to spare, and four results for each make its
+# prologue, which every workgroup computes, a quarter of the work.
+WIDE = 32768
 
 
 def default_tiling(spec: Linear) -> Tiling:
     """Matrix-vector: split K where a layer is so narrow that few invocations would be left.
     Matrix-matrix: each invocation reuses what it reads, a weight for several tokens and an
     activation for several weight rows."""
+    if spec.rows == 1 and not spec.prologue.empty and spec.width >= WIDE:
+        return Tiling(1, 64, 1, 4)
     if spec.rows == 1:
         return Tiling(1, 32, 2) if spec.width < 1024 else Tiling(1, 64, 1)
-    return Tiling(min(8, spec.rows), 64, 1, 4)
+    rows = next(n for n in (8, 4, 2, 1) if n <= spec.rows)  # shares a workgroup evenly
+    return Tiling(rows, 64, 1, 4)
 
 
 @cache
 def linear(spec: Linear, tiling: Tiling) -> KernelFunction:
-    """Arguments: x, codes, scales (quantized), bias, residual (where present), out."""
+    """Arguments: x; skip (with a sum); codes, scales (quantized); bias, or with a prologue all
+    vectors; residual; out; sum (where kept)."""
     with kernel(spec.name) as k:
-        body = _Body(k, spec, tiling)
-        body.accumulate()
-        body.reduce_and_write()
+        _Body(k, spec, tiling).write()
     return finished(k)
 
 
@@ -63,95 +49,62 @@ class _Body:
 
     def __init__(self, k: Builder, spec: Linear, tiling: Tiling) -> None:
         self.k, self.spec, self.tiling = k, spec, tiling
-        self.aligned = spec.columns % 4 == 0
-        shape = (spec.rows, spec.columns // 4) if self.aligned else (spec.rows, spec.columns)
-        self.x = k.buffer("x", shape, "float32x4" if self.aligned else "float32")
-        stacked = 2 if spec.gated else 1
-        self.weight = weights.declare(k, spec.scheme, stacked * spec.width, spec.columns)
-        self.bias = k.buffer("bias", (stacked * spec.width,), "float32") if spec.bias else None
-        out = (spec.rows, spec.width)
-        self.residual = k.buffer("residual", out, "float32") if spec.residual else None
-        self.out = k.buffer("out", out, "float32", write=True)
+        self._declare()
         covered = tiling.width * tiling.outputs
         grid = (ceil_div(spec.width, covered), ceil_div(spec.rows, tiling.rows))
-        blocks, self.threads = k.launch(grid, (tiling.width, tiling.split))
-        first = blocks[0] * covered + self.threads[0]
+        (block, tile), self.threads = k.launch(grid, (tiling.width, tiling.split))
+        first = block * covered + self.threads[0]
         self.columns = [first + i * tiling.width for i in range(tiling.outputs)]
-        self.m = blocks[1] * tiling.rows
-        self.sums = k.local(len(self._weight_rows()) * tiling.rows)
+        self.m = tile * tiling.rows
+        if isinstance(self.x, Direct):
+            self.x.begin(self.m)
+        else:
+            thread = self.threads[1] * tiling.width + self.threads[0]
+            store_sum = self._store_sum if self.sum is not None else None
+            self.x.begin(self.m, thread, block == 0, store_sum)
+        inside = self.columns[0] < spec.width
+        rows = self._weight_rows()
+        self.product = Product(k, tiling, self.x, self.weight, self.threads, rows, inside)
+
+    def _declare(self) -> None:
+        k, spec, out = self.k, self.spec, (self.spec.rows, self.spec.width)
+        # Bindings are declared in the order of the kernel's arguments.
+        self.vectors = Vectors(vectors(spec))
+        if spec.prologue.empty:
+            self.x: Direct | Staged = Direct(k, spec)
+        else:
+            self.x = Staged(k, spec, self.tiling, self.vectors)
+        self.weight = weights.declare(k, spec.scheme, spec.stacked * spec.width, spec.columns)
+        self.vectors.declare(k)
+        self.residual = k.buffer("residual", out, "float32") if spec.residual else None
+        self.out = k.buffer("out", out, "float32", write=True)
+        kept = spec.prologue.sum is not None and spec.prologue.sum.kept
+        shape = (spec.rows, spec.columns // 4)
+        self.sum = k.buffer("sum", shape, "float32x4", write=True) if kept else None
+
+    def _store_sum(self, token: Expr, quad: Expr, value: Expr) -> None:
+        store(self.sum, value, token, quad)
 
     def _weight_rows(self) -> list[Expr]:
         """The weight rows this invocation multiplies with: gates first, then ups."""
-        stacked = 2 if self.spec.gated else 1
-        return [n + i * self.spec.width for i in range(stacked) for n in self.columns]
+        return [n + i * self.spec.width for i in range(self.spec.stacked) for n in self.columns]
 
-    def accumulate(self) -> None:
-        """Sums the invocation's share of K for its tokens and weight rows."""
-        units = ceil_div(self.weight.vectors, self.weight.unit)
-        for index in range(len(self._weight_rows()) * self.tiling.rows):
-            store(self.sums, f32(0), index)
-        with loop(ceil_div(units, self.tiling.split)) as step:
-            unit = step * self.tiling.split + self.threads[1]
-            with when(both(unit < units, self.columns[0] < self.spec.width)):
-                self._accumulate_unit(unit)
-
-    def _accumulate_unit(self, unit: Expr) -> None:
-        last = self.weight.rows - 1
-        rows = [self.weight.unit_of(unit, tirx.min(row, last)) for row in self._weight_rows()]
-        for j in range(self.weight.quads):
-            values = [row.quad(j) for row in rows]
-            for i in range(self.tiling.rows):
-                x = self._load(i, unit * self.weight.quads + j)
-                for row, value in enumerate(values):
-                    index = row * self.tiling.rows + i
-                    store(self.sums, dot(x, value) + self.sums[index], index)
-
-    def _load(self, i: int, quad: Expr) -> Expr:
-        """Four activations of token m + i. Rows past the end repeat the last one's."""
-        row = self.m + i
-        if self.spec.rows % self.tiling.rows:
-            row = tirx.min(row, self.spec.rows - 1)
-        if self.aligned:
-            inside = self.spec.columns % self.weight.width == 0
-            x = self.x[row, quad]
-            return let(x) if inside else let(select(quad * 4 < self.spec.columns, x, vec4(f32(0))))
-        lanes = [quad * 4 + j for j in range(4)]
-        safe = [tirx.min(j, self.spec.columns - 1) for j in lanes]
-        reads = [self.x[row, j] for j in safe]
-        zero = f32(0)
-        masked = [select(j < self.spec.columns, v, zero) for j, v in zip(lanes, reads, strict=True)]
-        return let(vec4(*masked))
-
-    def reduce_and_write(self) -> None:
-        """Adds up the shares of K through workgroup memory and writes the result once."""
-        if self.tiling.split > 1:
-            self._reduce()
+    def write(self) -> None:
+        """Writes each result once."""
         for output, n in enumerate(self.columns):
             with when(both(self.threads[1] == 0, n < self.spec.width)):
                 for i in range(self.tiling.rows):
                     with when(self.m + i < self.spec.rows):
                         store(self.out, self._finish(i, output), self.m + i, n)
 
-    def _reduce(self) -> None:
-        tx, ty = self.threads
-        width, split = self.tiling.width, self.tiling.split
-        count = len(self._weight_rows()) * self.tiling.rows
-        partial = self.k.shared(count * split * width)
-        for index in range(count):
-            store(partial, self.sums[index], (index * split + ty) * width + tx)
-        for index in range(count):
-            total = partial[index * split * width + tx]
-            for other in range(1, split):
-                total = total + partial[(index * split + other) * width + tx]
-            store(self.sums, total, index)
-
     def _finish(self, i: int, output: int) -> Expr:
         """Bias, activation, gate and residual, in the order PyTorch applies them."""
         n, parts = self.columns[output], []
-        for index in range(output, len(self._weight_rows()), self.tiling.outputs):
-            value = self.sums[index * self.tiling.rows + i]
-            if self.bias is not None:
-                value = value + self.bias[self._weight_rows()[index]]
+        rows = self._weight_rows()
+        for index in range(output, len(rows), self.tiling.outputs):
+            value = self.product.sum(index, i)
+            if self.spec.bias:
+                value = value + self.vectors.value("bias", rows[index])
             parts.append(let(value))
         value = ACTIVATIONS[self.spec.activation](parts[0])
         if self.spec.gated:

@@ -39,6 +39,26 @@ def rms_norm(rows: int, columns: int, epsilon: float) -> KernelFunction:
 
 
 @cache
+def add_norm(rows: int, columns: int, epsilon: float) -> KernelFunction:
+    """x, skip (rows, columns), weight (columns,) -> out = skip + rms_norm(x) weight."""
+    with kernel(f"add_norm_{rows}x{columns}") as k:
+        x = k.buffer("x", (rows, columns), "float32")
+        skip = k.buffer("skip", (rows, columns), "float32")
+        weight = k.buffer("weight", (columns,), "float32")
+        out = k.buffer("out", (rows, columns), "float32", write=True)
+        (row,), (thread,) = k.launch((rows,), (THREADS,))
+        squares = row_sum(k, thread, columns, lambda i: x[row, i] * x[row, i])
+        scale = k.local(1)
+        store(scale, tirx.rsqrt(squares / f32(columns) + f32(epsilon)), 0)
+
+        def write(i: Expr) -> None:
+            store(out, skip[row, i] + x[row, i] * scale[0] * weight[i], row, i)
+
+        for_columns(thread, columns, write)
+    return finished(k)
+
+
+@cache
 def layer_norm(rows: int, columns: int, epsilon: float) -> KernelFunction:
     """x (rows, columns), weight, bias (columns,) -> (x - mean) rsqrt(var + epsilon) weight + bias.
 

@@ -75,16 +75,21 @@ def _split(call: relax.Call, x: torch.Tensor) -> list[torch.Tensor]:
 
 def _linear(call: relax.Call, x: torch.Tensor, weight: torch.Tensor, *rest: Any) -> torch.Tensor:
     extra = list(rest)
-    out = x @ weight.T
-    if ops.setting(call, "bias"):
-        out = out + extra.pop(0)
+    bias, residual = (extra.pop(0) if ops.setting(call, k) else 0 for k in ("bias", "residual"))
+    out = _norm(call, x, *extra) @ weight.T + bias
     activation = _ACTIVATIONS[str(ops.setting(call, "activation"))]
     if ops.setting(call, "gated"):
         gate, up = out.chunk(2, -1)
         out = activation(gate) * up
     else:
         out = activation(out)
-    return out + extra.pop(0) if ops.setting(call, "residual") else out
+    return out + residual
+
+
+def _norm(call: relax.Call, x: torch.Tensor, *vectors: torch.Tensor) -> torch.Tensor:
+    norms = {"none": lambda _, x: x, "rms": _rms_norm, "layer": _layer_norm}
+    normed: torch.Tensor = norms[str(ops.setting(call, "norm"))](call, x, *vectors)
+    return normed
 
 
 def _rms_norm(call: relax.Call, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
@@ -109,20 +114,45 @@ def _attention(call: relax.Call, query: Any, key: Any, value: Any) -> torch.Tens
 def _append(call: relax.Call, *args: torch.Tensor) -> list[torch.Tensor]:
     """Token-major query, key and value, normed and rotated, in place of the KV cache."""
     extra = list(args)
-    rows, heads, depth = ops.shape(call)
-    kv_heads = int(ops.setting(call, "kv_heads"))
-    widths = [heads * depth, kv_heads * depth, kv_heads * depth]
     packed = bool(ops.setting(call, "packed"))
-    parts = (
-        list(torch.split(extra.pop(0), widths, -1)) if packed else [extra.pop(0) for _ in range(3)]
-    )
-    parts = [part.reshape(rows, -1, depth) for part in parts]
-    rotary = int(ops.setting(call, "rotary"))
-    tables = [extra.pop(0)[:, None] for _ in range(2 if rotary else 0)]
+    parts = _parts(call, extra.pop(0)) if packed else [extra.pop(0) for _ in range(3)]
+    tables = [extra.pop(0) for _ in range(2 if ops.setting(call, "rotary") else 0)]
+    return _heads(call, parts, tables, extra, float(ops.setting(call, "epsilon")))
+
+
+def _project_append(call: relax.Call, *args: torch.Tensor) -> list[torch.Tensor]:
+    count = ops.linear_operands(call)
+    place, *norms = args[count:]
+    tables = list(place[:, 1:].chunk(2, -1))
+    parts = _parts(call, _linear(call, *args[:count]))
+    return _heads(call, parts, tables, norms, float(ops.setting(call, "head_epsilon")))
+
+
+def _place(call: relax.Call, *tables: torch.Tensor) -> torch.Tensor:
+    return torch.cat([torch.zeros(ops.shape(call)[0], 1), *tables], -1)
+
+
+def _parts(call: relax.Call, packed: torch.Tensor) -> list[torch.Tensor]:
+    _, heads, depth = ops.shape(call)
+    kv_heads = int(ops.setting(call, "kv_heads"))
+    return list(torch.split(packed, [heads * depth, kv_heads * depth, kv_heads * depth], -1))
+
+
+def _heads(
+    call: relax.Call,
+    flat: list[torch.Tensor],
+    tables: list[torch.Tensor],
+    norms: list[torch.Tensor],
+    epsilon: float,
+) -> list[torch.Tensor]:
+    rows, _, depth = ops.shape(call)
+    parts = [part.reshape(rows, -1, depth) for part in flat]
     if ops.setting(call, "normed"):
-        parts[:2] = [_rms_norm(call, x, weight) for x, weight in zip(parts, extra, strict=False)]
-    if rotary:
-        parts[:2] = [_rotate(x, tables[0], tables[1]) for x in parts[:2]]
+        pairs = zip(parts, norms, strict=False)
+        parts[:2] = [F.rms_norm(x, weight.shape, weight, epsilon) for x, weight in pairs]
+    if ops.setting(call, "rotary"):
+        cos, sin = (table[:, None] for table in tables)
+        parts[:2] = [_rotate(x, cos, sin) for x in parts[:2]]
     return parts
 
 
@@ -178,7 +208,10 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
     "webkiln.embed": lambda _, ids, table: table[ids],
     "webkiln.rms_norm": _rms_norm,
     "webkiln.layer_norm": _layer_norm,
+    "webkiln.add_norm": lambda call, x, skip, weight: skip + _rms_norm(call, x, weight),
     "webkiln.attention": _attention,
     "webkiln.append": _append,
     "webkiln.attend": _attend,
+    "webkiln.place": _place,
+    "webkiln.project_append": _project_append,
 }

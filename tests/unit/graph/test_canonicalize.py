@@ -91,7 +91,8 @@ def test_transposed_product_becomes_linear() -> None:
     assert operators(made) == ["relax.permute_dims", "relax.matmul"]
     after = changed(made, canonicalize.canonical_linear)
     assert operators(after) == ["webkiln.linear"]
-    assert settings(after, "webkiln.linear", *canonicalize.PLAIN) == (False, False, False, "none")
+    plain = (False, False, False, "none", "none", 0.0)
+    assert settings(after, "webkiln.linear", *canonicalize.PLAIN) == plain
     assert recipes(after) == [Source("w")]
 
 

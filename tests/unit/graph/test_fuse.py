@@ -171,14 +171,35 @@ def test_residual_joins_its_product(swapped: bool) -> None:
 
 
 def test_parallel_attention_and_mlp_chain_their_sums() -> None:
-    """x + (attention(x) + mlp(x)), as in GPT-NeoX: one of the two additions goes."""
+    """x + (attention(x) + mlp(x)), as in GPT-NeoX."""
 
     def emit(g: Graph) -> relax.Expr:
         x = g(R.tanh(g.x))
         return R.add(x, g(R.add(g.linear(x, g.square), g.linear(g(R.negative(x)), g.square))))
 
-    after = changed(made(emit), fuse.fuse_residual)
-    assert operators(after).count("relax.add") == 1
+    chained = changed(made(emit), fuse.chain_residuals)
+    after = changed(chained, fuse.fuse_residual)
+    assert operators(after).count("webkiln.linear") == 2
+    assert "relax.add" not in operators(after)
+
+
+def sum_used_twice(g: Graph) -> relax.Expr:
+    inner = g(R.add(g.linear(g.x, g.square), g.linear(g.y, g.square)))
+    return R.multiply(inner, g(R.add(g(R.tanh(g.x)), inner)))
+
+
+@pytest.mark.parametrize(
+    "emit",
+    [
+        sum_used_twice,
+        lambda g: R.add(g(R.tanh(g.x)), g(R.add(g.linear(g.x, g.square), g(R.tanh(g.y))))),
+        lambda g: R.add(g.x, g(R.add(g.linear(g.x, g.square), g.linear(g.y, g.square)))),
+    ],
+)
+def test_other_chains_stay(emit: Emit) -> None:
+    before = made(emit)
+    after = changed(before, fuse.chain_residuals)
+    assert after.module.script() == before.module.script()
 
 
 def sum_used_inside(g: Graph) -> relax.Expr:

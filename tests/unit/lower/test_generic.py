@@ -9,6 +9,7 @@ from tvm.relax import op as R
 
 from compiler.errors import UnsupportedModelError
 from compiler.graph import ops
+from compiler.graph.canonicalize import PLAIN
 from compiler.graph.program import Program, Source
 from compiler.graph.quantize import Coding
 from compiler.kernels import sets
@@ -126,8 +127,7 @@ def test_embedding_and_linear_share_a_tied_weight(backend: Backend) -> None:
     def emit(g: Graph) -> relax.Expr:
         ids = g(R.reshape(g.ids, (ROWS,)))
         x = g(ops.make("embed", [ids, g.table], (ROWS, 64)))
-        settings = {"bias": False, "residual": False, "gated": False, "activation": "none"}
-        return g(ops.make("linear", [x, g.table], (ROWS, 50), **settings))
+        return g(ops.make("linear", [x, g.table], (ROWS, 50), **PLAIN))
 
     into = store()
     listing = listed(program(emit, INPUTS, {"table": (50, 64)}, INTEGERS), into, backend)

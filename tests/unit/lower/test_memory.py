@@ -45,6 +45,14 @@ def test_input_and_output_of_one_launch_never_share() -> None:
     assert assigned["a"] != assigned["b"]
 
 
+def test_a_value_that_some_read_in_part_keeps_all_of_it() -> None:
+    whole, part = value("a", 2000), Value("scratch", "a", 400, offset=1024)
+    slots: list[Slot] = []
+    assigned = plan_scratch(listing((whole,), (value("a", 1000), value("b")), (part,)), slots)
+    assert assigned["a"] != assigned["b"]
+    assert slots[assigned["a"]].bytes == 2048
+
+
 def test_smallest_buffer_that_is_large_enough_is_taken() -> None:
     slots = [Slot(4096, 0), Slot(1024, 0), Slot(2048, 0)]
     assert plan_scratch(listing((value("a", 1000),)), slots) == {"a": 1}

@@ -34,6 +34,15 @@ def test_layers(launches: list[Launch], expected: list[int | None]) -> None:
     assert _layers(launches) == expected
 
 
+def test_a_matrix_names_the_layer_whatever_vectors_come_with_it() -> None:
+    values = (
+        Value("weight", "layers.1.norm+final", 4, "values"),
+        Value("weight", "lm", 4, "codes"),
+    )
+    last = Launch(kernel_with("any", ("vectors", "codes")), values, None)
+    assert _layers([launch(None, "layers.1.w"), last]) == [1, None]
+
+
 def test_kernels_are_listed_once_in_order_of_use() -> None:
     a, b = (kernel_with(name, ("x",)) for name in "ab")
     one, two = (
@@ -113,6 +122,19 @@ def test_bindings_follow_the_file_not_the_kernel(plan: Plan) -> None:
     assert bound == [("layers.0.w", 256, 512), ("kv.0", 0, 0), ("scratch.1", 0, 0)]
     assert [names[b.buffer] for b in first.bindings] == ["scratch.1", "scratch.0"]  # out, x
     assert [names[b.buffer] for b in third.bindings] == ["logits", "scratch.1"]
+
+
+def test_part_of_a_scratch_buffer() -> None:
+    part = Value("scratch", "1", 256, offset=512)
+    both = [scratch("1", 768), scratch("2", 256)], [part, scratch("3", 256)]
+    listing = Listing(1, [Launch(DOUBLE, tuple(values), None) for values in both])
+    functions = {"decode": listing}
+    caches = {0: CacheShape(64, 2, 8)}
+    first, second = write_plan("f32", functions, FILES, caches, {}, 64).functions["decode"].steps
+    # The shader binds out, x; only a part has a size of its own.
+    assert [(b.offset, b.bytes) for b in first.bindings] == [(0, 0), (0, 0)]
+    assert [(b.offset, b.bytes) for b in second.bindings] == [(0, 0), (512, 256)]
+    assert first.bindings[1].buffer == second.bindings[1].buffer
 
 
 def test_weights_that_no_launch_uses_are_left_out(plan: Plan) -> None:

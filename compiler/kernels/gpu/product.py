@@ -1,0 +1,124 @@
+"""A product x weight^T in registers: what linear layers share, whatever becomes of the result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tvm import tirx
+
+from compiler.kernels.dsl import Expr, both, ceil_div, f32, loop, store, when
+from compiler.kernels.gpu.dsl import Builder, dot
+from compiler.kernels.gpu.weights import Weight
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """How a product is spread over invocations."""
+
+    rows: int  # tokens per invocation
+    width: int  # invocations side by side in a workgroup, on neighbouring weight rows
+    split: int  # invocations that share weight rows, each taking every `split`-th unit of K
+    outputs: int = 1  # results per token and invocation, `width` rows of the weight apart
+
+    @property
+    def threads(self) -> int:
+        return self.width * self.split
+
+
+class Activations(Protocol):
+    """The left operand, read in pieces of K."""
+
+    def piece_units(self, weight: Weight) -> int:
+        """Units of K that are there at a time."""
+
+    def stage(self, piece: Expr) -> None:
+        """Makes a piece ready, by the whole workgroup."""
+
+    def load(self, i: int, quad: Expr) -> Expr:
+        """Four values of the invocation's token i, numbered from the start of the piece."""
+
+    def factor(self, i: int) -> Expr | None:
+        """What the products of token i are still to be multiplied with, after the last piece."""
+
+
+class Product:
+    """Sums of `tiling.rows` tokens times the invocation's weight rows, kept in registers."""
+
+    def __init__(
+        self,
+        k: Builder,
+        tiling: Tiling,
+        x: Activations,
+        weight: Weight,
+        threads: Sequence[Expr],
+        rows: Sequence[Expr],
+        inside: Expr,
+    ) -> None:
+        """`rows` are the invocation's weight rows; where not `inside`, it has none."""
+        self.k, self.tiling, self.x, self.weight = k, tiling, x, weight
+        self.threads, self.rows, self.inside = threads, rows, inside
+        self.sums = k.local(len(rows) * tiling.rows)
+        self._accumulate()
+        if tiling.split > 1:
+            self._reduce()
+        self._scale()
+
+    def sum(self, row: int, i: int) -> Expr:
+        """Token i times weight row `row`; the same in all invocations that share the row."""
+        return self.sums[row * self.tiling.rows + i]
+
+    def _accumulate(self) -> None:
+        """Sums the invocation's share of K."""
+        units = ceil_div(self.weight.vectors, self.weight.unit)
+        piece_units = self.x.piece_units(self.weight)
+        for index in range(len(self.rows) * self.tiling.rows):
+            store(self.sums, f32(0), index)
+        if piece_units >= units:
+            self._piece(0, units, units)
+        else:
+            with loop(ceil_div(units, piece_units)) as piece:
+                self._piece(piece, piece_units, units)
+
+    def _piece(self, piece: Expr, piece_units: int, units: int) -> None:
+        self.x.stage(piece)
+        with loop(ceil_div(piece_units, self.tiling.split)) as step:
+            local = step * self.tiling.split + self.threads[1]
+            unit = piece * piece_units + local
+            with when(both(unit < units, self.inside)):
+                self._unit(unit, local)
+
+    def _unit(self, unit: Expr, local: Expr) -> None:
+        last = self.weight.rows - 1
+        rows = [self.weight.unit_of(unit, tirx.min(row, last)) for row in self.rows]
+        for j in range(self.weight.quads):
+            values = [row.quad(j) for row in rows]
+            for i in range(self.tiling.rows):
+                x = self.x.load(i, local * self.weight.quads + j)
+                for row, value in enumerate(values):
+                    index = row * self.tiling.rows + i
+                    store(self.sums, dot(x, value) + self.sums[index], index)
+
+    def _reduce(self) -> None:
+        """Adds up the shares of K through workgroup memory."""
+        tx, ty = self.threads
+        width, split = self.tiling.width, self.tiling.split
+        count = len(self.rows) * self.tiling.rows
+        partial = self.k.shared(count * split * width)
+        for index in range(count):
+            store(partial, self.sums[index], (index * split + ty) * width + tx)
+        for index in range(count):
+            total = partial[index * split * width + tx]
+            for other in range(1, split):
+                total = total + partial[(index * split + other) * width + tx]
+            store(self.sums, total, index)
+
+    def _scale(self) -> None:
+        for i in range(self.tiling.rows):
+            if (factor := self.x.factor(i)) is not None:
+                kept = self.k.local(1)
+                store(kept, factor, 0)
+                for row in range(len(self.rows)):
+                    index = row * self.tiling.rows + i
+                    store(self.sums, self.sums[index] * kept[0], index)
