@@ -68,7 +68,7 @@ def build(
         kept = quantization or _default(checkpoint)
         coding = Coding(checkpoint, tied_names(model), kept, model.base_model_prefix)
         store = Store(coding)
-        graphs = trace_functions(model, coding, limits, progress)
+        graphs = trace_functions(model, coding, progress)
         with progress.stage("lower"):
             programs = [lower(graphs, one, limits, store) for one in targets.TARGETS]
         with BundleWriter(target, _expected_bytes(store)) as writer:
@@ -85,13 +85,10 @@ def build(
 
 
 def trace_functions(
-    model: transformers.PreTrainedModel, coding: Coding, limits: Model, progress: Progress
+    model: transformers.PreTrainedModel, coding: Coding, progress: Progress
 ) -> dict[str, Graph]:
-    """`decode` and the `prefill_<N>` that the context has room for, traced and optimised."""
-    sizes = {n for target in targets.TARGETS for n in target.prefill_rows}
-    smallest = min(sizes)  # always there; its kernels mask what the context lacks
-    rows = {"decode": 1}
-    rows |= {f"prefill_{n}": n for n in sorted(sizes) if n <= max(limits.context, smallest)}
+    """Every function of a target, traced and optimised; kernels mask what the context lacks."""
+    rows = {name: n for target in targets.TARGETS for name, n in target.functions.items()}
     graphs: dict[str, Graph] = {}
     with progress.stage("trace", total=2 * len(rows)) as stage:
         for function, count in rows.items():
@@ -129,10 +126,7 @@ def lower(
     """Kernels and launches of the functions that `target` has."""
     listings: dict[str, Listing] = {}
     caches: dict[int, CacheShape] = {}
-    wanted = {"decode": 1, **{f"prefill_{n}": n for n in target.prefill_rows}}
-    for function, rows in wanted.items():
-        if function not in graphs:
-            continue
+    for function, rows in target.functions.items():
         graph = graphs[function]
         if target.kernels.fused is not None:
             graph = fuse_prologues(graph)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Literal
 
-FORMAT = 2
+FORMAT = 3
 SHARD_BYTES = 24 * 1024 * 1024  # fits every static host (25 MiB on the tightest)
 ALIGN = 256  # WebGPU's default minStorageBufferOffsetAlignment, in bytes
 
@@ -111,6 +111,7 @@ class Step:
     grid: list[int]  # [x, y, z] workgroups
     bindings: list[Binding]  # WGSL: in @binding order; WebAssembly: as the export takes them
     layer: int | None  # decoder layer it belongs to; null before the first and after the last
+    rows_axis: int | None  # of `grid`: n of a function's N rows need n/N of it, rounded up
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ class KernelFunction:
     arguments: tuple[str, ...]  # buffer names, in the order the plan passes buffers
     writes: tuple[str, ...]  # those of them that are written
     relaxed: tirx.PrimFunc | None = None  # the function for relaxed SIMD, where it is another
+    rows_axis: int | None = None  # of the grid, along which tokens go: fewer of them need less
 
     def for_features(self, features: Sequence[str]) -> tirx.PrimFunc:
         """The function to compile for a WebAssembly variant."""

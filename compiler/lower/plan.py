@@ -57,7 +57,8 @@ def write_plan(
             index = kernels.index[launch.kernel]
             by_name = dict(zip(launch.kernel.arguments, launch.values, strict=True))
             bindings = [buffers.binding(by_name[name]) for name in kernels.arguments[index]]
-            steps.append(Step(index, list(launch.kernel.grid), bindings, layer))
+            kernel = launch.kernel
+            steps.append(Step(index, list(kernel.grid), bindings, layer, kernel.rows_axis))
         outputs = {key: buffers.index(value) for key, value in listing.outputs.items()}
         functions[function] = Function(listing.rows, outputs, steps)
     return Plan(FORMAT, name, buffers.table(), kernels.kernels, functions)

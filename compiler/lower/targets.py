@@ -19,19 +19,22 @@ class Target:
     name: str  # of the plan
     backend: Backend
     kernels: KernelSet
-    # Prompts are cut into chunks of these sizes; the tail is padded to the smaller one.
-    prefill_rows: tuple[int, ...]
+    prefill_rows: int  # prompts are cut into chunks of so many tokens; the last may be shorter
     variants: Mapping[str, list[str]]  # name to the features it requires; best first
 
+    @property
+    def functions(self) -> dict[str, int]:
+        """Rows of each function of the plan."""
+        return {"decode": 1, f"prefill_{self.prefill_rows}": self.prefill_rows}
 
-WEBGPU = Target("f32", "webgpu", sets.WEBGPU, (32, 128), {"f32": []})
-# CPU kernels skip padding, so one size does. A larger chunk would not be much faster (weights are
-# decoded once for it), but it is what an abort has to wait for.
+
+WEBGPU = Target("f32", "webgpu", sets.WEBGPU, 128, {"f32": []})
+# A larger chunk would not be much faster, but it is what an abort has to wait for.
 WASM = Target(
     "wasm",
     "wasm",
     sets.WASM,
-    (32,),
+    32,
     {
         "wasm-threads-relaxed": ["simd128", "relaxed-simd", "threads"],
         "wasm-threads": ["simd128", "threads"],

@@ -1,6 +1,6 @@
 // Generated from compiler/bundle/schema.py; do not edit.
 
-export const FORMAT = 2;
+export const FORMAT = 3;
 
 /** fits every static host (25 MiB on the tightest) */
 export const SHARD_BYTES = 24 * 1024 * 1024;
@@ -121,6 +121,8 @@ export interface Step {
   bindings: Binding[];
   /** decoder layer it belongs to; null before the first and after the last */
   layer: number | null;
+  /** of `grid`: n of a function's N rows need n/N of it, rounded up */
+  rows_axis: number | null;
 }
 
 /**

@@ -127,9 +127,8 @@ class Miniature:
             offset += size
         decode = [_step(0, 1, [0, 1, 2]), _step(1, 1, [0, 2, 5, 6]), _step(2, 1, [0, 1, 6])]
         functions = {"decode": {"rows": 1, "outputs": {"logits": 6}, "steps": decode}}
-        for rows in (4, 16):
-            steps = [_step(0, rows, [0, 1, 2])]
-            functions[f"prefill_{rows}"] = {"rows": rows, "outputs": {}, "steps": steps}
+        steps = [_step(0, 16, [0, 1, 2]) | {"rows_axis": 0}]
+        functions["prefill_16"] = {"rows": 16, "outputs": {}, "steps": steps}
         return {
             "format": self.format,
             "variant": variant,
@@ -236,7 +235,8 @@ def _buffer(name: str, kind: str, size: int, per_token: int = 0) -> dict[str, An
 
 def _step(kernel: int, rows: int, buffers: list[int]) -> dict[str, Any]:
     bindings = [{"buffer": index, "offset": 0, "bytes": 0} for index in buffers]
-    return {"kernel": kernel, "grid": [rows, 1, 1], "bindings": bindings, "layer": None}
+    unlayered = {"layer": None, "rows_axis": None}
+    return {"kernel": kernel, "grid": [rows, 1, 1], "bindings": bindings} | unlayered
 
 
 def _tokenizer() -> dict[str, Any]:

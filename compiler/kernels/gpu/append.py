@@ -43,7 +43,8 @@ def place(rows: int, rotary: int) -> KernelFunction:
     """cos, sin (rows, rotary), where heads are turned; control -> out (rows, 1 + 2 rotary).
 
     For kernels without bindings to spare, one row a token: the position its keys and values go
-    to, exact in f32, or -1 for padding and positions past the context; then cos, then sin.
+    to, exact in f32, or -1 for padding and positions past the context; then cos, then sin. All
+    rows are written however few are real: a reader's workgroups may cover more of them.
     """
     columns = 1 + 2 * rotary
     with kernel(f"place_{rows}x{rotary}") as k:
@@ -88,7 +89,8 @@ class _Body:
         cache_shape = (shape.context, 2, shape.kv_heads, shape.depth)
         self.kv = k.buffer("kv", cache_shape, "float32", write=True)
         self.out = k.buffer("out", (spec.rows, spec.heads, shape.depth), "float32", write=True)
-        (self.head, self.row), (self.thread,) = k.launch((sum(kinds), spec.rows), (THREADS,))
+        grid = (sum(kinds), spec.rows)
+        (self.head, self.row), (self.thread,) = k.launch(grid, (THREADS,), rows_axis=1)
 
     def run(self) -> None:
         """Each invocation owns every THREADS-th value of its head."""

@@ -57,7 +57,8 @@ class _Body:
         self.kv = k.buffer("kv", cache_shape, "float32x4")
         self.control = k.buffer("control", (CONTROL_SLOTS,), "int32")
         self.out = k.buffer("out", shape, "float32x4", write=True)
-        (self.head, self.row), (self.thread,) = k.launch((spec.heads, spec.rows), (THREADS,))
+        grid = (spec.heads, spec.rows)
+        (self.head, self.row), (self.thread,) = k.launch(grid, (THREADS,), rows_axis=1)
         self.kv_head = self.head // (spec.heads // spec.cache.kv_heads)
         # Values: `slices` groups of invocations, each owning `columns` vec4s of the head.
         self.columns = ceil_div(self.quads, THREADS)

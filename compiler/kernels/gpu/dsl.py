@@ -25,6 +25,7 @@ class Builder:
         self.arguments: list[str] = []
         self.writes: list[str] = []
         self.grid = (1, 1, 1)
+        self.rows_axis: int | None = None
         self.result: KernelFunction | None = None
         self._stack = ExitStack()
 
@@ -36,9 +37,11 @@ class Builder:
         return T.arg(name, T.buffer(tuple(shape), dtype))
 
     def launch(
-        self, grid: Sequence[int], workgroup: Sequence[int]
+        self, grid: Sequence[int], workgroup: Sequence[int], rows_axis: int | None = None
     ) -> tuple[list[Expr], list[Expr]]:
-        """Opens the grid; returns the workgroup's and the invocation's indices."""
+        """Opens the grid, with tokens in order along `rows_axis`; returns the workgroup's and the
+        invocation's indices."""
+        self.rows_axis = rows_axis
         self.grid = (*grid, *([1] * (3 - len(grid))))[:3]  # type: ignore[assignment]
         blocks = [self._thread("blockIdx", axis, n) for axis, n in zip("xy", grid, strict=False)]
         threads = [
@@ -68,7 +71,12 @@ def kernel(name: str) -> Iterator[Builder]:
         with builder._stack:
             yield builder
     builder.result = KernelFunction(
-        name, ir.get(), builder.grid, tuple(builder.arguments), tuple(builder.writes)
+        name,
+        ir.get(),
+        builder.grid,
+        tuple(builder.arguments),
+        tuple(builder.writes),
+        rows_axis=builder.rows_axis,
     )
 
 

@@ -48,7 +48,9 @@ def embed(rows: int, vocabulary: int, columns: int, scheme: Scheme) -> KernelFun
         weight = weights.declare(k, scheme, vocabulary, columns)
         out = k.buffer("out", (rows, columns), "float32", write=True)
         units = ceil_div(weight.vectors, weight.unit)
-        (block, row), (thread,) = k.launch((ceil_div(units, THREADS), rows), (THREADS,))
+        (block, row), (thread,) = k.launch(
+            (ceil_div(units, THREADS), rows), (THREADS,), rows_axis=1
+        )
         unit = block * THREADS + thread
         with when(unit < units):
             token = let(maximum(minimum(ids[row], vocabulary - 1), 0))

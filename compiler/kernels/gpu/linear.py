@@ -52,7 +52,7 @@ class _Body:
         self._declare()
         covered = tiling.width * tiling.outputs
         grid = (ceil_div(spec.width, covered), ceil_div(spec.rows, tiling.rows))
-        (block, tile), self.threads = k.launch(grid, (tiling.width, tiling.split))
+        (block, tile), self.threads = k.launch(grid, (tiling.width, tiling.split), rows_axis=1)
         first = block * covered + self.threads[0]
         self.columns = [first + i * tiling.width for i in range(tiling.outputs)]
         self.m = tile * tiling.rows

@@ -88,7 +88,7 @@ class _Body:
         covered = tiling.width * pairs_a_thread
         rows = spec.linear.rows
         grid = (ceil_div(spec.linear.width // 2, covered), ceil_div(rows, tiling.rows))
-        (block, tile), self.threads = k.launch(grid, (tiling.width, tiling.split))
+        (block, tile), self.threads = k.launch(grid, (tiling.width, tiling.split), rows_axis=1)
         self.m = tile * tiling.rows
         first = block * covered + self.threads[0]
         self.pairs = [self._pair(first + i * tiling.width) for i in range(pairs_a_thread)]

@@ -1,6 +1,6 @@
 import type { Bytes } from "../load/files";
 import type { Plan } from "../plan";
-import type { Backend, StateData } from "./backend";
+import { type Backend, type Chunk, prefillOf, type StateData } from "./backend";
 import { disposed } from "./wasm-errors";
 import type { Crew } from "./wasm-helpers";
 import { WasmMachine } from "./wasm-machine";
@@ -13,7 +13,7 @@ import { Breather, JobQueue, Pace } from "./wasm-queue";
 export class WasmBackend implements Backend {
   // Steps queued ahead would not be computed any sooner.
   readonly maxDepth = 1;
-  readonly prefill: ReadonlyMap<string, number>;
+  readonly prefill: Chunk;
   readonly threads: number;
   private machine: WasmMachine | null;
   private readonly names: string[];
@@ -29,8 +29,7 @@ export class WasmBackend implements Backend {
     this.machine = machine;
     this.threads = machine.threads;
     this.names = Object.keys(plan.functions);
-    const chunks = Object.entries(plan.functions).filter(([name]) => name.startsWith("prefill_"));
-    this.prefill = new Map(chunks.map(([name, fn]) => [name, fn.rows]));
+    this.prefill = prefillOf(plan);
   }
 
   /**
@@ -81,6 +80,7 @@ export class WasmBackend implements Backend {
     this.queue.add(() => target.set(bytes, byteOffset));
   }
 
+  /** Kernels know from `control` how many tokens there are. */
   run(name: string): void {
     const fn = this.index(name);
     this.queue.add(() => this.compute(name, fn));

@@ -8,6 +8,9 @@ export interface Dispatch {
   pipeline: GPUComputePipeline;
   group: GPUBindGroup;
   grid: readonly [number, number, number];
+  /** Along which axis of the grid tokens are spread, if they are; and the function's tokens. */
+  rowsAxis: number | null;
+  rows: number;
 }
 
 /** Every function's dispatches. Steps that bind the same ranges the same way share a bind group. */
@@ -31,7 +34,13 @@ export async function createDispatches(
     const functions = Object.entries(plan.functions).map(([name, fn]) => {
       const dispatches = fn.steps.map((step): Dispatch => {
         const [x = 1, y = 1, z = 1] = step.grid;
-        return { pipeline: element(pipelines, step.kernel), group: groupOf(step), grid: [x, y, z] };
+        return {
+          pipeline: element(pipelines, step.kernel),
+          group: groupOf(step),
+          grid: [x, y, z],
+          rowsAxis: step.rows_axis,
+          rows: fn.rows,
+        };
       });
       return [name, dispatches] as const;
     });
@@ -56,13 +65,20 @@ function createGroup(
   });
 }
 
-export function encode(pass: GPUComputePassEncoder, dispatches: readonly Dispatch[]): void {
+/** Encodes a run over `tokens` tokens. */
+export function encode(
+  pass: GPUComputePassEncoder,
+  dispatches: readonly Dispatch[],
+  tokens: number,
+): void {
   let current: GPUComputePipeline | null = null;
-  for (const { pipeline, group, grid } of dispatches) {
+  for (const { pipeline, group, grid, rowsAxis, rows } of dispatches) {
     if (pipeline !== current) pass.setPipeline(pipeline);
     current = pipeline;
     pass.setBindGroup(0, group);
-    pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
+    const [x, y, z] = grid;
+    const part = (groups: number): number => Math.ceil((groups * tokens) / rows);
+    pass.dispatchWorkgroups(rowsAxis === 0 ? part(x) : x, rowsAxis === 1 ? part(y) : y, z);
   }
 }
 

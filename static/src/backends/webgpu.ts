@@ -1,7 +1,7 @@
 import { formatBytes } from "../engine/errors";
 import type { Bytes } from "../load/files";
 import type { Plan, Variant } from "../plan";
-import type { Backend, StateData } from "./backend";
+import { type Backend, type Chunk, prefillOf, type StateData } from "./backend";
 import { bufferBytes, checkSizes, neededLimits, WatchedDevice } from "./webgpu-device";
 import { createPipelines } from "./webgpu-pipelines";
 import { probeKernel } from "./webgpu-probe";
@@ -13,7 +13,7 @@ const MAX_DEPTH = 16;
 /** Runs a plan on WebGPU: a run is one command buffer with one compute pass. */
 export class WebGpuBackend implements Backend {
   readonly maxDepth = MAX_DEPTH;
-  readonly prefill: ReadonlyMap<string, number>;
+  readonly prefill: Chunk;
   private functions = new Map<string, Dispatch[]>();
   private readonly byName = new Map<string, GPUBuffer>();
   private readonly ring: ReadbackRing;
@@ -29,8 +29,7 @@ export class WebGpuBackend implements Backend {
     plan.buffers.forEach((buffer, index) => {
       this.byName.set(buffer.name, element(buffers, index));
     });
-    const chunks = Object.entries(plan.functions).filter(([name]) => name.startsWith("prefill_"));
-    this.prefill = new Map(chunks.map(([name, fn]) => [name, fn.rows]));
+    this.prefill = prefillOf(plan);
   }
 
   /** Opens the device and allocates every buffer; weights and kernels come afterwards. */
@@ -82,15 +81,15 @@ export class WebGpuBackend implements Backend {
     this.device.gpu.queue.writeBuffer(this.buffer(state), byteOffset, data);
   }
 
-  run(name: string): void {
+  run(name: string, rows: number): void {
     this.device.check();
-    this.device.gpu.queue.submit([this.encodeRun(name).finish()]);
+    this.device.gpu.queue.submit([this.encodeRun(name, rows).finish()]);
   }
 
   async decode(position: number): Promise<number> {
     this.device.check();
     const slot = this.ring.take();
-    const encoder = this.encodeRun("decode");
+    const encoder = this.encodeRun("decode", 1);
     encoder.copyBufferToBuffer(this.buffer("tokens"), (position + 1) * 4, slot, 0, 4);
     this.device.gpu.queue.submit([encoder.finish()]);
     return this.guarded(this.ring.word(slot));
@@ -111,12 +110,12 @@ export class WebGpuBackend implements Backend {
     this.device.destroy();
   }
 
-  private encodeRun(name: string): GPUCommandEncoder {
+  private encodeRun(name: string, rows: number): GPUCommandEncoder {
     const dispatches = this.functions.get(name);
     if (dispatches === undefined) throw new Error(`the plan has no function ${name}`);
     const encoder = this.device.gpu.createCommandEncoder({ label: name });
     const pass = encoder.beginComputePass({ label: name });
-    encode(pass, dispatches);
+    encode(pass, dispatches, rows);
     pass.end();
     return encoder;
   }

@@ -64,17 +64,6 @@ export function commonPrefix(a: readonly number[], b: readonly number[]): number
   return end;
 }
 
-/**
- * The `prefill_<N>` for `rest` tokens: the largest that they fill at least half, else the smallest.
- * Padding costs as much as tokens do.
- */
-export function pickChunk(prefill: ReadonlyMap<string, number>, rest: number): [string, number] {
-  const bySize = [...prefill].sort(([, a], [, b]) => b - a);
-  const chunk = bySize.find(([, rows]) => rows <= 2 * rest) ?? bySize.at(-1);
-  if (chunk === undefined) throw new Error("the plan has no prefill function");
-  return chunk;
-}
-
 export class Generator {
   /** Tokens whose keys and values are in the cache, by position. */
   private cached: number[] = [];
@@ -151,10 +140,10 @@ export class Generator {
     let before: Promise<void> | null = null;
     while (this.cached.length < end && !signal.aborted) {
       const position = this.cached.length;
-      const [name, rows] = pickChunk(this.backend.prefill, end - position);
+      const { name, rows } = this.backend.prefill;
       const count = Math.min(rows, end - position);
       this.backend.write("control", ...prefillState(position, count));
-      this.backend.run(name);
+      this.backend.run(name, count);
       this.cached.push(...ids.slice(position, position + count));
       // One chunk runs while the next is queued; more would make an abort wait for them all.
       const done = this.backend.idle();

@@ -84,6 +84,7 @@ const step = record<Step>({
   grid: list(whole),
   bindings: list(record<Binding>({ buffer: whole, offset: whole, bytes: whole })),
   layer: nullable(whole),
+  rows_axis: nullable(whole),
 });
 
 export const readPlan = record<Plan>({

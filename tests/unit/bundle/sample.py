@@ -35,7 +35,7 @@ def plan() -> Plan:
 
     def step(layer: int | None, kernel: int = 0) -> Step:
         whole = [Binding(0, 0, 0), Binding(1, 256, 128)]
-        return Step(kernel, [4, 1, 1], whole if kernel == 0 else [Binding(2, 0, 0)], layer)
+        return Step(kernel, [4, 1, 1], whole if kernel == 0 else [Binding(2, 0, 0)], layer, None)
 
     return Plan(
         format=FORMAT,

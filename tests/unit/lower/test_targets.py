@@ -29,7 +29,7 @@ KERNELS = [
 
 
 def plan(*bindings: Binding, grid: tuple[int, int, int] = (7, 3, 1)) -> Plan:
-    steps = [Step(0, list(grid), list(bindings), None)]
+    steps = [Step(0, list(grid), list(bindings), None, None)]
     return Plan(FORMAT, "f32", BUFFERS, KERNELS, {"decode": Function(1, {}, steps)})
 
 
@@ -77,11 +77,6 @@ def test_a_variant_is_named_after_its_features() -> None:
     words = {"simd128": "wasm", "threads": "threads", "relaxed-simd": "relaxed"}
     for name, features in WASM.variants.items():
         assert set(name.split("-")) == {words[feature] for feature in features}
-
-
-def test_the_smallest_chunk_is_every_targets() -> None:
-    """Models of the shortest context are traced for that one alone."""
-    assert len({min(target.prefill_rows) for target in TARGETS}) == 1
 
 
 def test_what_is_beyond_the_guaranteed_limits_is_named() -> None:

@@ -83,6 +83,7 @@ export function plan(): Plan {
     grid: [1, 1, 1],
     bindings: [{ buffer: 0, offset: 0, bytes: 0 }],
     layer: null,
+    rows_axis: null,
   };
   return {
     format: FORMAT,

@@ -15,6 +15,7 @@ function step(kernel: number, items: number, bindings: Partial<Binding>[] = []):
     grid: [items, 1, 1],
     bindings: bindings.map((binding) => ({ buffer: 0, offset: 0, bytes: 0, ...binding })),
     layer: null,
+    rows_axis: null,
   };
 }
 

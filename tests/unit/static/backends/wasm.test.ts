@@ -15,7 +15,7 @@ const TOKENS = 2; // index of the buffer
 function step(kernel: keyof typeof KERNELS, items = 1): Step {
   const index = Object.keys(KERNELS).indexOf(kernel);
   const bindings = [{ buffer: TOKENS, offset: 0, bytes: 4 }];
-  return { kernel: index, grid: [items, 1, 1], bindings, layer: null };
+  return { kernel: index, grid: [items, 1, 1], bindings, layer: null, rows_axis: null };
 }
 
 /** Its `decode` has all of `tokens` as an output. */
@@ -58,7 +58,7 @@ function open(made: Plan, code = assemble()): Promise<WasmBackend> {
 describe("computing", () => {
   test("writes, runs and steps take effect in the order they were asked for", async () => {
     const backend = await open(planOf([step("double")], [step("add", 5), step("double")]));
-    expect([...backend.prefill]).toEqual([["prefill_4", 4]]);
+    expect(backend.prefill).toEqual({ name: "prefill_4", rows: 4 });
     backend.write("tokens", 0, Int32Array.of(1));
     backend.run("prefill_4"); // (1 + 5) * 2
     backend.write("tokens", 4, Int32Array.of(70));

@@ -1,11 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { DepthTuner } from "../../../../static/src/engine/depth";
-import {
-  commonPrefix,
-  type Generation,
-  Generator,
-  pickChunk,
-} from "../../../../static/src/engine/generate";
+import { commonPrefix, type Generation, Generator } from "../../../../static/src/engine/generate";
 import { GREEDY } from "../../../../static/src/engine/requests";
 import { PROMPT_BIT } from "../../../../static/src/plan";
 import { FakeBackend, VOCABULARY } from "./fake";
@@ -29,18 +24,6 @@ async function fresh(prompt: number[], rest: Partial<Generation> = {}): Promise<
   return (await new Generator(new FakeBackend(), VOCABULARY).run(request(prompt, rest))).tokens;
 }
 
-test("the largest chunk that the rest fills at least half", () => {
-  const prefill = new Map([
-    ["prefill_64", 64],
-    ["prefill_8", 8],
-  ]);
-  expect(pickChunk(prefill, 8)).toEqual(["prefill_8", 8]);
-  expect(pickChunk(prefill, 1)).toEqual(["prefill_8", 8]);
-  expect(pickChunk(prefill, 31)).toEqual(["prefill_8", 8]);
-  expect(pickChunk(prefill, 32)).toEqual(["prefill_64", 64]);
-  expect(pickChunk(prefill, 200)).toEqual(["prefill_64", 64]);
-});
-
 test("commonPrefix", () => {
   expect(commonPrefix([1, 2, 3], [1, 2, 4])).toBe(2);
   expect(commonPrefix([1, 2], [1, 2, 3])).toBe(2);
@@ -52,7 +35,7 @@ describe("prefill", () => {
     const backend = new FakeBackend();
     const prompt = Array.from({ length: 24 }, (_, index) => index);
     await new Generator(backend, VOCABULARY).run(request(prompt, { maxTokens: 1 }));
-    expect(backend.log).toEqual(["prefill_16 0+16", "prefill_4 16+4", "prefill_4 20+3"]);
+    expect(backend.log).toEqual(["prefill_16 0+16", "prefill_16 16+7"]);
   });
 
   test("a prompt of one token needs none", async () => {
