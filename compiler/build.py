@@ -8,7 +8,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import transformers
 
@@ -62,10 +61,10 @@ def build(
         target = output or Path("models") / name.lower()
         with progress.stage("build model"):
             model = build_model(checkpoint.config)
-        limits = Model(model.config.get_text_config().vocab_size, _context(model.config))
+        limits = limits_of(model)
         _check_tokenizer(checkpoint, limits.vocabulary)
         default_context = _default_context(limits.context, context)
-        kept = quantization or _default(checkpoint)
+        kept = quantization or default_quantization(checkpoint)
         coding = Coding(checkpoint, tied_names(model), kept, model.base_model_prefix)
         store = Store(coding)
         graphs = trace_functions(model, coding, progress)
@@ -278,16 +277,17 @@ def model_name(source: str) -> str:
     return re.sub(r"[.-](I?Q\d\w*|F16|F32|BF16)$", "", stem, flags=re.IGNORECASE) or "model"
 
 
-def _default(checkpoint: Checkpoint) -> str:
+def default_quantization(checkpoint: Checkpoint) -> str:
     """`keep` for sources that are quantized already, `q4` for others."""
     stored = {checkpoint.info(name).stored for name in checkpoint.names()}
     return KEEP if any(name.startswith(QUANTIZED) for name in stored) else "q4"
 
 
-def _context(config: Any) -> int:
-    """Positions the model was made for."""
-    limit = getattr(config.get_text_config(), "max_position_embeddings", None)
-    return int(limit or DEFAULT_CONTEXT)
+def limits_of(model: transformers.PreTrainedModel) -> Model:
+    """Its vocabulary, and the positions it was made for."""
+    config = model.config.get_text_config()
+    limit = getattr(config, "max_position_embeddings", None)
+    return Model(config.vocab_size, int(limit or DEFAULT_CONTEXT))
 
 
 def _default_context(limit: int, wanted: int | None) -> int:

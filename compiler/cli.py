@@ -1,8 +1,9 @@
 """compile-model: arguments, progress and exit codes; nothing else.
 
-Two programs in one: `compile-model SOURCE` compiles, `compile-model inspect BUNDLE` describes.
-`main` looks at the first argument, so a source that is itself called "inspect" is written
-`./inspect`. (A Typer app with a default command would have to guess the same, less visibly.)
+Three programs in one: `compile-model SOURCE` compiles, `compile-model inspect BUNDLE` describes,
+`compile-model tune SOURCE` measures. `main` looks at the first argument, so a source that is
+itself called "inspect" is written `./inspect`. (A Typer app with a default command would have to
+guess the same, less visibly.)
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -21,10 +22,11 @@ from rich.console import Console
 from compiler import progress, summary
 from compiler.bundle import inspect as inspection
 from compiler.bundle.read import Bundle
-from compiler.errors import CompileError
+from compiler.errors import CompileError, UsageError
 
 compile_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 inspect_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+tune_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 # Top-level modules of the extra `compile`.
 COMPILE_EXTRA = {
@@ -49,7 +51,10 @@ class Quantization(StrEnum):
     F32 = "f32"
 
 
-@compile_app.command(epilog="compile-model inspect BUNDLE [--json] describes a finished bundle.")
+@compile_app.command(
+    epilog="compile-model inspect BUNDLE [--json] describes a finished bundle; "
+    "compile-model tune SOURCE measures kernels on this machine's GPU."
+)
 def compile_model(
     source: Annotated[str, typer.Argument(help="A GGUF file, a model folder or a Hub id.")],
     output: Annotated[
@@ -94,6 +99,41 @@ def inspect_bundle(
             Console().print(inspection.readable(opened))
 
 
+@tune_app.command("tune")
+def tune_kernels(
+    source: Annotated[str, typer.Argument(help="A GGUF file, a model folder or a Hub id.")],
+    software: Annotated[
+        bool, typer.Option("--software", help="Tune for Chromium's renderer in software instead.")
+    ] = False,
+    quantization: Annotated[
+        Quantization | None, typer.Option(help="As for compiling; it changes what is fastest.")
+    ] = None,
+    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of a Hub id.")] = None,
+    only: Annotated[str, typer.Option(help="Shapes whose name contains this.")] = "",
+    table: Annotated[
+        Path | None, typer.Option(help="The table to add to. Default: the compiler's own.")
+    ] = None,
+) -> None:
+    """Measure tilings of a model's kernels on this machine's GPU and keep the fastest."""
+    with _translated():
+        from compiler.shapes import tiled_shapes
+        from web.errors import SiteError
+        from web.tune import tune
+
+        with progress.shown_on(Console(stderr=True)) as shown:
+            kept = None if quantization is None else quantization.value
+            shapes = tiled_shapes(source, kept, revision, shown)
+            chosen = [spec for spec in shapes if only in spec.name]
+            if not chosen:
+                names = ", ".join(spec.name for spec in shapes)
+                raise UsageError(f"--only {only}: no shape has that in its name; there are {names}")
+            try:
+                result = tune(chosen, software=software, file=table, progress=shown)
+            except SiteError as error:
+                _fail(str(error), error.exit_code)
+        Console().print(result)
+
+
 @contextmanager
 def _translated() -> Iterator[None]:
     """One line and an exit code for what a person can cause; a traceback for our faults."""
@@ -103,12 +143,13 @@ def _translated() -> Iterator[None]:
         _fail(str(error), error.exit_code)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
-        if missing not in COMPILE_EXTRA:
+        if missing not in COMPILE_EXTRA | {"playwright"}:
             raise
-        _fail(f"{missing} is not installed: pip install 'webkiln[compile]'", 1)
+        extras = "compile,verify" if missing == "playwright" else "compile"
+        _fail(f"{missing} is not installed: pip install 'webkiln[{extras}]'", 1)
 
 
-def _fail(message: str, code: int) -> None:
+def _fail(message: str, code: int) -> NoReturn:
     print(f"compile-model: {message}", file=sys.stderr)
     raise typer.Exit(code)
 
@@ -117,6 +158,8 @@ def main() -> None:
     """Entry point of the command."""
     if sys.argv[1:2] == ["inspect"]:
         inspect_app(sys.argv[2:], prog_name="compile-model inspect")
+    elif sys.argv[1:2] == ["tune"]:
+        tune_app(sys.argv[2:], prog_name="compile-model tune")
     else:
         compile_app(sys.argv[1:], prog_name="compile-model")
 

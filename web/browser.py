@@ -26,7 +26,10 @@ FLAGS = (
     "--no-first-run",
 )
 HELP = "install Chrome or Chromium, or name one in the variable CHROMIUM"
-WEBGPU = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
+SWIFTSHADER = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
+# Headless Chromium looks for GPUs only when told to; on Linux it reaches them through Vulkan.
+GPU = ("--enable-unsafe-webgpu", "--enable-gpu", "--ignore-gpu-blocklist", "--use-angle=vulkan",
+       "--enable-features=Vulkan")  # fmt: skip
 
 
 def executable() -> str | None:
@@ -38,9 +41,13 @@ def executable() -> str | None:
 
 
 @contextmanager
-def browser(*, webgpu: bool = True, flags: tuple[str, ...] = ()) -> Iterator[Browser]:
-    """A headless browser. `webgpu` runs on SwiftShader, in software: the same anywhere."""
-    graphics = WEBGPU if webgpu else ("--disable-features=WebGPU",)
+def browser(
+    *, webgpu: bool = True, gpu: bool = False, flags: tuple[str, ...] = ()
+) -> Iterator[Browser]:
+    """A headless browser. `webgpu` runs on SwiftShader, in software: the same anywhere; with `gpu`
+    on the machine's own GPU, if there is one."""
+    software = SWIFTSHADER if webgpu else ("--disable-features=WebGPU",)
+    graphics = GPU if gpu else software
     with sync_playwright() as playwright:
         try:
             instance = playwright.chromium.launch(

@@ -110,6 +110,12 @@ class ProjectAppend:
     append: Append
 
     @property
+    def name(self) -> str:
+        """For people: profiles, error messages."""
+        normed = "_normed" if self.append.normed else ""
+        return f"project_{self.linear.name}_append_{self.append.cache.depth}{normed}"
+
+    @property
     def sum_start(self) -> int:
         """Where the prologue's sum begins in the result, if kept: values after the query's start,
         at an offset that bindings may have."""

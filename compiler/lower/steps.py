@@ -38,7 +38,7 @@ class Launch:
     kernel: KernelFunction
     values: tuple[Value, ...]
     layer: int | None
-    spec: Linear | Attend | None = None  # what it computes, where a self-test may ask
+    spec: Linear | Attend | ProjectAppend | None = None  # of what has tilings or self-tests
 
 
 @dataclass
@@ -188,7 +188,7 @@ class Lister:
         kernel: KernelFunction,
         *values: Value,
         layer: int | None = None,
-        spec: Linear | Attend | None = None,
+        spec: Linear | Attend | ProjectAppend | None = None,
     ) -> None:
         if "control" in kernel.arguments and CONTROL not in values:
             values = (*values, CONTROL)  # how many rows are real: CPU kernels skip the others
@@ -308,7 +308,7 @@ class Lister:
         if layer.sum is not None:  # follows the query: there is no binding to spare
             self._moved[layer.sum] = replace(layer.sum, name=out.name, offset=spec.sum_start * 4)
         values = [*layer.inputs, *vectors, self._value(place), kv, whole]
-        self._launch(self._fused.project_append(spec), *values, layer=number)
+        self._launch(self._fused.project_append(spec), *values, layer=number, spec=spec)
 
     @property
     def _fused(self) -> Fused:

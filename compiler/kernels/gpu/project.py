@@ -59,7 +59,7 @@ def project_append(spec: ProjectAppend, tiling: Tiling) -> KernelFunction:
     pairs = spec.append.cache.depth // 2
     if tiling.outputs % 2 or (spec.append.normed and tiling.width % pairs):
         raise ValueError(f"{tiling} cuts heads of {spec.append.cache.depth}")
-    with kernel(f"project_{spec.linear.name}_append_{spec.append.cache.depth}") as k:
+    with kernel(spec.name) as k:
         _Body(k, spec, tiling).write()
     return finished(k)
 

@@ -1,0 +1,31 @@
+"""Which products a model's WebGPU kernels compute: what `compile-model tune` measures."""
+
+from __future__ import annotations
+
+from compiler.build import default_quantization, limits_of, lower, trace_functions
+from compiler.checkpoint.open import open_checkpoint
+from compiler.graph.quantize import Coding
+from compiler.kernels.gpu.tilings import Tiled
+from compiler.kernels.specs import Linear, ProjectAppend
+from compiler.lower import targets
+from compiler.lower.tensors import Store
+from compiler.progress import Progress
+from compiler.trace.model import build_model, tied_names
+
+
+def tiled_shapes(
+    source: str, quantization: str | None, revision: str | None, progress: Progress
+) -> list[Tiled]:
+    """The tiled kernels of the model at `source`, each shape once. No weight is read.
+
+    Raises CompileError.
+    """
+    with open_checkpoint(source, revision) as checkpoint:
+        model = build_model(checkpoint.config)
+        kept = quantization or default_quantization(checkpoint)
+        coding = Coding(checkpoint, tied_names(model), kept, model.base_model_prefix)
+        graphs = trace_functions(model, coding, progress)
+        program = lower(graphs, targets.WEBGPU, limits_of(model), Store(coding))
+    launches = [x for listing in program.listings.values() for x in listing.launches]
+    specs = [x.spec for x in launches if isinstance(x.spec, Linear | ProjectAppend)]
+    return list({spec.name: spec for spec in specs}.values())

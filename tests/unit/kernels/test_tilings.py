@@ -1,0 +1,73 @@
+"""Tilings: what the tuner tries, and the table it leaves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from compiler.kernels.gpu import linear, project, tilings
+from compiler.kernels.gpu.product import Tiling
+from compiler.kernels.gpu.tilings import Tiled
+from compiler.kernels.specs import Append, CacheShape, Linear, ProjectAppend, Prologue
+from compiler.quantize import schemes
+
+RMS = Prologue("rms", 1e-5)
+PLAIN = Linear(1, 96, 64, schemes.Q4_MIN, residual=True)
+GATED = Linear(1, 96, 64, schemes.Q4_MIN, gated=True, activation="silu", prologue=RMS)
+HEADS = Append(1, 4, CacheShape(16, 2, 16), True, 16, False, 0.0)
+PROJECT = ProjectAppend(Linear(1, 128, 64, schemes.Q4_MIN, prologue=RMS), HEADS)
+
+
+def prompt(spec: Tiled) -> Tiled:
+    if isinstance(spec, Linear):
+        return replace(spec, rows=32)
+    return ProjectAppend(replace(spec.linear, rows=32), replace(spec.append, rows=32))
+
+
+SPECS: dict[str, Tiled] = {
+    "plain": PLAIN,
+    "gated": GATED,
+    "project": PROJECT,
+    "normed": ProjectAppend(PROJECT.linear, replace(HEADS, normed=True, epsilon=1e-6)),
+}
+SPECS |= {f"{name}, a prompt": prompt(spec) for name, spec in SPECS.items()}
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_every_candidate_can_be_built_and_the_default_comes_first(name: str) -> None:
+    spec = SPECS[name]
+    found = list(tilings.candidates(spec))
+    assert found[0] == tilings.default(spec)
+    assert len(found) == len(set(found)) > 5
+    for tiling in (found[0], found[len(found) // 2], found[-1]):
+        if isinstance(spec, Linear):
+            kernel = linear.linear(spec, tiling)
+        else:
+            kernel = project.project_append(spec, tiling)
+        assert kernel.grid[0] * kernel.grid[1] >= 1
+
+
+def test_a_winner_is_chosen_for_its_vendor_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    winner = Tiling(1, 16, 2, 2)
+    assert winner != tilings.default(PLAIN)
+    file = tmp_path / "table.json"
+    tilings.write({"acme": {PLAIN.name: winner}}, file)
+    table = tilings.measured(file)
+    monkeypatch.setattr(tilings, "measured", lambda: table)
+    assert tilings.choose(PLAIN, "acme") == winner
+    assert tilings.choose(GATED, "acme") == tilings.default(GATED)
+    assert tilings.choose(PLAIN, "other") == tilings.default(PLAIN)
+    assert tilings.choose(PLAIN, None) == tilings.default(PLAIN)
+
+
+def test_the_table_reads_as_it_was_written(tmp_path: Path) -> None:
+    table = {"b": {"y": Tiling(1, 2, 3, 4), "x": Tiling(5, 6, 7, 8)}, "a": {}}
+    file = tmp_path / "table.json"
+    tilings.write(table, file)
+    assert tilings.measured(file) == {"b": table["b"]}
+    lines = [line.strip() for line in file.read_text().splitlines()]
+    assert lines == ["{", '"b": {', '"x": [5, 6, 7, 8],', '"y": [1, 2, 3, 4]', "}", "}"]

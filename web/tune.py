@@ -1,0 +1,235 @@
+"""Measures tilings of a model's products on this machine's GPU: `compile-model tune`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import astuple, dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Error, Page
+from rich.console import RenderableType
+from rich.table import Table
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from compiler.kernels.dsl import KernelFunction
+from compiler.kernels.gpu import linear, project, tilings
+from compiler.kernels.gpu.product import Tiling
+from compiler.kernels.gpu.tilings import Tiled
+from compiler.kernels.specs import Linear
+from compiler.lower.wgsl import Shader, compile_kernels
+from compiler.progress import Progress
+from web.browser import browser
+from web.errors import SiteError
+from web.verify import running
+
+WORTH = 0.97  # a winner takes at most so much of the default's time; less is noise
+
+OPEN = """async () => {
+  const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
+  if (!adapter) return null;
+  const { maxStorageBufferBindingSize, maxBufferSize } = adapter.limits;
+  const limits = { maxStorageBufferBindingSize, maxBufferSize };
+  globalThis.device = await adapter.requestDevice({ requiredLimits: limits });
+  const { vendor, architecture, isFallbackAdapter } = adapter.info;
+  return { vendor, architecture, software: isFallbackAdapter };
+}"""
+
+# A first look leaves out what is far behind. The others run in turn, `rounds` times, so that a slow
+# moment of the machine hits them all.
+# A model's weights do not stay in a GPU's caches from one token to the next: each launch reads a
+# copy of its own until `spread` bytes have been read.
+MEASURE = """async ({ candidates, rounds, spread, milliseconds }) => {
+  const NORMAL = 0x30013001; // two halves, or an f32, or codes: no NaN and nothing denormal
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
+  const stages = async ({ code, entry, buffers }) => {
+    device.pushErrorScope("validation");
+    const module = device.createShaderModule({ code });
+    const kinds = buffers.map(({ written }) => (written ? "storage" : "read-only-storage"));
+    const entries = kinds.map((type, binding) => (
+      { binding, visibility: GPUShaderStage.COMPUTE, buffer: { type } }
+    ));
+    const layout = device.createBindGroupLayout({ entries });
+    const pipelineLayout = device.createPipelineLayout({ bindGroupLayouts: [layout] });
+    const compute = { module, entryPoint: entry };
+    const pipeline = await device.createComputePipelineAsync({ layout: pipelineLayout, compute });
+    const error = await device.popErrorScope();
+    if (error) throw new Error(error.message);
+    return { layout, pipeline };
+  };
+  const made = new Map();
+  const buffer = (key, bytes) => {
+    if (!made.has(key)) {
+      const fresh = device.createBuffer({ size: bytes, usage });
+      device.queue.writeBuffer(fresh, 0, new Uint32Array(bytes / 4).fill(NORMAL));
+      made.set(key, fresh);
+    }
+    return made.get(key);
+  };
+  const run = async ({ pipeline, groups, grid }, count) => {
+    const encoder = device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    pass.setPipeline(pipeline);
+    for (let i = 0; i < count; i++) {
+      pass.setBindGroup(0, groups[i % groups.length]);
+      pass.dispatchWorkgroups(...grid);
+    }
+    pass.end();
+    const start = performance.now();
+    device.queue.submit([encoder.finish()]);
+    await device.queue.onSubmittedWorkDone();
+    return (performance.now() - start) / count;
+  };
+  const ready = [];
+  for (const candidate of candidates) {
+    const { layout, pipeline } = await stages(candidate);
+    const weights = candidate.buffers.filter(({ weight }) => weight);
+    const bytes = weights.reduce((sum, each) => sum + each.bytes, 0);
+    const copies = Math.max(1, Math.min(64, Math.ceil(spread / bytes)));
+    const groups = Array.from({ length: copies }, (_, copy) => device.createBindGroup({
+      layout,
+      entries: candidate.buffers.map(({ name, bytes, weight }, binding) => (
+        { binding, resource: { buffer: buffer(weight ? name + copy : name, bytes) } }
+      )),
+    }));
+    const step = { pipeline, groups, grid: candidate.grid };
+    await run(step, 1);
+    const best = Math.min(await run(step, 2), await run(step, 2));
+    ready.push({ step, best, count: Math.max(1, Math.ceil(milliseconds / Math.max(best, 0.001))) });
+  }
+  const limit = 1.5 * Math.min(...ready.map(({ best }) => best));
+  const kept = ready.filter(({ best }, index) => index === 0 || best <= limit);
+  for (const each of kept) each.best = Infinity;
+  for (let round = 0; round < rounds; round++)
+    for (const each of kept) each.best = Math.min(each.best, await run(each.step, each.count));
+  for (const each of made.values()) each.destroy();
+  return ready.map(({ best }) => best);
+}"""
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """What runs the kernels, as WebGPU names it."""
+
+    vendor: str
+    architecture: str
+    software: bool
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One shape: milliseconds of the default tiling and of the fastest one."""
+
+    spec: Tiled
+    default_ms: float
+    best: Tiling
+    best_ms: float
+
+    @property
+    def pays(self) -> bool:
+        return self.best_ms <= WORTH * self.default_ms
+
+
+class Tuner:
+    """A page with a WebGPU device."""
+
+    def __init__(self, page: Page, address: str, *, rounds: int = 5, milliseconds: int = 20):
+        """Each candidate runs `rounds` times for about `milliseconds`. Raises SiteError without
+        WebGPU."""
+        self._page, self._rounds, self._milliseconds = page, rounds, milliseconds
+        page.set_default_timeout(0)
+        page.goto(address)
+        found = page.evaluate(OPEN)
+        if found is None:
+            raise SiteError("this browser offers no WebGPU adapter: update it or its GPU driver")
+        self.adapter = Adapter(**found)
+
+    def measure(self, spec: Tiled, candidates: Sequence[Tiling]) -> Measured:
+        """Times all candidates of a shape; the first is its default."""
+        kernels = [kernel_of(spec, tiling) for tiling in candidates]
+        described = [_described(k, compile_kernels([k])[k.name]) for k in kernels]
+        spread = 0 if self.adapter.software else 128 * 2**20  # past any cache
+        settings = {"rounds": self._rounds, "spread": spread, "milliseconds": self._milliseconds}
+        try:
+            times = self._page.evaluate(MEASURE, {"candidates": described, **settings})
+        except Error as error:
+            reason = error.message.splitlines()[0].removeprefix("Page.evaluate: ")
+            raise SiteError(f"{spec.name} cannot be measured: {reason}") from error
+        best = min(range(len(times)), key=times.__getitem__)
+        return Measured(spec, times[0], candidates[best], times[best])
+
+
+def tune(
+    shapes: Sequence[Tiled], *, software: bool, file: Path | None, progress: Progress
+) -> RenderableType:
+    """Measures every shape and adds the winners to the table in `file` (default: the compiler's);
+    what is printed at the end. Raises SiteError without a browser or a GPU."""
+    file = file or tilings.FILE
+    table = {v: dict(s) for v, s in tilings.measured(file).items()} if file.exists() else {}
+    results = []
+    with site() as address, opened(software=software) as chromium:
+        tuner = Tuner(chromium.new_page(), address)
+        if tuner.adapter.software and not software:
+            raise SiteError("the browser found no GPU here; --software tunes for its own renderer")
+        winners = table.setdefault(tuner.adapter.vendor, {})
+        with progress.stage("tune", total=len(shapes)) as stage:
+            for spec in shapes:
+                result = tuner.measure(spec, list(tilings.candidates(spec)))
+                winners.pop(spec.name, None)
+                if result.pays:
+                    winners[spec.name] = result.best
+                tilings.write(table, file)  # after each: a long run may be cut short
+                results.append(result)
+                stage.advance(1, spec.name)
+    return _readable(tuner.adapter, results)
+
+
+def _readable(adapter: Adapter, results: Sequence[Measured]) -> RenderableType:
+    table = Table(box=None, pad_edge=False)
+    for heading in (f"{adapter.vendor} {adapter.architecture}", "default ms", "best ms", "tiling"):
+        table.add_column(heading)
+    for each in results:
+        times = f"{each.default_ms:.3f}", f"{each.best_ms:.3f}"
+        tiling = "default" if not each.pays else " ".join(map(str, astuple(each.best)))
+        table.add_row(each.spec.name, *times, tiling)
+    return table
+
+
+def opened(*, software: bool) -> AbstractContextManager[Browser]:
+    """A browser on this machine's GPU, or on SwiftShader, Chromium's renderer in software."""
+    return browser() if software else browser(gpu=True)
+
+
+def site() -> AbstractContextManager[str]:
+    """An empty page of a secure origin."""
+
+    def empty(_: Request) -> PlainTextResponse:
+        return PlainTextResponse("")
+
+    return running(Starlette(routes=[Route("/", empty)]))
+
+
+def kernel_of(spec: Tiled, tiling: Tiling) -> KernelFunction:
+    if isinstance(spec, Linear):
+        return linear.linear(spec, tiling)
+    return project.project_append(spec, tiling)
+
+
+def _described(kernel: KernelFunction, shader: Shader) -> dict[str, Any]:
+    """What MEASURE needs of a kernel."""
+    sizes = {}
+    for buffer in kernel.function.params:
+        values = prod(int(extent) for extent in buffer.shape)
+        lanes = 4 if str(buffer.dtype).endswith("x4") else 1
+        sizes[str(buffer.name)] = values * lanes * 4
+    buffers = [
+        {"name": name, "bytes": sizes[name], "weight": name in ("codes", "scales"), "written": w}
+        for name, w in zip(shader.arguments, shader.writable, strict=True)
+    ]
+    grid = list(kernel.grid)
+    return {"code": shader.text, "entry": shader.entry, "buffers": buffers, "grid": grid}
