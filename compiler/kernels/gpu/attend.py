@@ -36,15 +36,16 @@ from compiler.kernels.gpu.scores import Cache, finish
 from compiler.kernels.gpu.splits import MOST_SHARES
 from compiler.kernels.specs import Attend
 
-THREADS = 128
-PIECES = 16  # invocations that share a head's softmax
-MOST_HEADS = THREADS // PIECES
-PLACES = 2  # positions an invocation scores at a time, with one read of the query
-AHEAD = 4  # values an invocation has on their way at a time
+THREADS = 64
+MOST_HEADS = 8
+MOST_PIECES = 16
+PLACES = 4  # positions an invocation scores at a time, with one read of the query
+AHEAD = 8  # values an invocation has on their way at a time
 MEMORY = 16384  # bytes of workgroup memory that every device has
-# Splits: enough workgroups for a large GPU, and no more, as every workgroup of the output
-# projection reads what each split found.
+# Splits: enough workgroups for a large GPU and for a long context, and no more, as every workgroup
+# of the output projection reads what each split found, and idle ones cost a little too.
 WANTED = 64
+SHARE = 64  # bytes of each position's keys and values for a workgroup; 256 KiB of 4096 positions
 MOST_SPLITS = 16
 
 
@@ -64,6 +65,11 @@ class Shape:
     def block(self) -> int:
         """Positions at a time."""
         return THREADS // self.lanes * PLACES
+
+    @property
+    def pieces(self) -> int:
+        """Invocations that share a head's softmax."""
+        return min(MOST_PIECES, THREADS >> (self.heads - 1).bit_length())
 
     @property
     def slices(self) -> int:
@@ -87,7 +93,7 @@ class Shape:
     @property
     def bytes(self) -> int:
         """Workgroup memory."""
-        floats = self.products + self.heads * (4 * self.quads + self.block + PIECES + 1)
+        floats = self.products + self.heads * (4 * self.quads + self.block + self.pieces + 1)
         return floats * 4
 
 
@@ -105,8 +111,9 @@ def default_splits(spec: Attend) -> int:
     if spec.rows > 1:
         return 1
     blocks = ceil_div(spec.window or spec.cache.context, shape.block)
-    wanted = ceil_div(WANTED, spec.heads // shape.heads)
-    return max(1, min(wanted, MOST_SPLITS, blocks, MOST_SHARES // spec.heads))
+    wanted = min(WANTED, spec.cache.bytes_per_token // SHARE)
+    splits = ceil_div(wanted, spec.heads // shape.heads)
+    return max(1, min(splits, MOST_SPLITS, blocks, MOST_SHARES // spec.heads))
 
 
 @cache
@@ -135,8 +142,8 @@ class _Body:
         (group, self.split), (self.thread,) = k.launch(grid, (THREADS,))
         self.head = group * shape.heads
         self.kv_head = self.head // (spec.heads // spec.cache.kv_heads)
-        # Softmax: invocation PIECES * h + i looks at positions i, i + PIECES, ... of head h.
-        self.own_head, self.piece = self.thread // PIECES, self.thread % PIECES
+        # Softmax: of n pieces, invocation n h + i looks at positions i, i + n, ... of head h.
+        self.own_head, self.piece = self.thread // shape.pieces, self.thread % shape.pieces
 
     def run(self) -> None:
         self._allocate()
@@ -162,7 +169,7 @@ class _Body:
         # any more, which WGSL cannot spell.
         self.staged = k.shared(shape.heads * shape.quads, "uint32x4")
         self.products = k.shared(shape.products)
-        self.tops = k.shared(shape.heads * PIECES)
+        self.tops = k.shared(shape.heads * shape.pieces)
         self.weights = k.shared(shape.heads * shape.block)
         self.factors = k.shared(shape.heads)
         self.highest, self.total = k.local(1), k.local(1)
@@ -216,12 +223,12 @@ class _Body:
     def _softmax(self, start: Expr) -> None:
         """The weights of a block, and the factors of what was summed before."""
         shape = self.shape
-        count = ceil_div(shape.block, PIECES)
+        count = shape.block // shape.pieces
         head = let(tirx.min(self.own_head, shape.heads - 1))
         scores, top = self.k.local(count), self.k.local(1)
         store(top, f32(LOWEST), 0)
         for i in range(count):
-            place = i * PIECES + self.piece
+            place = i * shape.pieces + self.piece
             at = [n * shape.lane_stride + head * shape.block + place for n in range(shape.lanes)]
             product = self.products[at[0]]
             for other in at[1:]:
@@ -232,7 +239,7 @@ class _Body:
         owned = self.own_head < shape.heads
         with when(owned):
             store(self.tops, top[0], self.thread)
-        block = fold(self.tops, head * PIECES, PIECES, maximum)
+        block = fold(self.tops, head * shape.pieces, shape.pieces, maximum)
         highest = let(maximum(self.highest[0], block))
         rescale = let(exp(self.highest[0] - highest))
         store(self.total, self.total[0] * rescale, 0)
@@ -240,7 +247,7 @@ class _Body:
             weight = let(exp(scores[i] - highest))
             store(self.total, self.total[0] + weight, 0)
             with when(owned):
-                store(self.weights, weight, head * shape.block + i * PIECES + self.piece)
+                store(self.weights, weight, head * shape.block + i * shape.pieces + self.piece)
         with when(both(owned, self.piece == 0)):
             store(self.factors, rescale, head)
         store(self.highest, highest, 0)
@@ -291,7 +298,7 @@ class _Body:
         with when(owned):
             store(self.tops, self.total[0], self.thread)
         head = let(tirx.min(self.own_head, shape.heads - 1))
-        total = let(fold(self.tops, head * PIECES, PIECES, operator.add))
+        total = let(fold(self.tops, head * shape.pieces, shape.pieces, operator.add))
         with when(both(owned, self.piece == 0)):
             store(self.factors, f32(1) / total, head)
             if self.spec.splits > 1:

@@ -19,8 +19,8 @@ from compiler.lower.tensors import Store
 from tests.unit.graph.programs import Graph, program
 from tests.unit.graph.test_quantize import Stored, matrix
 
-HEADS, DEPTH = 8, 8
-CONTEXT = 1024  # 8 blocks of so shallow heads
+HEADS, DEPTH = 1, 64
+CONTEXT = 1024  # 16 blocks
 WIDTH = HEADS * DEPTH
 
 
