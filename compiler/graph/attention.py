@@ -72,7 +72,7 @@ class _Lowering:
             **shared,
         )
         settings = {key: ops.setting(self.call, key) for key in ("scale", "window", "softcap")}
-        attend = ops.make("attend", [append], shape, **shared, **settings)
+        attend = ops.make("attend", [append], shape, deferred=False, **shared, **settings)
         return relax.op.reshape(attend, (1, *shape))
 
     def _recognise(

@@ -22,7 +22,8 @@ written. Shapes are those of the operands in C order:
     project_append
                 linear's operands and settings, then place [, query norm, key norm (depth,)]:
                 append, with head_epsilon for epsilon, of the layer's packed result
-    attend      query (rows, heads, depth) -> (rows, heads, depth), over the layer's KV cache
+    attend      query (rows, heads, depth) -> (rows, heads, depth), over the layer's KV cache;
+                deferred: what is computed in parts is put together by its readers, linear layers
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ def passes() -> list[tuple[str, Rule]]:
         ("fuse-norm", fuse_norm),
         ("fuse-append", fuse_append),
         ("defer-sum", defer_sum),
+        ("defer-combine", defer_combine),
     ]
 
 
@@ -92,6 +93,30 @@ def _takes(view: View, reader: relax.Var, x: relax.Expr) -> bool:
     whole_rows = ops.shape(first)[-1] == ops.shape(x)[-1] and ops.shape(x)[-1] % 4 == 0
     elsewhere = any(view.base(operand) == x for operand in rest)
     return whole_rows and bool(view.base(first) == x) and not elsewhere
+
+
+def defer_combine(view: View, var: relax.Var, value: relax.Expr) -> relax.Expr | None:
+    """One token's attend leaves it to its readers to combine what workgroups found, if all are
+    linear layers of nothing else."""
+    if ops.name(value) != "webkiln.attend" or ops.setting(value, "deferred"):
+        return None
+    readers = view.readers(var)
+    if not readers or not all(_combines(view, reader, var) for reader in readers):
+        return None
+    keys = ("layer", "kv_heads", "scale", "window", "softcap")
+    settings = {key: ops.setting(value, key) for key in keys}
+    return ops.make("attend", ops.operands(value), ops.shape(var), deferred=True, **settings)
+
+
+def _combines(view: View, reader: relax.Var, attended: relax.Var) -> bool:
+    value = view.value(reader)
+    if ops.name(value) != "webkiln.linear" or ops.setting(value, "norm") != "none":
+        return False
+    first, *rest = ops.operands(value)
+    rows, heads, depth = ops.shape(attended)
+    one_row = ops.shape(first) == (1, heads * depth) and rows == 1
+    elsewhere = any(view.base(operand) == attended for operand in rest)
+    return one_row and bool(view.base(first) == attended) and not elsewhere
 
 
 def fuse_append(view: View, var: relax.Var, value: relax.Expr) -> relax.Expr | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from compiler.bundle.schema import Scheme
 from compiler.kernels import cpu, gpu
 from compiler.kernels.dsl import KernelFunction
-from compiler.kernels.specs import Append, Attend, Linear, ProjectAppend
+from compiler.kernels.specs import Append, Attend, Combine, Linear, ProjectAppend
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,8 @@ class Fused:
     add_norm: Callable[[int, int, float], KernelFunction]  # rows, columns, epsilon
     place: Callable[[int, int], KernelFunction]  # rows, rotary
     project_append: Callable[[ProjectAppend], KernelFunction]
+    splits: Callable[[Attend], int]  # what `attend` is best split into
+    combine: Callable[[Combine, int], KernelFunction]  # depth
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ WEBGPU = KernelSet(
         project_append=lambda spec: gpu.project.project_append(
             spec, gpu.project.default_tiling(spec)
         ),
+        splits=gpu.attend.default_splits,
+        combine=gpu.splits.combine,
     ),
 )
 WASM = KernelSet(

@@ -16,16 +16,25 @@ class Sum:
 
 
 @dataclass(frozen=True)
+class Combine:
+    """x is one token's attention, each split's softmax being of its own positions alone."""
+
+    heads: int
+    splits: int
+
+
+@dataclass(frozen=True)
 class Prologue:
     """What a linear layer does to its input first, every workgroup for itself."""
 
     norm: str = "none"  # "none", "rms", "layer"
     epsilon: float = 0.0
     sum: Sum | None = None  # before the norm
+    combine: Combine | None = None  # alone
 
     @property
     def empty(self) -> bool:
-        return self.norm == "none" and self.sum is None
+        return self.norm == "none" and self.sum is None and self.combine is None
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,7 @@ class Linear:
         activation = "" if self.activation == "none" else f"_{self.activation}"
         before = "" if self.prologue.norm == "none" else f"{self.prologue.norm}_"
         before = before if self.prologue.sum is None else f"sum_{before}"
+        before = before if self.prologue.combine is None else f"combine_{before}"
         return (
             f"{before}{kind}_{coding}_{self.rows}x{self.width}x{self.columns}{activation}{extras}"
         )
@@ -92,7 +102,11 @@ class Append:
 
 @dataclass(frozen=True)
 class Attend:
-    """Attention of one layer."""
+    """Attention of one layer.
+
+    With several `splits`, each looks at a part of the positions: the result is one per split, and
+    the logarithms of their sums of exp(scores) say how to weigh them (`Combine`).
+    """
 
     rows: int
     heads: int
@@ -100,6 +114,7 @@ class Attend:
     scale: float
     window: int  # 0: all positions
     softcap: float  # 0: off
+    splits: int = 1  # more: of a single row only
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,9 @@ from compiler.quantize.layout import unpack
 from compiler.quantize.schemes import dequantize
 
 EXPECTED = 32  # numbers looked at, at most
-POSITION = 69  # of attention's token: more than one block of positions
+# Of attention's first token: what a device sees of these positions fits one split of any kernel,
+# whatever their number, and with the rest of a prompt's chunk more than one block of positions.
+POSITION = 50
 
 # What random bits keep and what is fixed, so that they are numbers of a sensible size.
 SIGNED = (0x807FFFFF, 0x3F000000)  # f32: 0.5 to 1, of either sign
@@ -33,10 +35,11 @@ ZERO = (0, 0)
 
 
 def self_tests(listings: Mapping[str, Listing], files: KernelFiles) -> list[SelfTest]:
-    """The smallest plain matrix product of decode and of prefill, and decode's attention."""
+    """The smallest plain matrix product and the attention of decode and of prefill."""
     decode = listings["decode"]
     prefill = [listing for name, listing in listings.items() if name != "decode"]
-    chosen = [_smallest(decode), *(_smallest(one) for one in prefill[:1]), _attention(decode)]
+    asked = [decode, *prefill[:1]]
+    chosen = [find(listing) for find in (_smallest, _attention) for listing in asked]
     return [_test(*found, files) for found in chosen if found is not None]
 
 
@@ -80,7 +83,8 @@ def _test(kernel: KernelFunction, spec: Spec, files: KernelFiles) -> SelfTest:
     if isinstance(spec, Linear):
         answer, terms = _linear_answer(spec, contents), spec.columns
     else:
-        answer, terms = _attend_answer(spec, contents), max(spec.cache.depth, POSITION + 1)
+        answer = _attend_answer(spec, contents)
+        terms = max(spec.cache.depth, POSITION + spec.rows)
     index = files.index[kernel]
     names = files.arguments[index]
     flat = answer.reshape(-1)
@@ -156,13 +160,15 @@ def _attend_inputs(spec: Attend) -> dict[str, TestInput]:
         "query": _input(query, SIGNED, 1),
         "kv": _input((POSITION + spec.rows) * spec.cache.bytes_per_token, SIGNED, 2),
         "control": _input(CONTROL_SLOTS * 4, ZERO, 0, control),
-        "out": _input(query, ZERO, 0),
+        "out": _input(query * spec.splits, ZERO, 0),
+        "log_sums": _input(spec.splits * spec.heads * 4, ZERO, 0),
     }
 
 
 def _attend_answer(
     spec: Attend, contents: Mapping[str, npt.NDArray[np.uint32]]
 ) -> npt.NDArray[np.float64]:
+    """Of several splits, the first one's, which sees all positions."""
     depth, kv_heads = spec.cache.depth, spec.cache.kv_heads
     query, cache = (contents[name].view(np.float32).astype(np.float64) for name in ("query", "kv"))
     return reference.attend(

@@ -15,7 +15,16 @@ from compiler.graph.program import Program, Recipe, Rows
 from compiler.graph.quantize import describe
 from compiler.kernels.dsl import KernelFunction
 from compiler.kernels.sets import Fused, KernelSet
-from compiler.kernels.specs import Append, Attend, CacheShape, Linear, ProjectAppend, Prologue, Sum
+from compiler.kernels.specs import (
+    Append,
+    Attend,
+    CacheShape,
+    Combine,
+    Linear,
+    ProjectAppend,
+    Prologue,
+    Sum,
+)
 from compiler.lower.generic import kernel_of
 from compiler.lower.tensors import Constants, Matrix, Plain, Store
 
@@ -55,7 +64,7 @@ class _Layer:
     """A linear layer on its way to a launch."""
 
     spec: Linear
-    inputs: list[Value]  # x, skip, codes, scales
+    inputs: list[Value]  # x, skip, log sums, codes, scales
     vectors: list[relax.Var]  # in the order of `specs.vectors`
     residual: Value | None
     sum: Value | None  # where it is kept
@@ -69,6 +78,14 @@ class _Sum:
     skip: Value
     weight: relax.Var
     spec: Sum
+
+
+@dataclass(frozen=True)
+class _Splits:
+    """Attention left in parts to the layers that read it."""
+
+    log_sums: Value
+    spec: Combine
 
 
 @dataclass(frozen=True)
@@ -97,6 +114,7 @@ class Lister:
         self.caches: dict[int, CacheShape] = {}
         self._scratch = 0
         self._deferred: dict[Value, _Sum] = {}  # sums that a layer will compute
+        self._splits: dict[Value, _Splits] = {}
         self._moved: dict[Value, Value] = {}  # values that a kernel writes elsewhere
         self._emitters: dict[str, Callable[[relax.Call, Value], None]] = {
             "webkiln.linear": self._linear,
@@ -225,6 +243,8 @@ class Lister:
         value = self._value(x)
         summed = self._deferred.pop(value, None)
         inputs = [value] if summed is None else [summed.x, summed.skip]
+        splits = self._splits.get(value)
+        inputs += [] if splits is None else [splits.log_sums]
         vectors = [*([] if summed is None else [summed.weight]), *rest, *bias]
         before = None if summed is None else summed.spec
         norm = str(ops.setting(call, "norm")), float(ops.setting(call, "epsilon"))
@@ -235,7 +255,7 @@ class Lister:
             scheme=matrix.scheme,
             **{key: bool(setting) for key, setting in settings.items()},
             activation=str(ops.setting(call, "activation")),
-            prologue=Prologue(*norm, before),
+            prologue=Prologue(*norm, before, None if splits is None else splits.spec),
         )
         kept = value if before is not None and before.kept else None
         return _Layer(spec, [*inputs, *parts], vectors, residual, kept)
@@ -328,8 +348,21 @@ class Lister:
             softcap=float(ops.setting(call, "softcap")),
         )
         query = self._value(ops.operands(call)[0])
-        kv = Value("state", f"kv.{layer}", 0)
-        self._launch(self.kernels.attend(spec), query, kv, CONTROL, out, layer=layer, spec=spec)
+        operands = (query, Value("state", f"kv.{layer}", 0), CONTROL)
+        splits = 1 if self.kernels.fused is None else self._fused.splits(spec)
+        if splits == 1:
+            self._launch(self.kernels.attend(spec), *operands, out, layer=layer, spec=spec)
+            return
+        spec = replace(spec, splits=splits)
+        deferred = bool(ops.setting(call, "deferred"))
+        parts = replace(out if deferred else self._new(0), bytes=out.bytes * splits)
+        found = _Splits(self._new(splits * heads * 4), Combine(heads, splits))
+        results = (parts, found.log_sums)
+        self._launch(self.kernels.attend(spec), *operands, *results, layer=layer, spec=spec)
+        if deferred:
+            self._splits[out] = found
+        else:
+            self._launch(self._fused.combine(found.spec, depth), *results, out, layer=layer)
 
     def _cache(self, call: relax.Call, depth: int) -> CacheShape:
         layer, kv_heads = int(ops.setting(call, "layer")), int(ops.setting(call, "kv_heads"))

@@ -10,7 +10,8 @@ import torch
 
 from compiler.bundle.schema import CONTROL_SLOTS, Control
 from compiler.kernels import reference
-from compiler.kernels.specs import Append, Attend, CacheShape
+from compiler.kernels.dsl import LOWEST
+from compiler.kernels.specs import Append, Attend, CacheShape, Combine
 from tests.support.gpu import Array, Gpu, assert_close
 from tests.support.wasm import Wasm
 
@@ -101,16 +102,127 @@ ATTEND = {
 @pytest.mark.parametrize("position", [0, 63, 150])
 def test_attend(machine: Gpu | Wasm, name: str, position: int) -> None:
     spec = ATTEND[name]
+    buffers = attend_buffers(spec, position)
+    got = machine.run(machine.kernels.attend(spec), buffers)["out"]
+    assert_close(got, attended(spec, buffers, position), TOLERANCE, f"{name} at {position}")
+
+
+def attend_buffers(spec: Attend, position: int, count: int | None = None) -> dict[str, Array]:
+    """Random operands; `count` rows are real."""
     shape = spec.cache
     random = np.random.default_rng(5)
     query = random.standard_normal((spec.rows, spec.heads, shape.depth)).astype("f4")
     cache = random.standard_normal((shape.context, 2, shape.kv_heads, shape.depth)).astype("f4")
-    buffers = {
+    return {
         "query": query,
         "kv": cache,
-        "control": control(position, spec.rows, shape.context),
-        "out": np.zeros_like(query),
+        "control": control(position, spec.rows if count is None else count, shape.context),
+        "out": np.full_like(query, 7),
     }
-    got = machine.run(machine.kernels.attend(spec), buffers)["out"]
-    expected = reference.attend(spec, query.astype("f8"), cache.astype("f8"), position)
-    assert_close(got, expected, TOLERANCE, f"{name} at {position}")
+
+
+def attended(spec: Attend, buffers: dict[str, Array], position: int) -> Array:
+    query, cache = (buffers[name].astype("f8") for name in ("query", "kv"))
+    return reference.attend(spec, query, cache, position)
+
+
+DEPTHS = [64, 80, 96, 128, 256]
+RATIOS = [1, 3, 8]
+POSITIONS = [0, 1, 63, 64, 127, 128, 255, 299]
+
+
+def split(depth: int, ratio: int, splits: int, window: int = 0, softcap: float = 0.0) -> Attend:
+    cache = CacheShape(300, 2, depth)
+    return Attend(1, 2 * ratio, cache, depth**-0.5, window, softcap, splits)
+
+
+SPLIT = {
+    **{f"depth {depth}": split(depth, 3, 4) for depth in DEPTHS},
+    **{f"{ratio} heads a key": split(64, ratio, 3) for ratio in RATIOS},
+    "more heads a key than a workgroup has": split(256, 12, 2),
+    "window of a block": split(64, 2, 4, window=64),
+    "window": split(64, 2, 4, window=100),
+    "softcap": split(128, 2, 2, softcap=1.5),
+    "more splits than blocks": split(64, 1, 16),
+    "one split": split(64, 3, 1),
+    "one split of a window": split(64, 8, 1, window=130),
+}
+
+
+@pytest.mark.parametrize("name", SPLIT)
+def test_splits_together_are_attention(gpu: Gpu, name: str) -> None:
+    spec = SPLIT[name]
+    for position in POSITIONS:
+        buffers = attend_buffers(spec, position)
+        # What splits without a position leave alone must not be looked at.
+        buffers["out"] = np.full((spec.splits, spec.heads, spec.cache.depth), np.nan, "f4")
+        buffers["log_sums"] = np.full((spec.splits, spec.heads), np.nan, "f4")
+        kernel = gpu.kernels.attend(spec)
+        after = gpu.run(kernel, {key: buffers[key] for key in kernel.arguments})
+        got = after["out"] if spec.splits == 1 else combined(after["out"], after["log_sums"])
+        expected = attended(spec, buffers, position)
+        assert_close(got, expected, TOLERANCE, f"{name} at {position}")
+
+
+@pytest.mark.parametrize("used", [1, 2, 5])
+def test_combine(gpu: Gpu, used: int) -> None:
+    """Where no linear layer puts the splits together."""
+    random = np.random.default_rng(8)
+    partial = random.standard_normal((5, 6, 20)).astype("f4")
+    log_sums = (random.standard_normal((5, 6)) * 30).astype("f4")
+    partial[used:], log_sums[used:] = np.nan, LOWEST
+    buffers = {"x": partial, "log_sums": log_sums, "out": np.zeros((1, 6, 20), np.float32)}
+    assert gpu.kernels.fused is not None
+    got = gpu.run(gpu.kernels.fused.combine(Combine(6, 5), 20), buffers)["out"]
+    assert_close(got, combined(partial, log_sums), TOLERANCE, f"{used} splits")
+
+
+def combined(partial: Array, log_sums: Array) -> Array:
+    """The definition, in f64: softmax over splits weighs their results."""
+    logs = log_sums.astype("f8")
+    weights = np.exp(logs - logs.max(0))
+    weights /= weights.sum(0)
+    seen = np.where(weights[..., None] > 0, partial, 0)
+    total: Array = (seen * weights[..., None]).sum(0, keepdims=True)
+    return total
+
+
+def prompt(
+    rows: int, depth: int, ratio: int, window: int = 0, softcap: float = 0.0, kv_heads: int = 2
+) -> Attend:
+    cache = CacheShape(300, kv_heads, depth)
+    return Attend(rows, kv_heads * ratio, cache, depth**-0.5, window, softcap)
+
+
+PROMPTS = {
+    **{f"depth {depth}": prompt(11, depth, 3) for depth in DEPTHS},
+    **{f"{ratio} heads a key": prompt(33, 64, ratio) for ratio in RATIOS},
+    "large tiles": prompt(128, 64, 8),
+    "large tiles of deep heads": prompt(64, 256, 32, kv_heads=1),
+    "window of a block": prompt(40, 64, 2, window=32),
+    "window": prompt(40, 64, 3, window=45),
+    "softcap": prompt(40, 20, 2, softcap=1.5),
+}
+
+
+@pytest.mark.parametrize("name", PROMPTS)
+def test_prompts(gpu: Gpu, name: str) -> None:
+    """At the start, in the midst of a block, at a block's border, at the end of the context."""
+    spec = PROMPTS[name]
+    for position in (0, 37, 96, 300 - spec.rows):
+        buffers = attend_buffers(spec, position)
+        got = gpu.run(gpu.kernels.attend(spec), buffers)["out"]
+        expected = attended(spec, buffers, position)
+        assert_close(got, expected, TOLERANCE, f"{name} at {position}")
+
+
+@pytest.mark.parametrize("count", [1, 16, 39])
+def test_padding_of_a_prompt_is_zero(gpu: Gpu, count: int) -> None:
+    spec = PROMPTS["window"]
+    buffers = attend_buffers(spec, 60, count)
+    buffers["kv"][60 + count :] = np.nan  # not written yet
+    got = gpu.run(gpu.kernels.attend(spec), buffers)["out"]
+    buffers["kv"][60 + count :] = 0
+    expected = attended(spec, buffers, 60)
+    assert_close(got[:count], expected[:count], TOLERANCE, "real rows")
+    assert not got[count:].any()

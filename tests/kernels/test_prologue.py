@@ -10,10 +10,12 @@ import torch
 import torch.nn.functional as F
 
 from compiler.bundle.schema import Scheme
+from compiler.kernels.dsl import LOWEST
 from compiler.kernels.gpu.linear import default_tiling, linear
 from compiler.kernels.gpu.product import Tiling
-from compiler.kernels.specs import Linear, Prologue, Sum, vectors
+from compiler.kernels.specs import Combine, Linear, Prologue, Sum, vectors
 from compiler.quantize import schemes
+from tests.kernels.test_attention import combined
 from tests.kernels.test_linear import operands, tolerance
 from tests.support.gpu import Array, Gpu, assert_close
 
@@ -87,3 +89,28 @@ def test_columns_in_several_pieces(gpu: Gpu, tiling: Tiling, scheme: Scheme) -> 
     """More than workgroup memory takes at a time, the last piece not full."""
     spec = Linear(tiling.rows + 1, 40, 2528, scheme, prologue=SUM)
     check(gpu, spec, tiling)
+
+
+@pytest.mark.parametrize("used", [1, 4, 6, 7])
+@pytest.mark.parametrize(
+    ("columns", "heads", "scheme"),
+    [(96, 6, schemes.Q4), (2560, 32, schemes.Q4_MIN), (1056, 66, schemes.F16)],
+)
+def test_combines_the_splits_of_attention(
+    gpu: Gpu, columns: int, heads: int, scheme: Scheme, used: int
+) -> None:
+    """Those that are used come first; nothing is known of what the others hold."""
+    before = Prologue(combine=Combine(heads, splits=7))
+    spec = Linear(1, 97, columns, scheme, bias=True, residual=True, prologue=before)
+    buffers, _ = operands(replace(spec, prologue=Prologue()))
+    random = np.random.default_rng(3)
+    partial = random.standard_normal((7, heads, columns // heads)).astype("f4")
+    partial[used:] = np.nan
+    log_sums = (random.standard_normal((7, heads)) * 30).astype("f4")
+    log_sums[used:] = LOWEST
+    x = combined(partial, log_sums).reshape(1, columns)
+    _, expected = operands(replace(spec, prologue=Prologue()), x=x)
+    buffers |= {"x": partial.reshape(7, columns), "log_sums": log_sums}
+    kernel = linear(spec, default_tiling(spec))
+    got = gpu.run(kernel, {name: buffers[name] for name in kernel.arguments})["out"]
+    assert_close(got, expected, tolerance(columns), str(spec))

@@ -6,6 +6,8 @@ one piece of K after the other, each invocation of a token's `lanes` reading its
 
 RMSNorm's factor is the same for all values of a token, so the product is taken of x weight and
 multiplied with the factor afterwards, when the sum of squares is known: x is read once.
+
+Where x is attention over splits of the positions, it is put together as it is staged (splits.py).
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from tvm import tirx
 from compiler.kernels.dsl import Expr, both, ceil_div, f32, let, loop, select, store, when
 from compiler.kernels.gpu.dsl import Builder, dot, extern, vec4
 from compiler.kernels.gpu.product import Tiling
+from compiler.kernels.gpu.splits import Splits
 from compiler.kernels.gpu.weights import Weight
 from compiler.kernels.specs import Linear
 
@@ -74,10 +77,12 @@ class Staged:
         self.k, self.spec, self.tiling, self.vectors = k, spec, tiling, vectors
         self.quads, rest = divmod(spec.columns, 4)
         self.lanes, left = divmod(tiling.threads, tiling.rows)
-        if rest or left:
+        if rest or left or (spec.prologue.combine and spec.rows > 1):
             raise AssertionError(f"{spec.name}: no prologue with {tiling}")
         shape = (spec.rows, self.quads)
-        self.x = k.buffer("x", shape, "float32x4")
+        combine = spec.prologue.combine
+        self.splits = Splits(k, combine, self.quads, tiling.threads) if combine else None
+        self.x: Expr = None if combine else k.buffer("x", shape, "float32x4")
         summed = spec.prologue.sum is not None
         self.skip = k.buffer("skip", shape, "float32x4") if summed else None
 
@@ -89,6 +94,8 @@ class Staged:
         self.row = thread // self.lanes
         self.real = m + self.row < self.spec.rows
         self.token = let(tirx.min(m + self.row, self.spec.rows - 1))
+        if self.splits is not None:
+            self.splits.begin(thread)
         self._before_norm()
         self._before_stage()
 
@@ -153,6 +160,8 @@ class Staged:
 
     def _value(self, quad: Expr) -> Expr:
         """Four values of the invocation's own token before the norm."""
+        if self.splits is not None:
+            return self.splits.quad(quad)
         value = self.x[self.token, quad]
         if self.skip is None:
             return value

@@ -37,8 +37,8 @@ def default_tiling(spec: Linear) -> Tiling:
 
 @cache
 def linear(spec: Linear, tiling: Tiling) -> KernelFunction:
-    """Arguments: x; skip (with a sum); codes, scales (quantized); bias, or with a prologue all
-    vectors; residual; out; sum (where kept)."""
+    """Arguments: x; skip (with a sum); log_sums (of splits); codes, scales (quantized); bias, or
+    with a prologue all vectors; residual; out; sum (where kept)."""
     with kernel(spec.name) as k:
         _Body(k, spec, tiling).write()
     return finished(k)

@@ -27,11 +27,12 @@ def combine(
         raise AssertionError(f"a workgroup of {threads} is not a square")
     first, second = k.shared(threads, dtype), k.shared(threads, dtype)
     store(first, value, thread)
-    store(second, _fold(first, (thread % side) * side, side, operation), thread)
-    return let(_fold(second, 0, side, operation))
+    store(second, fold(first, (thread % side) * side, side, operation), thread)
+    return let(fold(second, 0, side, operation))
 
 
-def _fold(memory: Expr, start: Expr, count: int, operation: Callable[[Expr, Expr], Expr]) -> Expr:
+def fold(memory: Expr, start: Expr, count: int, operation: Callable[[Expr, Expr], Expr]) -> Expr:
+    """`count` values of workgroup memory from `start` on, combined by one invocation."""
     total = memory[start]
     for index in range(1, count):
         total = operation(total, memory[start + index])

@@ -179,7 +179,7 @@ def attention(
     shared = {"layer": layer, "kv_heads": 1}
     settings = {"packed": True, "rotary": rotary, "normed": normed, "epsilon": 1e-2, **shared}
     append = g(ops.make("append", [projection, *extra], (3, 2, 4), **settings))
-    settings = {"scale": 0.5, "window": 0, "softcap": 0.0, **shared}
+    settings = {"scale": 0.5, "window": 0, "softcap": 0.0, "deferred": False, **shared}
     return g(ops.make("attend", [append], (3, 2, 4), **settings))
 
 
@@ -217,6 +217,92 @@ def test_layers_share_a_place() -> None:
     assert_same(before, after)
     assert operators(after).count("webkiln.place") == 1
     assert operators(after).count("webkiln.project_append") == 2
+
+
+def one_token(emit: Emit) -> Program:
+    """Two heads of 4 values, and what becomes of them."""
+    weights = {"w": (8, 8), "v": (8, 8), "g": (8,), "h": (2, 4)}
+    before = program(lambda g: g(emit(g)), {"x": (1, 16), "y": (1, 8)}, weights)
+    for rule in RULES:
+        before = rewrite(before, rule)
+    return before
+
+
+def attended(g: Graph, rows: int = 1) -> relax.Var:
+    shared = {"layer": 0, "kv_heads": 1}
+    settings = {"packed": True, "rotary": 0, "normed": False, "epsilon": 1e-2, **shared}
+    append = g(ops.make("append", [g.x], (rows, 2, 4), **settings))
+    settings = {"scale": 0.5, "window": 0, "softcap": 0.0, "deferred": False, **shared}
+    return g(ops.make("attend", [append], (rows, 2, 4), **settings))
+
+
+def flat(g: Graph, expr: relax.Expr) -> relax.Var:
+    return g(R.reshape(expr, (1, 8)))
+
+
+def output_projection(g: Graph) -> relax.Expr:
+    return R.add(g.linear(flat(g, attended(g)), g.w), g.y)
+
+
+def two_projections(g: Graph) -> relax.Expr:
+    found = flat(g, attended(g))
+    return R.add(g.linear(found, g.w), g.linear(found, g.v))
+
+
+@pytest.mark.parametrize("emit", [output_projection, two_projections])
+def test_linear_layers_put_attention_together(emit: Emit) -> None:
+    after = changed(one_token(emit), prologue.defer_combine)
+    assert settings(after, "webkiln.attend", "deferred", "scale") == (True, 0.5)
+    assert_unchanged(after, prologue.defer_combine)
+
+
+def gated_attention(g: Graph) -> relax.Expr:
+    return g.linear(g(R.multiply(flat(g, attended(g)), g.y)), g.w)
+
+
+def attention_and_its_product(g: Graph) -> relax.Expr:
+    found = flat(g, attended(g))
+    return R.multiply(found, g.linear(found, g.w))
+
+
+def normed_attention(g: Graph) -> relax.Expr:
+    return g.linear(g.rms_norm(flat(g, attended(g)), g.g), g.w)
+
+
+def attention_as_residual(g: Graph) -> relax.Expr:
+    found = flat(g, attended(g))
+    return R.add(g.linear(found, g.w), found)
+
+
+def projection_of_each_head(g: Graph) -> relax.Expr:
+    return g.linear(g(R.reshape(attended(g), (2, 4))), g.h)
+
+
+@pytest.mark.parametrize(
+    "emit",
+    [
+        gated_attention,
+        attention_and_its_product,
+        normed_attention,
+        attention_as_residual,
+        projection_of_each_head,
+        attended,
+    ],
+)
+def test_what_others_read_is_put_together_first(emit: Emit) -> None:
+    before = one_token(emit)
+    for rule in (fuse.fuse_residual, prologue.fuse_norm):
+        before = changed(before, rule)
+    after = changed(before, prologue.defer_combine)
+    assert settings(after, "webkiln.attend", "deferred") == (False,)
+
+
+def test_prompts_are_not_put_together() -> None:
+    def emit(g: Graph) -> relax.Expr:
+        return g.linear(g(R.reshape(attended(g, 2), (2, 8))), g.w)
+
+    before = program(lambda g: g(emit(g)), {"x": (2, 16)}, {"w": (8, 8)})
+    assert_unchanged(rewrite(before, canonicalize.canonical_linear), prologue.defer_combine)
 
 
 def projection_used_twice(g: Graph) -> relax.Expr:

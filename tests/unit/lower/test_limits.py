@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 
 import pytest
 
 from compiler.bundle.schema import Scheme
+from compiler.kernels.dsl import KernelFunction
 from compiler.kernels.sets import WEBGPU
-from compiler.kernels.specs import Append, CacheShape, Linear, ProjectAppend, Prologue, Sum
+from compiler.kernels.specs import (
+    Append,
+    Attend,
+    CacheShape,
+    Combine,
+    Linear,
+    ProjectAppend,
+    Prologue,
+    Sum,
+)
 from compiler.lower.targets import DEFAULT_LIMITS
 from compiler.lower.wgsl import compile_kernels
 from compiler.quantize import schemes
@@ -44,9 +55,65 @@ def test_within_default_limits(name: str, rows: int, scheme: Scheme) -> None:
         WEBGPU.fused.project_append(ProjectAppend(projection, append)),
         WEBGPU.linear(up),
     ]
+    check(kernels)
+
+
+def check(kernels: list[KernelFunction]) -> None:
     for shader in compile_kernels(kernels).values():
         assert len(shader.arguments) <= DEFAULT_LIMITS["maxStorageBuffersPerShaderStage"]
         assert shader.workgroup_bytes <= DEFAULT_LIMITS["maxComputeWorkgroupStorageSize"]
         assert prod(shader.workgroup) <= DEFAULT_LIMITS["maxComputeInvocationsPerWorkgroup"]
     grids = [max(kernel.grid) for kernel in kernels]
     assert max(grids) <= DEFAULT_LIMITS["maxComputeWorkgroupsPerDimension"]
+
+
+ATTENTION = {
+    **{name: (shape[1], shape[2], shape[3]) for name, shape in SHAPES.items()},
+    "Llama 3 70B": (64, 8, 128),
+    "Gemma 2B": (8, 1, 256),
+    "Falcon 7B": (71, 1, 64),
+    "odd": (24, 1, 20),
+}
+
+
+@pytest.mark.parametrize("name", ATTENTION)
+@pytest.mark.parametrize("window", [0, 512])
+def test_attention_within_default_limits(name: str, window: int) -> None:
+    heads, kv_heads, depth = ATTENTION[name]
+    assert WEBGPU.fused is not None
+    token = Attend(1, heads, CacheShape(8192, kv_heads, depth), 0.1, window, 30.0)
+    splits = WEBGPU.fused.splits(token)
+    output = Prologue(combine=Combine(heads, splits))
+    columns = heads * depth
+    projection = Linear(1, columns, columns, schemes.Q4_MIN, True, True, prologue=output)
+    check(
+        [
+            WEBGPU.attend(replace(token, splits=splits)),
+            WEBGPU.linear(projection),
+            WEBGPU.fused.combine(Combine(heads, splits), depth),
+        ]
+    )
+    for rows in (32, 128):
+        check([WEBGPU.attend(replace(token, rows=rows))])
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_long_context_keeps_many_cores_at_work(name: str) -> None:
+    heads, kv_heads, depth = ATTENTION[name]
+    assert WEBGPU.fused is not None
+    token = Attend(1, heads, CacheShape(8192, kv_heads, depth), 0.1, 0, 0.0)
+    split = replace(token, splits=WEBGPU.fused.splits(token))
+    assert 24 <= prod(WEBGPU.attend(split).grid) <= 128
+
+
+@pytest.mark.parametrize(
+    ("context", "window", "heads", "expected"),
+    [(64, 0, 8, 1), (65, 0, 8, 2), (8192, 64, 8, 1), (8192, 0, 8, 8), (8192, 0, 64, 1)],
+)
+def test_positions_are_split_for_enough_workgroups(
+    context: int, window: int, heads: int, expected: int
+) -> None:
+    """Blocks of 64 positions are not cut."""
+    assert WEBGPU.fused is not None
+    spec = Attend(1, heads, CacheShape(context, heads, 64), 0.125, window, 0.0)
+    assert WEBGPU.fused.splits(spec) == expected

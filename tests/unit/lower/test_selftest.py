@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from compiler.bundle import schema
 from compiler.bundle.schema import Kernel, Scheme
 from compiler.kernels.dsl import KernelFunction
-from compiler.kernels.sets import WASM
+from compiler.kernels.sets import WASM, WEBGPU
 from compiler.kernels.specs import Attend, CacheShape, Linear
 from compiler.lower.kernel_files import KernelFiles
 from compiler.lower.selftest import POSITION, content, pcg_hash, self_tests
@@ -58,11 +60,12 @@ def test_the_smallest_plain_products_and_attention_are_asked() -> None:
     gated = Linear(1, 8, 32, schemes.Q4, gated=True, activation="silu")
     small, large = Linear(1, 8, 64, schemes.Q4), Linear(1, 64, 64, schemes.Q4)
     decode = listing(gated, large, small, ATTEND)
-    prefill = listing(Linear(32, 64, 64, schemes.Q4), Linear(32, 8, 64, schemes.Q4))
+    prompt = replace(ATTEND, rows=32)
+    prefill = listing(Linear(32, 64, 64, schemes.Q4), Linear(32, 8, 64, schemes.Q4), prompt)
     table = files(decode, prefill)
     tests = self_tests({"decode": decode, "prefill_32": prefill}, table)
     names = [table.kernels[test.kernel].name for test in tests]
-    assert names == ["linear_q4_1x8x64", "linear_q4_32x8x64", "attend_1x4x16"]
+    assert names == ["linear_q4_1x8x64", "linear_q4_32x8x64", "attend_1x4x16", "attend_32x4x16"]
 
 
 @pytest.mark.parametrize(
@@ -109,10 +112,15 @@ def decoded(
     return (codes - (8 if scheme.bits == 4 else 0)) * scale
 
 
-def test_the_answer_of_attention() -> None:
-    decode = listing(ATTEND)
+@pytest.mark.parametrize("splits", [1, 3])
+def test_the_answer_of_attention(splits: int) -> None:
+    """All of it is the first split's."""
+    spec = replace(ATTEND, splits=splits)
+    kernel = WEBGPU.attend(spec)
+    decode = Listing(1, [Launch(kernel, (), None, spec)])
     (test,) = self_tests({"decode": decode}, files(decode))
-    inputs = dict(zip(WASM.attend(ATTEND).arguments, test.inputs, strict=True))
+    inputs = dict(zip(kernel.arguments, test.inputs, strict=True))
+    assert inputs["out"].bytes == splits * 4 * 16 * 4
     query = floats(inputs["query"]).reshape(4, 16)
     cache = floats(inputs["kv"]).reshape(POSITION + 1, 2, 2, 16)
     scores = np.einsum("hd,phd->hp", query, cache[:, 0].repeat(2, 1)) * ATTEND.scale

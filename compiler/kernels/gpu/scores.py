@@ -1,0 +1,37 @@
+"""What attention kernels share: the KV cache as they read it, and what becomes of a score."""
+
+from __future__ import annotations
+
+from tvm import tirx
+
+from compiler.kernels.dsl import Expr, f32
+from compiler.kernels.gpu.dsl import Builder, exp
+from compiler.kernels.specs import Attend, CacheShape
+
+
+class Cache:
+    """A layer's keys and values, four at a time as vec4<f32>."""
+
+    def __init__(self, k: Builder, shape: CacheShape) -> None:
+        extents = (shape.context, 2, shape.kv_heads, shape.depth // 4)
+        self._kv = k.buffer("kv", extents, "float32x4")
+
+    def key(self, position: Expr, kv_head: Expr, quad: Expr) -> Expr:
+        return self._kv[position, 0, kv_head, quad]
+
+    def value(self, position: Expr, kv_head: Expr, quad: Expr) -> Expr:
+        return self._kv[position, 1, kv_head, quad]
+
+
+def finish(spec: Attend, product: Expr) -> Expr:
+    """The score that a query and a key with this product have."""
+    scaled = product * f32(spec.scale)
+    if not spec.softcap:
+        return scaled
+    cap = f32(spec.softcap)
+    return cap * _tanh(scaled / cap)
+
+
+def _tanh(x: Expr) -> Expr:
+    """tanh without overflow for large x."""
+    return f32(1) - f32(2) / (exp(tirx.min(x, f32(40)) * f32(2)) + f32(1))
