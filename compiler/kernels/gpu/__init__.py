@@ -1,5 +1,5 @@
 """WebGPU kernels."""
 
-from compiler.kernels.gpu import append, attend, embed, linear, norm, project, sample
+from compiler.kernels.gpu import append, attend, embed, linear, norm, project, sample, verify
 
-__all__ = ["append", "attend", "embed", "linear", "norm", "project", "sample"]
+__all__ = ["append", "attend", "embed", "linear", "norm", "project", "sample", "verify"]
