@@ -93,9 +93,13 @@ def trace_functions(
         for function, count in rows.items():
             traced = trace(model, count)
             stage.advance(1, function)
-            graphs[function] = optimise(traced, coding.same, logits=function == "decode")
+            graphs[function] = optimise(traced, coding.same, logits=_samples(function))
             stage.advance(1, function)
     return graphs
+
+
+def _samples(function: str) -> bool:
+    return not function.startswith("prefill_")
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,7 @@ def lower(
             graph = fuse_prologues(graph)
         graph = legalise(graph, target.backend)
         lister = Lister(graph, limits, store, target.kernels, rows)
-        listings[function] = lister.run(sample=function == "decode")
+        listings[function] = lister.run(sample=_samples(function))
         caches |= lister.caches
     return Lowered(target, listings, caches)
 

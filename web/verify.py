@@ -74,10 +74,10 @@ class BrowserEngine:
         ids: list[int] = self.page.evaluate("(text) => engine.tokenize(text)", text)
         return ids
 
-    def generate(self, ids: list[int], count: int) -> list[int]:
+    def generate(self, ids: list[int], count: int, speculation: str = "auto") -> list[int]:
         """Greedy continuation."""
-        call = "({ ids, count }) => engine.generate(ids, count)"
-        out: list[int] = self.page.evaluate(call, {"ids": ids, "count": count})
+        call = "(arguments) => engine.generate(...arguments)"
+        out: list[int] = self.page.evaluate(call, [ids, count, speculation])
         return out
 
     def logits(self, ids: list[int], first: int) -> npt.NDArray[np.float32]:

@@ -29,7 +29,7 @@ class VariantFacts:
     backend: str
     dispatches_decode: int
     dispatches: dict[str, int]  # per function
-    dispatches_per_layer: dict[str, int]  # "decode", "prefill": the most one layer takes
+    dispatches_per_layer: dict[str, int]  # "decode", "prefill", "verify": the most one layer takes
     kernels: int
     max_storage_buffers_per_stage: int  # the most one kernel takes
     max_workgroup_bytes: int
@@ -68,16 +68,15 @@ def variant_facts(bundle: Bundle, name: str) -> VariantFacts:
     variant, plan = bundle.manifest.variants[name], bundle.plans[name]
     sizes = [_size(buffer, bundle.manifest.default_context) for buffer in plan.buffers]
     text = bundle.read_kernels(variant)
-    prefill = [f for key, f in plan.functions.items() if key.startswith("prefill_")]
+    kinds: dict[str, list[Function]] = {}
+    for key, function in plan.functions.items():
+        kinds.setdefault(key.split("_")[0], []).append(function)
     steps = [step for function in plan.functions.values() for step in function.steps]
     return VariantFacts(
         backend=variant.backend,
         dispatches_decode=len(plan.functions["decode"].steps),
         dispatches={key: len(function.steps) for key, function in plan.functions.items()},
-        dispatches_per_layer={
-            "decode": _most_per_layer([plan.functions["decode"]]),
-            "prefill": _most_per_layer(prefill),
-        },
+        dispatches_per_layer={kind: _most_per_layer(found) for kind, found in kinds.items()},
         kernels=len(plan.kernels),
         max_storage_buffers_per_stage=_most(len(kernel.access) for kernel in plan.kernels),
         max_workgroup_bytes=_most(kernel.workgroup_bytes for kernel in plan.kernels),

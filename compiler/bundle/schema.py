@@ -32,16 +32,19 @@ WASM_STACK = 1 << 16  # bytes of stack each thread has
 class Control(IntEnum):
     """Slots of the state buffer `control`, i32 each.
 
-    The host writes them between submits; the sampling kernel advances POSITION and sets DONE.
+    The host writes them between submits; a step that samples advances POSITION, sets DONE and
+    leaves what it took in TAKEN and from TOKEN on, for the host to read back.
     """
 
     POSITION = 0  # index into `tokens` of the first token the next step consumes
-    COUNT = 1  # rows of a prefill chunk that hold real tokens; the rest are padding
+    COUNT = 1  # rows of a run that hold real tokens; the rest are padding
     CONTEXT = 2  # number of positions the KV cache holds
-    DONE = 3  # 1 once a stop token was sampled: later steps no longer advance
+    DONE = 3  # 1 after a stop token or at the context's end: later steps no longer advance
     SEED = 4  # the sampling seed's 32 bits
     STOP_COUNT = 6  # how many of the following slots hold stop tokens
-    STOP = 7  # first stop token
+    STOP = 7  # first stop token; the last is before TAKEN
+    TAKEN = 48  # how many tokens the last step took
+    TOKEN = 49  # the first of them
 
 
 CONTROL_SLOTS = 64
@@ -121,9 +124,11 @@ class Function:
     `decode` consumes tokens[POSITION], leaves logits in its output `logits` (f32[vocab]), samples
     tokens[POSITION + 1] and advances POSITION. `prefill_<N>` appends tokens[POSITION ..
     POSITION + COUNT - 1], COUNT <= N, to the KV cache and leaves `control` as it is.
+    `verify_<N>` does what up to N steps of `decode` do: it guesses N - 1 tokens by look-up, sets
+    COUNT to the rows that have one, and takes what it samples as long as the guesses hold.
     """
 
-    rows: int  # tokens consumed by one run
+    rows: int  # tokens consumed by one run, at most
     outputs: dict[str, int]  # name to index into Plan.buffers
     steps: list[Step]
 

@@ -23,6 +23,16 @@ class Fused:
 
 
 @dataclass(frozen=True)
+class Speculation:
+    """Kernels of `verify_<N>`, in place of `inputs`, `adjust` and `choose`."""
+
+    draft: Callable[[int, int], KernelFunction]  # rows, context
+    adjust: Callable[[int, int, int], KernelFunction]  # vocabulary, context, rows
+    choose: Callable[[int, int], KernelFunction]  # vocabulary, rows
+    accept: Callable[[int, int, int], KernelFunction]  # vocabulary, context, rows
+
+
+@dataclass(frozen=True)
 class KernelSet:
     """One factory per operator. Operands are those each factory's docstring names."""
 
@@ -36,6 +46,7 @@ class KernelSet:
     adjust: Callable[[int], KernelFunction]  # vocabulary
     choose: Callable[[int, int], KernelFunction]  # vocabulary, context
     fused: Fused | None = None  # what graph/prologue.py makes, if the target has it
+    speculation: Speculation | None = None  # if the target has it
 
 
 WEBGPU = KernelSet(
@@ -56,6 +67,12 @@ WEBGPU = KernelSet(
         ),
         splits=gpu.attend.default_splits,
         combine=gpu.splits.combine,
+    ),
+    speculation=Speculation(
+        draft=gpu.verify.draft,
+        adjust=gpu.sample.adjust_rows,
+        choose=gpu.sample.choose_rows,
+        accept=gpu.verify.accept,
     ),
 )
 WASM = KernelSet(

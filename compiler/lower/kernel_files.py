@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -24,6 +25,7 @@ class KernelFiles:
 
 def wgsl_files(functions: Sequence[KernelFunction], variant: str) -> KernelFiles:
     """WGSL text of all kernels, one after the other."""
+    functions = sorted(functions, key=_kind)
     named = unique_names(functions)
     shaders = compile_kernels(named)
     kernels, text = [], bytearray()
@@ -82,6 +84,11 @@ def unique_names(functions: Sequence[KernelFunction]) -> list[KernelFunction]:
         )
         named.append(replace(function, name=name, function=plain, relaxed=relaxed))
     return named
+
+
+def _kind(function: KernelFunction) -> str:
+    """Its name without sizes: gzip sees what kernels share where they are neighbours."""
+    return re.sub(r"\d", "", function.name)
 
 
 def _numbered(functions: Sequence[KernelFunction]) -> dict[KernelFunction, int]:

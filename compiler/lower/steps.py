@@ -14,7 +14,7 @@ from compiler.graph import ops
 from compiler.graph.program import Program, Recipe, Rows
 from compiler.graph.quantize import describe
 from compiler.kernels.dsl import KernelFunction
-from compiler.kernels.sets import Fused, KernelSet
+from compiler.kernels.sets import Fused, KernelSet, Speculation
 from compiler.kernels.specs import (
     Append,
     Attend,
@@ -129,18 +129,22 @@ class Lister:
         }
 
     def run(self, *, sample: bool) -> Listing:
-        """Lists `main`; with `sample` its result is logits and the next token is chosen."""
+        """Lists `main`; with `sample` its result is logits and the next token is chosen: those of
+        several rows verify guesses."""
         main = self.program.module["main"]
         rows = self.listing.rows
         for param in main.params[:2]:
             self.values[param] = self._new(rows * 4)
         ids, positions = (self._value(p) for p in main.params[:2])
-        self._launch(self.kernels.inputs(rows, self.model.context), CONTROL, TOKENS, ids, positions)
+        verifies = sample and rows > 1
+        inputs = self._speculation.draft if verifies else self.kernels.inputs
+        self._launch(inputs(rows, self.model.context), CONTROL, TOKENS, ids, positions)
         for block in main.body.blocks:
             for binding in block.bindings:
                 self._bind(binding.var, binding.value)
         if sample:
-            self._sample(self._tuple(main.body.body)[0])
+            sampling = self._verify if verifies else self._sample
+            sampling(self._tuple(main.body.body)[0])
         return self.listing
 
     def _sample(self, logits: Value) -> None:
@@ -150,6 +154,16 @@ class Lister:
         choose = self.kernels.choose(self.model.vocabulary, self.model.context)
         self._launch(choose, scaled, SAMPLING, CONTROL, TOKENS, COUNTS)
         self.listing.outputs["logits"] = logits
+
+    def _verify(self, logits: Value) -> None:
+        rows, model, kernels = self.listing.rows, self.model, self._speculation
+        scaled, choices = self._new(rows * model.vocabulary * 4), self._new(rows * 4)
+        adjust = kernels.adjust(model.vocabulary, model.context, rows)
+        self._launch(adjust, logits, COUNTS, SAMPLING, CONTROL, TOKENS, scaled)
+        choose = kernels.choose(model.vocabulary, rows)
+        self._launch(choose, scaled, SAMPLING, CONTROL, choices)
+        accept = kernels.accept(model.vocabulary, model.context, rows)
+        self._launch(accept, choices, CONTROL, TOKENS, COUNTS)
 
     def _bind(self, var: relax.Var, value: relax.Expr) -> None:
         name = ops.name(value)
@@ -335,6 +349,12 @@ class Lister:
         if self.kernels.fused is None:
             raise AssertionError("this target has no fused kernels")
         return self.kernels.fused
+
+    @property
+    def _speculation(self) -> Speculation:
+        if self.kernels.speculation is None:
+            raise AssertionError("this target has no kernels to verify with")
+        return self.kernels.speculation
 
     def _attend(self, call: relax.Call, out: Value) -> None:
         rows, heads, depth = ops.shape(call)

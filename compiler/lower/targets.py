@@ -21,14 +21,18 @@ class Target:
     kernels: KernelSet
     prefill_rows: int  # prompts are cut into chunks of so many tokens; the last may be shorter
     variants: Mapping[str, list[str]]  # name to the features it requires; best first
+    # Tokens a verify step runs on: the one to continue and guesses. One token at a time leaves a
+    # GPU waiting for weights, so that a few more cost it little; a CPU has no arithmetic to spare.
+    verify_rows: int | None = None
 
     @property
     def functions(self) -> dict[str, int]:
         """Rows of each function of the plan."""
-        return {"decode": 1, f"prefill_{self.prefill_rows}": self.prefill_rows}
+        rows = {"decode": 1, f"prefill_{self.prefill_rows}": self.prefill_rows}
+        return rows | ({f"verify_{self.verify_rows}": self.verify_rows} if self.verify_rows else {})
 
 
-WEBGPU = Target("f32", "webgpu", sets.WEBGPU, 128, {"f32": []})
+WEBGPU = Target("f32", "webgpu", sets.WEBGPU, 128, {"f32": []}, verify_rows=4)
 # A larger chunk would not be much faster, but it is what an abort has to wait for.
 WASM = Target(
     "wasm",

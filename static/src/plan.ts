@@ -20,23 +20,28 @@ export const WASM_STACK = 1 << 16;
 /**
  * Slots of the state buffer `control`, i32 each.
  *
- * The host writes them between submits; the sampling kernel advances POSITION and sets DONE.
+ * The host writes them between submits; a step that samples advances POSITION, sets DONE and
+ * leaves what it took in TAKEN and from TOKEN on, for the host to read back.
  */
 export const Control = {
   /** index into `tokens` of the first token the next step consumes */
   POSITION: 0,
-  /** rows of a prefill chunk that hold real tokens; the rest are padding */
+  /** rows of a run that hold real tokens; the rest are padding */
   COUNT: 1,
   /** number of positions the KV cache holds */
   CONTEXT: 2,
-  /** 1 once a stop token was sampled: later steps no longer advance */
+  /** 1 after a stop token or at the context's end: later steps no longer advance */
   DONE: 3,
   /** the sampling seed's 32 bits */
   SEED: 4,
   /** how many of the following slots hold stop tokens */
   STOP_COUNT: 6,
-  /** first stop token */
+  /** first stop token; the last is before TAKEN */
   STOP: 7,
+  /** how many tokens the last step took */
+  TAKEN: 48,
+  /** the first of them */
+  TOKEN: 49,
 } as const;
 
 export const CONTROL_SLOTS = 64;
@@ -131,9 +136,11 @@ export interface Step {
  * `decode` consumes tokens[POSITION], leaves logits in its output `logits` (f32[vocab]), samples
  * tokens[POSITION + 1] and advances POSITION. `prefill_<N>` appends tokens[POSITION ..
  * POSITION + COUNT - 1], COUNT <= N, to the KV cache and leaves `control` as it is.
+ * `verify_<N>` does what up to N steps of `decode` do: it guesses N - 1 tokens by look-up, sets
+ * COUNT to the rows that have one, and takes what it samples as long as the guesses hold.
  */
 export interface Function {
-  /** tokens consumed by one run */
+  /** tokens consumed by one run, at most */
   rows: number;
   /** name to index into Plan.buffers */
   outputs: Record<string, number>;

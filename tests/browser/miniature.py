@@ -52,12 +52,14 @@ SAMPLE = """
 @group(0) @binding(1) var<storage, read_write> tokens: array<i32>;
 @group(0) @binding(2) var<storage, read> logits: array<f32>;
 @compute @workgroup_size(1) fn sample() {
+  control[48] = 1 - control[3];
   if (control[3] == 1) { return; }
   var best = 0;
   for (var i = 0; i < i32(arrayLength(&logits)); i++) {
     if (logits[i] > logits[best]) { best = i; }
   }
   tokens[control[0] + 1] = best;
+  control[49] = best;
   for (var i = 0; i < control[6]; i++) { if (control[7 + i] == best) { control[3] = 1; } }
   control[0] += 1;
 }

@@ -52,10 +52,12 @@ int sum(const int *control, const int *kv, const int *stride, float *logits, int
 }
 
 int sample(int *control, int *tokens, const float *logits, int begin, int end) {
+  control[48] = 1 - control[3];
   if (control[3] == 1) return 0;
   int best = 0;
   for (int i = 0; i < VOCABULARY; i++) if (logits[i] > logits[best]) best = i;
   tokens[control[0] + 1] = best;
+  control[49] = best;
   for (int i = 0; i < control[6]; i++) if (control[7 + i] == best) control[3] = 1;
   control[0] += 1;
   return 0;

@@ -78,7 +78,7 @@ def check(machine: Gpu | Wasm, spec: Linear, kernel: KernelFunction | None = Non
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("rows", [1, 20])
+@pytest.mark.parametrize("rows", [1, 4, 20])
 def test_every_scheme(machine: Gpu | Wasm, scheme: str, rows: int) -> None:
     check(machine, Linear(rows, 97, 96, SCHEMES[scheme]))
 

@@ -51,17 +51,20 @@ def spec_of(
 SPECS = {
     "llama": spec_of(1, 16, 16),
     "llama, a prompt": spec_of(11, 16, 16),
+    "llama, a few tokens": spec_of(4, 16, 16, prologue=SUM),
     "no norm": spec_of(3, 20, 20, prologue=Prologue()),
     "odd heads": spec_of(1, 36, 36, heads=3, kv_heads=1),
     "partial": spec_of(11, 16, 8, bias=True),
     "not turned": spec_of(1, 24, 0, heads=4, kv_heads=4, bias=True),
     "not turned, a prompt": spec_of(3, 24, 0, bias=True, prologue=Prologue("layer", 1e-5)),
     "head norms": spec_of(1, 20, 20, normed=True, bias=True),
+    "head norms, a few tokens": spec_of(4, 20, 20, normed=True, bias=True),
     "head norms, a prompt": spec_of(11, 20, 12, normed=True),
     "sum": spec_of(1, 20, 20, heads=3, kv_heads=1, prologue=SUM),
     "sum and head norms, a prompt": spec_of(11, 20, 20, normed=True, bias=True, prologue=SUM),
     "sum that nobody else reads": spec_of(1, 16, 16, prologue=Prologue(sum=Sum(1e-6, False))),
     "deep": spec_of(1, 128, 128, normed=True),
+    "deep, a few tokens": spec_of(4, 256, 256, heads=2, kv_heads=1, normed=True),
     "deep, a prompt": spec_of(9, 256, 256, heads=2, kv_heads=1, normed=True),
 }
 

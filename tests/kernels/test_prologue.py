@@ -71,13 +71,13 @@ def check(gpu: Gpu, spec: Linear, tiling: Tiling) -> None:
 
 
 @pytest.mark.parametrize("name", PROLOGUES)
-@pytest.mark.parametrize("rows", [1, 11])
+@pytest.mark.parametrize("rows", [1, 4, 11])
 def test_every_prologue(gpu: Gpu, name: str, rows: int) -> None:
     spec = Linear(rows, 97, 96, schemes.Q4, bias=True, residual=True, prologue=PROLOGUES[name])
     check(gpu, spec, default_tiling(spec))
 
 
-@pytest.mark.parametrize("rows", [1, 11])
+@pytest.mark.parametrize("rows", [1, 4, 11])
 def test_gated(gpu: Gpu, rows: int) -> None:
     spec = Linear(rows, 300, 576, schemes.Q4_MIN, gated=True, activation="silu", prologue=RMS)
     check(gpu, spec, default_tiling(spec))

@@ -67,7 +67,7 @@ def compiled(
     ).bundle
     opened = Bundle.open(bundle)
     dispatches = variant_facts(opened, "f32").dispatches_per_layer
-    assert dispatches == dict.fromkeys(("decode", "prefill"), DISPATCHES.get(name, 5))
+    assert dispatches == dict.fromkeys(("decode", "prefill", "verify"), DISPATCHES.get(name, 5))
     with open_checkpoint(str(source)) as checkpoint:
         return Compiled(name, opened, Reference(checkpoint, opened))
 
@@ -82,6 +82,13 @@ def test_matches_pytorch(compiled: Compiled, variant: str, engine: BrowserEngine
     logits = engine.logits(forced, PROMPT - 1)
     assert_close(logits, reference.logits(forced, PROMPT - 1), TOLERANCE, f"{what}: logits")
     assert engine.generate(ids, STEPS) == expected
+
+
+def test_guesses_change_nothing(compiled: Compiled, engine: BrowserEngine) -> None:
+    """Random tokens of few kinds: nearly every step has something to guess, mostly wrong."""
+    engine.load(compiled.name, "f32")
+    ids = np.random.default_rng(8).integers(0, 8, PROMPT).tolist()
+    assert engine.generate(ids, STEPS, "on") == compiled.reference.generate(ids, STEPS)
 
 
 def test_needs_no_more_than_every_device_has(compiled: Compiled) -> None:

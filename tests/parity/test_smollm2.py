@@ -63,6 +63,14 @@ def test_greedy_tokens(prompt: str, reference: Reference, engine: BrowserEngine)
     assert engine.generate(ids, STEPS) == reference.generate(ids, STEPS)
 
 
+def test_guessed_tokens(reference: Reference, smollm2_bundle: Path, page: BrowserEngine) -> None:
+    """Where a text repeats itself the guesses hold: steps take several tokens."""
+    page.load(smollm2_bundle.name, "f32", 512)
+    ids = page.tokenize("One two three four, one two three four, one two three four, one two")
+    expected = reference.generate(ids, 24)
+    assert page.generate(ids, 24, "on") == expected
+
+
 def test_logits_under_forced_decoding(reference: Reference, engine: BrowserEngine) -> None:
     """At 56 positions of a text neither side chose; TOLERANCE says where it comes from."""
     ids = engine.tokenize(LONG)[:64]

@@ -61,8 +61,8 @@ def test_facts(bundle: Bundle) -> None:
     assert known["parameters"] == sum(p.numel() for p in tiny.llama().parameters())
     variant = known["variants"]["f32"]
     # QKV to the cache, attend, and three products: two norm their input, two add the residual.
-    assert variant["dispatches_per_layer"] == {"decode": 5, "prefill": 5}
-    assert variant["dispatches"].keys() == {"decode", "prefill_128"}
+    assert variant["dispatches_per_layer"] == {"decode": 5, "prefill": 5, "verify": 5}
+    assert variant["dispatches"].keys() == {"decode", "prefill_128", "verify_4"}
     assert variant["max_storage_buffers_per_stage"] <= 8
     assert variant["max_workgroup_bytes"] <= 16384
     assert variant["max_invocations"] <= 256
@@ -174,7 +174,7 @@ def test_absurd_context_is_refused(checkpoint: Path, tmp_path: Path, context: in
 def test_context_is_what_the_engine_allocates(checkpoint: Path, tmp_path: Path) -> None:
     short = compile_(checkpoint, tmp_path / "out", context=40, quantization="f32")
     assert (short.manifest.context, short.manifest.default_context) == (128, 40)
-    assert short.plans["f32"].functions.keys() == {"decode", "prefill_128"}
+    assert short.plans["f32"].functions.keys() == {"decode", "prefill_128", "verify_4"}
     schemes = {tensor.scheme for tensor in short.manifest.tensors.values()}
     assert schemes == {F32}
 

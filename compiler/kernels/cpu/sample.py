@@ -89,15 +89,17 @@ def _penalised(logit: Expr, count: Expr, sampling: Expr) -> Expr:
 def choose(vocabulary: int, context: int) -> KernelFunction:
     """scaled (vocabulary,), sampling; control, tokens, counts (read and written).
 
-    Writes tokens[POSITION + 1] and advances POSITION, or sets DONE at a stop token; does nothing
-    once DONE is set. One item: thread 0 does it all.
+    Writes tokens[POSITION + 1] and advances POSITION, or sets DONE at a stop token or the context's
+    end; takes no token once DONE is set. One item: thread 0 does it all.
     """
     with kernel(f"choose_{vocabulary}") as k:
         body = _Choice(k, vocabulary, context)
         with k.call():
             body.prepare()
-            with k.items(1), when(body.control[Control.DONE] == 0):
-                body.run()
+            with k.items(1):
+                store(body.control, i32(0), int(Control.TAKEN))
+                with when(body.control[Control.DONE] == 0):
+                    body.run()
     return finished(k)
 
 
@@ -265,8 +267,11 @@ class _Choice:
         position = let(self.control[Control.POSITION])
         store(self.tokens, token, position + 1)
         store(self.counts, self.counts[token] + 1, token)
-        stopped = self.k.register(i32(0), "int32")
-        count = minimum(self.control[Control.STOP_COUNT], CONTROL_SLOTS - Control.STOP)
+        store(self.control, i32(1), int(Control.TAKEN))
+        store(self.control, token, int(Control.TOKEN))
+        full = position + 1 >= self.control[Control.CONTEXT]
+        stopped = self.k.register(select(full, i32(1), i32(0)), "int32")
+        count = minimum(self.control[Control.STOP_COUNT], Control.TAKEN - Control.STOP)
         with loop(count) as slot, when(self.control[slot + int(Control.STOP)] == token):
             stopped.set(i32(1))
         store(self.control, stopped.value, int(Control.DONE))

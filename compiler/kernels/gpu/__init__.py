@@ -1,5 +1,25 @@
 """WebGPU kernels."""
 
-from compiler.kernels.gpu import append, attend, embed, linear, norm, project, sample, splits
+from compiler.kernels.gpu import (
+    append,
+    attend,
+    embed,
+    linear,
+    norm,
+    project,
+    sample,
+    splits,
+    verify,
+)
 
-__all__ = ["append", "attend", "embed", "linear", "norm", "project", "sample", "splits"]
+__all__ = [
+    "append",
+    "attend",
+    "embed",
+    "linear",
+    "norm",
+    "project",
+    "sample",
+    "splits",
+    "verify",
+]

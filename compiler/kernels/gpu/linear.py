@@ -15,7 +15,7 @@ from compiler.kernels.dsl import Expr, KernelFunction, both, ceil_div, f32, let,
 from compiler.kernels.gpu import weights
 from compiler.kernels.gpu.activations import Direct, Staged, Vectors
 from compiler.kernels.gpu.dsl import Builder, finished, kernel
-from compiler.kernels.gpu.product import Product, Tiling
+from compiler.kernels.gpu.product import FEW, Product, Tiling
 from compiler.kernels.specs import Linear, vectors
 
 # From here on (LM heads) a layer has invocations to spare, and four results for each make its
@@ -24,14 +24,15 @@ WIDE = 32768
 
 
 def default_tiling(spec: Linear) -> Tiling:
-    """Matrix-vector: split K where a layer is so narrow that few invocations would be left.
-    Matrix-matrix: each invocation reuses what it reads, a weight for several tokens and an
-    activation for several weight rows."""
-    if spec.rows == 1 and not spec.prologue.empty and spec.width >= WIDE:
-        return Tiling(1, 64, 1, 4)
-    if spec.rows == 1:
-        return Tiling(1, 32, 2) if spec.width < 1024 else Tiling(1, 64, 1)
+    """Matrix-vector, for a few vectors too: split K where a layer is so narrow that few invocations
+    would be left. Matrix-matrix: each invocation reuses what it reads, a weight for several tokens
+    and an activation for several weight rows."""
     rows = next(n for n in (8, 4, 2, 1) if n <= spec.rows)  # shares a workgroup evenly
+    few = spec.rows <= FEW
+    if few and not spec.prologue.empty and spec.width >= WIDE:
+        return Tiling(rows, 64, 1, 4)
+    if few:
+        return Tiling(rows, 32, 2) if spec.width < 1024 else Tiling(rows, 64, 1)
     return Tiling(rows, 64, 1, 4)
 
 

@@ -12,6 +12,8 @@ from compiler.kernels.dsl import Expr, both, ceil_div, f32, loop, store, when
 from compiler.kernels.gpu.dsl import Builder, dot
 from compiler.kernels.gpu.weights import Weight
 
+FEW = 4  # tokens that are done like one, each weight decoded once for all of them
+
 
 @dataclass(frozen=True)
 class Tiling:

@@ -28,24 +28,26 @@ from compiler.kernels.dsl import (
 from compiler.kernels.gpu import weights
 from compiler.kernels.gpu.activations import Direct, Staged, Vectors
 from compiler.kernels.gpu.dsl import Builder, finished, kernel, lane
-from compiler.kernels.gpu.product import Product, Tiling
+from compiler.kernels.gpu.product import FEW, Product, Tiling
 from compiler.kernels.specs import ProjectAppend, vectors
 
 MOST_PAIRS = 1024  # of all tokens in a workgroup: their squares take 4 KiB of its memory
 
 
 def default_tiling(spec: ProjectAppend) -> Tiling:
-    """Matrix-vector: K is split between invocations, as the projections of a layer are narrow.
-    Matrix-matrix: each invocation reuses what it reads. Norms set the width: whole heads."""
-    wanted = 32 if spec.linear.rows == 1 else 64
+    """Matrix-vector, for a few vectors too: K is split between invocations, as the projections of a
+    layer are narrow. Matrix-matrix: each invocation reuses what it reads. Norms set the width:
+    whole heads."""
+    few = spec.linear.rows <= FEW
+    wanted = 32 if few else 64
     pairs = spec.append.cache.depth // 2
     width = max(1, wanted // pairs) * pairs if spec.append.normed else wanted
-    if spec.linear.rows == 1:
-        return Tiling(1, width, max(1, 128 // width), 2)
-    outputs = 4 if width <= 64 else 2
+    split = max(1, 128 // width) if few else 1
+    outputs = 4 if width <= 64 and not few else 2
     fitting = MOST_PAIRS // (width * outputs // 2)
-    rows = next(n for n in (8, 4, 2, 1) if width % n == 0 and n <= fitting)
-    return Tiling(rows, width, 1, outputs)
+    most = min(fitting, spec.linear.rows) if few else fitting
+    rows = next(n for n in (8, 4, 2, 1) if width * split % n == 0 and n <= most)
+    return Tiling(rows, width, split, outputs)
 
 
 @cache

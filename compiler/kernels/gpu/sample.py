@@ -6,6 +6,9 @@ logit + Gumbel noise over what is left, which is a sample of their softmax (Gumb
 Maddison et al., arXiv 1411.0030). Noise is counter-based (pcg3d, Jarzynski and Olano, JCGT 9(3)):
 a function of seed, position and token alone, the same on every device and at any queue depth.
 Filters apply in transformers' order: temperature, top-k, top-p, min-p; ties at a threshold stay.
+
+`adjust_rows` and `choose_rows` do the same for all rows of a verify step at once. A row only counts
+when all guesses before it hold, so its penalties may take them for tokens that were generated.
 """
 
 from __future__ import annotations
@@ -43,6 +46,7 @@ from compiler.kernels.dsl import (
 )
 from compiler.kernels.gpu.dsl import Builder, bits, exp, finished, kernel
 from compiler.kernels.gpu.reduce import combine
+from compiler.kernels.gpu.verify import take
 
 THREADS = 256
 SIDE = 16  # sqrt(THREADS): partial sums are added up in two rounds of this many
@@ -65,50 +69,99 @@ def adjust(vocabulary: int) -> KernelFunction:
         (block,), (thread,) = k.launch((ceil_div(vocabulary, THREADS),), (THREADS,))
         token = block * THREADS + thread
         with when(token < vocabulary):
-            logit, count = let(logits[token]), let(counts[token])
-            generated = let((count & i32(PROMPT_BIT - 1)).astype("float32"))
-            factor = sampling[Sampling.REPETITION]
-            repeated = select(logit > f32(0), logit / factor, logit * factor)
-            value = select(count != 0, repeated, logit)
-            value = value - select(generated > f32(0), sampling[Sampling.PRESENCE], f32(0))
-            value = value - generated * sampling[Sampling.FREQUENCY]
-            heat = sampling[Sampling.TEMPERATURE]
-            store(scaled, value / select(heat > f32(0), heat, f32(1)), token)
+            store(scaled, _adjusted(let(logits[token]), let(counts[token]), sampling), token)
     return finished(k)
+
+
+@cache
+def adjust_rows(vocabulary: int, context: int, rows: int) -> KernelFunction:
+    """logits (rows, vocabulary), counts, sampling, control, tokens -> scaled (rows, vocabulary).
+
+    Row i's counts include the guesses tokens[POSITION + 1 .. POSITION + i].
+    """
+    with kernel(f"adjust_{rows}x{vocabulary}") as k:
+        logits = k.buffer("logits", (rows, vocabulary), "float32")
+        counts = k.buffer("counts", (vocabulary,), "int32")
+        sampling = k.buffer("sampling", (SAMPLING_SLOTS,), "float32")
+        control = k.buffer("control", (CONTROL_SLOTS,), "int32")
+        tokens = k.buffer("tokens", (context + 1,), "int32")
+        scaled = k.buffer("scaled", (rows, vocabulary), "float32", write=True)
+        (block, row), (thread,) = k.launch((ceil_div(vocabulary, THREADS), rows), (THREADS,))
+        token = block * THREADS + thread
+        with when(token < vocabulary):
+            count = let(counts[token])
+            for guess in range(1, rows):
+                # Past the context's end there are no guesses; those rows are padding.
+                at = minimum(control[Control.POSITION] + guess, control[Control.CONTEXT])
+                same = both(guess <= row, tokens[at] == token)
+                count = let(count + select(same, i32(1), i32(0)))
+            store(scaled, _adjusted(let(logits[row, token]), count, sampling), row, token)
+    return finished(k)
+
+
+def _adjusted(logit: Expr, count: Expr, sampling: Expr) -> Expr:
+    generated = let((count & i32(PROMPT_BIT - 1)).astype("float32"))
+    factor = sampling[Sampling.REPETITION]
+    repeated = select(logit > f32(0), logit / factor, logit * factor)
+    value = select(count != 0, repeated, logit)
+    value = value - select(generated > f32(0), sampling[Sampling.PRESENCE], f32(0))
+    value = value - generated * sampling[Sampling.FREQUENCY]
+    heat = sampling[Sampling.TEMPERATURE]
+    return value / select(heat > f32(0), heat, f32(1))
 
 
 @cache
 def choose(vocabulary: int, context: int) -> KernelFunction:
     """scaled (vocabulary,), sampling; control, tokens, counts (read and written).
 
-    Writes tokens[POSITION + 1] and advances POSITION, or sets DONE at a stop token; does nothing
-    once DONE is set.
+    Takes the token; see `take`.
     """
     with kernel(f"choose_{vocabulary}") as k:
-        body = _Choice(k, vocabulary, context)
-        body.run()
+        scaled = k.buffer("scaled", (1, vocabulary), "float32")
+        sampling = k.buffer("sampling", (SAMPLING_SLOTS,), "float32")
+        control = k.buffer("control", (CONTROL_SLOTS,), "int32", write=True)
+        tokens = k.buffer("tokens", (context + 1,), "int32", write=True)
+        counts = k.buffer("counts", (vocabulary,), "int32", write=True)
+        (row,), (thread,) = k.launch((1,), (THREADS,))
+        token = _Choice(k, scaled, sampling, control, row, thread).run()
+        with when(thread == 0):
+            take(k, 1, lambda _: token, control, tokens, counts)
+    return finished(k)
+
+
+@cache
+def choose_rows(vocabulary: int, rows: int) -> KernelFunction:
+    """scaled (rows, vocabulary), sampling, control -> choices (rows,): what follows each row."""
+    with kernel(f"choose_{rows}x{vocabulary}") as k:
+        scaled = k.buffer("scaled", (rows, vocabulary), "float32")
+        sampling = k.buffer("sampling", (SAMPLING_SLOTS,), "float32")
+        control = k.buffer("control", (CONTROL_SLOTS,), "int32")
+        choices = k.buffer("choices", (rows,), "int32", write=True)
+        (row,), (thread,) = k.launch((rows,), (THREADS,))
+        token = _Choice(k, scaled, sampling, control, row, thread).run()
+        with when(thread == 0):
+            store(choices, token, row)
     return finished(k)
 
 
 class _Choice:
-    """The statements of `choose`.
+    """What follows one row, by one workgroup.
 
     WGSL takes what is read from a writable buffer for different in each invocation and allows no
     barrier in a branch on it. So branches here depend on `sampling` alone, and `control` only
     enters values.
     """
 
-    def __init__(self, k: Builder, vocabulary: int, context: int) -> None:
-        self.k, self.vocabulary = k, vocabulary
-        self.scaled = k.buffer("scaled", (vocabulary,), "float32")
-        self.sampling = k.buffer("sampling", (SAMPLING_SLOTS,), "float32")
-        self.control = k.buffer("control", (CONTROL_SLOTS,), "int32", write=True)
-        self.tokens = k.buffer("tokens", (context + 1,), "int32", write=True)
-        self.counts = k.buffer("counts", (vocabulary,), "int32", write=True)
-        _, (self.thread,) = k.launch((1,), (THREADS,))
+    def __init__(
+        self, k: Builder, scaled: Expr, sampling: Expr, control: Expr, row: Expr, thread: Expr
+    ) -> None:
+        self.k, self.scaled, self.sampling, self.control = k, scaled, sampling, control
+        self.row, self.thread = row, thread
+        self.vocabulary = int(scaled.shape[1])
         self.least = k.local(1, "uint32")  # key of the least logit kept so far
 
-    def run(self) -> None:
+    def run(self) -> Expr:
+        """The token, known to all invocations."""
         largest = self.k.local(1)
         store(largest, f32(LOWEST), 0)
         self._each(lambda token, logit: store(largest, maximum(largest[0], logit), 0))
@@ -124,14 +177,14 @@ class _Choice:
             # At least something, or no token at all would already be enough.
             goal = maximum(top_p * total, f32(1e-30))
             self._raise_threshold(goal, self._probability)
-        self._pick(sampled)
+        return self._pick(sampled)
 
     def _each(self, body: Callable[[Expr, Expr], None]) -> None:
         """Runs `body(token, logit)` over this invocation's share of the vocabulary."""
         with loop(ceil_div(self.vocabulary, THREADS)) as step:
             token = step * THREADS + self.thread
             with when(token < self.vocabulary):
-                body(token, let(self.scaled[token]))
+                body(token, let(self.scaled[self.row, token]))
 
     def _probability(self, logit: Expr) -> Expr:
         """Probability up to a common factor."""
@@ -201,7 +254,7 @@ class _Choice:
             store(count, count[0] + select(enough, u32(1), u32(0)), 0)
         return count[0]
 
-    def _pick(self, sampled: Expr) -> None:
+    def _pick(self, sampled: Expr) -> Expr:
         """The kept token of the largest (noisy) logit; of equal ones the first."""
         best, index = self.k.local(1), self.k.local(1, "int32")
         store(best, f32(LOWEST), 0)
@@ -209,7 +262,7 @@ class _Choice:
         min_p = maximum(self.sampling[Sampling.MIN_P], f32(1e-30))
         floor = let(self.highest[0] + tirx.log(min_p) - f32(1e-6))
         seed = let(bits(self.control[Control.SEED], "uint32"))
-        position = let(bits(self.control[Control.POSITION], "uint32"))
+        position = let(bits(self.control[Control.POSITION] + self.row, "uint32"))
 
         def consider(token: Expr, logit: Expr) -> None:
             noise = _gumbel(token.astype("uint32"), position, seed)
@@ -224,21 +277,7 @@ class _Choice:
         highest = combine(self.k, self.thread, best[0], THREADS, maximum)
         candidate = select(best[0] >= highest, index[0], i32(self.vocabulary))
         token = combine(self.k, self.thread, candidate, THREADS, minimum, "int32")
-        with when(both(self.thread == 0, self.control[Control.DONE] == 0)):
-            self._write(let(minimum(token, self.vocabulary - 1)))
-
-    def _write(self, token: Expr) -> None:
-        position = let(self.control[Control.POSITION])
-        store(self.tokens, token, position + 1)
-        store(self.counts, self.counts[token] + 1, token)
-        stopped = self.k.local(1, "int32")
-        store(stopped, i32(0), 0)
-        with loop(CONTROL_SLOTS - Control.STOP) as slot:
-            stop = self.control[slot + int(Control.STOP)]
-            with when(both(slot < self.control[Control.STOP_COUNT], stop == token)):
-                store(stopped, i32(1), 0)
-        store(self.control, stopped[0], int(Control.DONE))
-        store(self.control, position + 1 - stopped[0], int(Control.POSITION))
+        return let(minimum(token, self.vocabulary - 1))
 
 
 @contextmanager

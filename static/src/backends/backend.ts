@@ -1,4 +1,4 @@
-/** What the engine asks of whatever executes a plan. */
+/** What the engine asks of whatever executes a plan, and what plans say of themselves. */
 
 import type { WeightSink } from "../load/weights";
 import type { Plan } from "../plan";
@@ -11,11 +11,18 @@ export interface Chunk {
 }
 
 /** The `prefill_<N>` of a plan, the largest if there are several. */
-export function prefillOf({ functions }: Plan): Chunk {
-  const chunks = Object.entries(functions)
-    .filter(([name]) => name.startsWith("prefill_"))
-    .map(([name, { rows }]) => ({ name, rows }));
-  return chunks.reduce((best, chunk) => (chunk.rows > best.rows ? chunk : best));
+export function prefillOf(plan: Plan): Chunk {
+  return chunksOf(plan, "prefill_").reduce((best, one) => (one.rows > best.rows ? one : best));
+}
+
+/** The `verify_<N>` of a plan. */
+export function verifyOf(plan: Plan): Chunk | null {
+  return chunksOf(plan, "verify_")[0] ?? null;
+}
+
+function chunksOf({ functions }: Plan, prefix: string): Chunk[] {
+  const found = Object.entries(functions).filter(([name]) => name.startsWith(prefix));
+  return found.map(([name, { rows }]) => ({ name, rows }));
 }
 
 export interface Backend extends WeightSink {
@@ -25,6 +32,8 @@ export interface Backend extends WeightSink {
   readonly maxDepth: number;
   /** The function that appends a prompt's tokens, and how many it takes at a time. */
   readonly prefill: Chunk;
+  /** The function that speculates, if there is one, and how many tokens it gives at most. */
+  readonly verify: Chunk | null;
 
   /**
    * Runs one kernel over its whole grid on buffers of its own, one per binding, filled with
@@ -43,11 +52,19 @@ export interface Backend extends WeightSink {
   write(state: string, byteOffset: number, data: StateData): void;
   /** Starts a run of a function over `rows` tokens and does not wait for it. */
   run(name: string, rows: number): void;
-  /** Starts `decode` at `position`; gives the id it put at tokens[position + 1]. */
-  decode(position: number): Promise<number>;
+  /**
+   * Starts `decode`, or the plan's `verify_<N>`, where the step before leaves off. Gives the ids it
+   * takes: one, with `verify_<N>` up to N, and none after a stop token or the context's end.
+   */
+  step(name: string): Promise<number[]>;
   /** An output of a function, as its last run left it. */
   read(name: string, output: string): Promise<Float32Array<ArrayBuffer>>;
   /** Resolves when everything started so far is done. */
   idle(): Promise<void>;
   dispose(): void;
+}
+
+/** The tokens a step took, from `control` at Control.TAKEN on. */
+export function takenTokens(words: Int32Array): number[] {
+  return [...words.subarray(1, 1 + (words[0] ?? 0))];
 }

@@ -1,6 +1,6 @@
 import type { Bytes } from "../load/files";
-import type { Plan } from "../plan";
-import { type Backend, type Chunk, prefillOf, type StateData } from "./backend";
+import { CONTROL_SLOTS, Control, type Plan } from "../plan";
+import { type Backend, type Chunk, prefillOf, type StateData, takenTokens } from "./backend";
 import { disposed } from "./wasm-errors";
 import type { Crew } from "./wasm-helpers";
 import { WasmMachine } from "./wasm-machine";
@@ -14,6 +14,8 @@ export class WasmBackend implements Backend {
   // Steps queued ahead would not be computed any sooner.
   readonly maxDepth = 1;
   readonly prefill: Chunk;
+  // Rows cost a CPU nearly as much together as one by one.
+  readonly verify = null;
   readonly threads: number;
   private machine: WasmMachine | null;
   private readonly names: string[];
@@ -86,16 +88,16 @@ export class WasmBackend implements Backend {
     this.queue.add(() => this.compute(name, fn));
   }
 
-  decode(position: number): Promise<number> {
-    const fn = this.index("decode");
-    const id = this.queue.add(async () => {
-      await this.compute("decode", fn);
-      const { buffer, byteOffset } = this.bytes("tokens");
-      return new DataView(buffer, byteOffset).getInt32(4 * (position + 1), true);
+  step(name: string): Promise<number[]> {
+    const fn = this.index(name);
+    const ids = this.queue.add(async () => {
+      await this.compute(name, fn);
+      const { buffer, byteOffset } = this.bytes("control");
+      return takenTokens(new Int32Array(buffer, byteOffset, CONTROL_SLOTS).subarray(Control.TAKEN));
     });
-    // The id is out before the break; what it leads to, such as another step, comes after it.
+    // The ids are out before the break; what they lead to, such as another step, comes after it.
     this.queue.add(() => this.breather.breathe());
-    return id;
+    return ids;
   }
 
   read(name: string, output: string): Promise<Float32Array<ArrayBuffer>> {

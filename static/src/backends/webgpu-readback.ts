@@ -1,33 +1,34 @@
 /** Small results back from the GPU without stalling it. */
 
-/** A ring of mappable buffers of one word; as many reads can be under way as it has slots. */
+/** A ring of small mappable buffers; as many reads can be under way as it has slots. */
 export class ReadbackRing {
   private readonly free: GPUBuffer[];
 
   constructor(
     gpu: GPUDevice,
     readonly slots: number,
+    bytes: number,
   ) {
     this.free = Array.from({ length: slots }, (_, index) =>
       gpu.createBuffer({
         label: `readback ${index}`,
-        size: 4,
+        size: bytes,
         usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
       }),
     );
   }
 
-  /** A slot to copy a word into; `word` reads it once that copy is submitted. */
+  /** A slot to copy words into; `read` reads them once that copy is submitted. */
   take(): GPUBuffer {
     const slot = this.free.pop();
     if (slot === undefined) throw new Error(`more than ${this.slots} steps under way`);
     return slot;
   }
 
-  /** The word copied into `slot`, which is then free again. */
-  async word(slot: GPUBuffer): Promise<number> {
+  /** What `take` makes of the words copied into `slot`, which is then free again. */
+  async read<T>(slot: GPUBuffer, take: (words: Int32Array) => T): Promise<T> {
     await slot.mapAsync(GPUMapMode.READ);
-    const [value = 0] = new Int32Array(slot.getMappedRange());
+    const value = take(new Int32Array(slot.getMappedRange()));
     slot.unmap();
     this.free.push(slot);
     return value;

@@ -1,7 +1,14 @@
 import { formatBytes } from "../engine/errors";
 import type { Bytes } from "../load/files";
-import type { Plan, Variant } from "../plan";
-import { type Backend, type Chunk, prefillOf, type StateData } from "./backend";
+import { CONTROL_SLOTS, Control, type Plan, type Variant } from "../plan";
+import {
+  type Backend,
+  type Chunk,
+  prefillOf,
+  type StateData,
+  takenTokens,
+  verifyOf,
+} from "./backend";
 import { bufferBytes, checkSizes, neededLimits, WatchedDevice } from "./webgpu-device";
 import { createPipelines } from "./webgpu-pipelines";
 import { probeKernel } from "./webgpu-probe";
@@ -9,11 +16,13 @@ import { ReadbackRing, readBuffer } from "./webgpu-readback";
 import { createDispatches, type Dispatch, element, encode } from "./webgpu-steps";
 
 const MAX_DEPTH = 16;
+const TAKEN_BYTES = (CONTROL_SLOTS - Control.TAKEN) * 4;
 
 /** Runs a plan on WebGPU: a run is one command buffer with one compute pass. */
 export class WebGpuBackend implements Backend {
   readonly maxDepth = MAX_DEPTH;
   readonly prefill: Chunk;
+  readonly verify: Chunk | null;
   private functions = new Map<string, Dispatch[]>();
   private readonly byName = new Map<string, GPUBuffer>();
   private readonly ring: ReadbackRing;
@@ -25,11 +34,12 @@ export class WebGpuBackend implements Backend {
     readonly context: number,
     private readonly buffers: GPUBuffer[],
   ) {
-    this.ring = new ReadbackRing(device.gpu, MAX_DEPTH);
+    this.ring = new ReadbackRing(device.gpu, MAX_DEPTH, TAKEN_BYTES);
     plan.buffers.forEach((buffer, index) => {
       this.byName.set(buffer.name, element(buffers, index));
     });
     this.prefill = prefillOf(plan);
+    this.verify = verifyOf(plan);
   }
 
   /** Opens the device and allocates every buffer; weights and kernels come afterwards. */
@@ -86,13 +96,15 @@ export class WebGpuBackend implements Backend {
     this.device.gpu.queue.submit([this.encodeRun(name, rows).finish()]);
   }
 
-  async decode(position: number): Promise<number> {
+  async step(name: string): Promise<number[]> {
     this.device.check();
     const slot = this.ring.take();
-    const encoder = this.encodeRun("decode", 1);
-    encoder.copyBufferToBuffer(this.buffer("tokens"), (position + 1) * 4, slot, 0, 4);
+    const rows = name === this.verify?.name ? this.verify.rows : 1;
+    const encoder = this.encodeRun(name, rows);
+    const control = this.buffer("control");
+    encoder.copyBufferToBuffer(control, Control.TAKEN * 4, slot, 0, TAKEN_BYTES);
     this.device.gpu.queue.submit([encoder.finish()]);
-    return this.guarded(this.ring.word(slot));
+    return this.guarded(this.ring.read(slot, takenTokens));
   }
 
   async read(name: string, output: string): Promise<Float32Array<ArrayBuffer>> {

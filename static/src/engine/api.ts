@@ -75,9 +75,19 @@ export interface SamplingParams {
   seed?: number;
 }
 
+/**
+ * Whether tokens are guessed from what the context says already and verified several at a time:
+ * where it pays, as measured while answering; always; never. The answer is the same, but for the
+ * rounding of kernels that work on several tokens; the sampling settings and `seed` hold either way.
+ * Variants that cannot (WebAssembly) never do.
+ */
+export type Speculation = "auto" | "on" | "off";
+
 export interface ChatRequest extends SamplingParams {
   messages: ChatMessage[];
   stream?: boolean;
+  /** Default "auto". */
+  speculation?: Speculation;
   /** Tokens to generate at most; by default (and at most) what the context has room for. */
   max_tokens?: number;
   /** Up to four strings that end the answer; they are not part of it. */
@@ -94,6 +104,8 @@ export interface Usage {
   total_tokens: number;
   /** Prompt tokens whose keys and values were still in the cache. */
   cached_tokens: number;
+  /** Of the completion, tokens that were guessed right: each saved a step. */
+  guessed_tokens: number;
   /** Wall time in seconds until the first new token, and from then on. */
   prefill_seconds: number;
   decode_seconds: number;
@@ -189,7 +201,7 @@ export interface Engine {
    * Greedy continuation of `ids`: the next `count` token ids, stop tokens not heeded.
    * For tests and for comparing with PyTorch.
    */
-  generate(ids: number[], count: number): Promise<number[]>;
+  generate(ids: number[], count: number, speculation?: Speculation): Promise<number[]>;
   /**
    * Forced decoding: logits after each of `ids[first..]`, as one f32 array of shape
    * (ids.length - first, vocabulary). `ids[0..first]` are prefilled.

@@ -11,6 +11,7 @@ import type {
   Engine,
   EngineInfo,
   EngineOptions,
+  Speculation,
 } from "./api";
 import { WebkilnError } from "./api";
 import { WorkerClient } from "./client";
@@ -18,7 +19,7 @@ import { complete } from "./completions";
 import { chooseContext } from "./context";
 import { aborted } from "./errors";
 import type { LoadOptions } from "./protocol";
-import { checkEngineOptions, resolveMessages } from "./requests";
+import { checkEngineOptions, checkSpeculation, resolveMessages } from "./requests";
 import { Watch } from "./watch";
 
 const DISPOSE_MS = 1000; // a worker that does not answer in this time is ended anyway
@@ -111,8 +112,9 @@ class WorkerEngine implements Engine {
     return this.client.call("tokenize", { text });
   }
 
-  async generate(ids: number[], count: number): Promise<number[]> {
-    return this.client.call("generate", { ids, count });
+  async generate(ids: number[], count: number, speculation?: Speculation): Promise<number[]> {
+    const checked = checkSpeculation(speculation);
+    return this.client.call("generate", { ids, count, speculation: checked });
   }
 
   async evaluate(ids: number[], first: number): Promise<Float32Array> {

@@ -2,9 +2,10 @@
 
 import type { Backend } from "../backends/backend";
 import { PROMPT_BIT } from "../plan";
-import type { FinishReason } from "./api";
+import type { FinishReason, Speculation } from "./api";
 import { DepthTuner } from "./depth";
 import { GREEDY, type SamplingSettings } from "./requests";
+import { Speculator } from "./speculate";
 import { controlState, positionState, prefillState, samplingState } from "./state";
 
 export interface Generation {
@@ -12,6 +13,7 @@ export interface Generation {
   /** New tokens at most; the context may allow fewer. */
   maxTokens: number;
   sampling: SamplingSettings;
+  speculation: Speculation;
   /** Ids that end the answer; they are not given to `onToken`. */
   stopTokens: number[];
   /** Called with each new token; false ends the answer. */
@@ -23,6 +25,8 @@ export interface GenerationResult {
   tokens: number[];
   finishReason: FinishReason;
   cachedTokens: number;
+  /** Tokens that a step gave beyond its first. */
+  guessedTokens: number;
   /** Until the first new token arrived, and from then on. */
   prefillSeconds: number;
   decodeSeconds: number;
@@ -33,6 +37,7 @@ export class Draft {
   readonly tokens: number[] = [];
   /** Of the prompt, when the answer was begun; null before. */
   cachedTokens: number | null = null;
+  guessedTokens = 0;
   private readonly started: number;
   private firstToken: number | null = null;
 
@@ -51,6 +56,7 @@ export class Draft {
       tokens: this.tokens,
       finishReason,
       cachedTokens: this.cachedTokens ?? 0,
+      guessedTokens: this.guessedTokens,
       prefillSeconds: (firstToken - this.started) / 1000,
       decodeSeconds: (end - firstToken) / 1000,
     };
@@ -67,12 +73,16 @@ export function commonPrefix(a: readonly number[], b: readonly number[]): number
 export class Generator {
   /** Tokens whose keys and values are in the cache, by position. */
   private cached: number[] = [];
+  /** Null where the backend has nothing to verify guesses with. */
+  private readonly speculator: Speculator | null;
 
   constructor(
     private readonly backend: Backend,
     private readonly vocabulary: number,
     private readonly now: () => number = () => performance.now(),
-  ) {}
+  ) {
+    this.speculator = backend.verify && new Speculator(backend.verify.rows, now);
+  }
 
   /** Answers; a draft that holds tokens already is replayed and continued. */
   async run(generation: Generation, draft = new Draft(this.now)): Promise<GenerationResult> {
@@ -96,7 +106,7 @@ export class Generator {
       // The step before has sampled over the forced token.
       this.backend.write("tokens", position * 4, Int32Array.of(ids[position] ?? 0));
       this.backend.write("control", ...positionState(position));
-      await this.backend.decode(position);
+      await this.backend.step("decode");
       const logits = await this.backend.read("decode", "logits");
       rows.set(logits.subarray(0, this.vocabulary), (position - first) * this.vocabulary);
       this.cached.push(ids[position] ?? 0);
@@ -158,41 +168,73 @@ export class Generator {
 
   /** Adds to the draft, whose last token (or the prompt's) is the first that a step consumes. */
   private async decode(
-    { prompt, maxTokens, stopTokens, onToken, signal }: Generation,
+    generation: Generation,
     sequence: number[],
     draft: Draft,
   ): Promise<FinishReason> {
-    const { backend } = this;
-    const { tokens } = draft;
-    const replayed = tokens.length;
+    const { backend, speculator } = this;
+    const { prompt, maxTokens, speculation } = generation;
     const limit = Math.min(maxTokens, backend.context + 1 - prompt.length);
     const depth = new DepthTuner(backend.maxDepth, this.now);
-    const stops = new Set(stopTokens);
-    const first = sequence.length - 1;
-    const steps: Promise<number>[] = [];
-    let queued = 0;
+    const steps: Step[] = [];
+    speculator?.begin(sequence);
     try {
-      while (tokens.length < limit) {
-        for (; steps.length < depth.value && replayed + queued < limit; queued++) {
-          const step = backend.decode(first + queued);
-          // When the device is lost all of them fail, most before their turn comes to be awaited.
-          step.catch(() => {});
-          steps.push(step);
+      while (draft.tokens.length < limit) {
+        // Each step gives at least one token, or the answer has ended.
+        while (steps.length < depth.value && draft.tokens.length + steps.length < limit) {
+          steps.push(this.queue(speculation));
         }
-        const id = await (steps.shift() as Promise<number>);
+        const { ids, verifies } = steps.shift() as Step;
+        const taken = await ids;
         draft.arrived();
         depth.arrived();
-        // The step that gave `id` has consumed the token before it.
-        this.cached.push(tokens.at(-1) ?? (prompt.at(-1) as number));
-        if (signal.aborted) return "abort";
-        if (stops.has(id)) return "stop";
-        tokens.push(id);
-        if (!onToken(id)) return "stop";
+        speculator?.arrived(verifies);
+        if (taken.length === 0) throw new Error("a step took no token before the answer's end");
+        const fitting = taken.slice(0, limit - draft.tokens.length);
+        const end = this.take(fitting, generation, sequence, draft);
+        if (end !== null) return end;
       }
       return "length";
     } finally {
       // Steps queued past the end cannot be called back; their results are dropped.
-      await Promise.allSettled(steps);
+      await Promise.allSettled(steps.map((step) => step.ids));
     }
   }
+
+  private queue(speculation: Speculation): Step {
+    const { backend, speculator } = this;
+    const wanted = speculation === "on" || (speculation === "auto" && speculator?.pays());
+    const verify = wanted ? backend.verify : null;
+    const ids = backend.step(verify?.name ?? "decode");
+    // When the device is lost all of them fail, most before their turn comes to be awaited.
+    ids.catch(() => {});
+    return { ids, verifies: verify !== null };
+  }
+
+  /** The tokens of one step become part of the answer, up to its end if that is among them. */
+  private take(
+    ids: number[],
+    { stopTokens, onToken, signal }: Generation,
+    sequence: number[],
+    draft: Draft,
+  ): FinishReason | null {
+    for (const [index, id] of ids.entries()) {
+      // The step that gave `id` has consumed the token before it.
+      this.cached.push(sequence.at(-1) as number);
+      if (signal.aborted) return "abort";
+      if (stopTokens.includes(id)) return "stop";
+      draft.tokens.push(id);
+      sequence.push(id);
+      if (index > 0) draft.guessedTokens += 1;
+      this.speculator?.push(sequence);
+      if (!onToken(id)) return "stop";
+    }
+    return null;
+  }
+}
+
+/** A step under way. */
+interface Step {
+  ids: Promise<number[]>;
+  verifies: boolean;
 }

@@ -9,6 +9,7 @@ import type {
   ErrorCode,
   FinishReason,
   Progress,
+  Speculation,
   Usage,
 } from "./api";
 import type { SamplingSettings } from "./requests";
@@ -31,6 +32,7 @@ export interface LoadOptions {
 export interface ResolvedChat {
   messages: ChatMessage[];
   sampling: SamplingSettings;
+  speculation: Speculation;
   /** null: what the context has room for. */
   maxTokens: number | null;
   stop: string[];
@@ -54,7 +56,10 @@ export interface Calls {
   chat: { takes: { request: ResolvedChat }; gives: ChatResult };
   count: { takes: { messages: ChatMessage[] }; gives: number };
   tokenize: { takes: { text: string }; gives: number[] };
-  generate: { takes: { ids: number[]; count: number }; gives: number[] };
+  generate: {
+    takes: { ids: number[]; count: number; speculation: Speculation };
+    gives: number[];
+  };
   evaluate: { takes: { ids: number[]; first: number }; gives: Float32Array<ArrayBuffer> };
   dispose: { takes: Record<never, never>; gives: null };
 }

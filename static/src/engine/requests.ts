@@ -1,6 +1,12 @@
 /** Checks what callers ask for: an absurd value is refused with its name, value and range. */
 
-import { type ChatMessage, type ChatRequest, type EngineOptions, WebkilnError } from "./api";
+import {
+  type ChatMessage,
+  type ChatRequest,
+  type EngineOptions,
+  type Speculation,
+  WebkilnError,
+} from "./api";
 import type { ResolvedChat } from "./protocol";
 
 /** Sampling parameters with every default filled in. */
@@ -27,6 +33,7 @@ export const GREEDY: SamplingSettings = {
 };
 
 const ROLES = ["system", "user", "assistant", "tool"];
+const SPECULATIONS = ["auto", "on", "off"];
 const MAX_STOPS = 4;
 const MAX_THREADS = 64;
 const FIELDS = [
@@ -42,6 +49,7 @@ const FIELDS = [
   "seed",
   "max_tokens",
   "stop",
+  "speculation",
   "signal",
 ];
 
@@ -103,6 +111,7 @@ export function resolveChat(request: ChatRequest, randomSeed: () => number): Res
     maxTokens:
       request.max_tokens === undefined ? null : numeric("max_tokens", request.max_tokens, 0, WHOLE),
     stop: resolveStop(request.stop),
+    speculation: checkSpeculation(request.speculation),
   };
 }
 
@@ -150,6 +159,11 @@ function resolveStop(stop: unknown): string[] {
     }
     return item;
   });
+}
+
+export function checkSpeculation(wanted: Speculation = "auto"): Speculation {
+  if (SPECULATIONS.includes(wanted)) return wanted;
+  throw badRequest("speculation", wanted, SPECULATIONS.join(", "));
 }
 
 /** Token ids a caller passed in, checked against the vocabulary. */

@@ -1,7 +1,7 @@
 /** A loaded model in the worker: everything between a request and the backend. */
 
 import type { Manifest } from "../plan";
-import type { ChatMessage, EngineInfo } from "./api";
+import type { ChatMessage, EngineInfo, Speculation } from "./api";
 import { ChatTemplate } from "./chat";
 import { checkRoom } from "./context";
 import { Detokenizer, StopFilter } from "./detokenize";
@@ -83,6 +83,7 @@ export class Session {
       prompt,
       maxTokens: request.maxTokens ?? Number.POSITIVE_INFINITY,
       sampling: request.sampling,
+      speculation: request.speculation,
       stopTokens: this.loaded.manifest.stop_tokens,
       onToken: (id) => {
         emit(filter.push(detokenizer.push(id)));
@@ -95,13 +96,18 @@ export class Session {
     return summary(text, prompt.length, result, filter.stopped);
   }
 
-  async generate(ids: unknown, count: unknown, signal: AbortSignal): Promise<number[]> {
+  async generate(
+    ids: unknown,
+    count: unknown,
+    speculation: Speculation,
+    signal: AbortSignal,
+  ): Promise<number[]> {
     const prompt = checkIds("ids", ids, this.loaded.manifest.vocabulary);
     const maxTokens = checkCount("count", count);
     checkRoom(prompt.length + maxTokens - 1, this.loaded.context);
     const onToken = (): boolean => true;
-    const request = { prompt, maxTokens, sampling: GREEDY, stopTokens: [], onToken, signal };
-    const result = await this.answer(request);
+    const settings = { sampling: GREEDY, speculation, stopTokens: [] };
+    const result = await this.answer({ prompt, maxTokens, ...settings, onToken, signal });
     if (result.finishReason === "abort") throw aborted();
     return result.tokens;
   }
@@ -161,6 +167,7 @@ function summary(
       completion_tokens: result.tokens.length,
       total_tokens: promptTokens + result.tokens.length,
       cached_tokens: result.cachedTokens,
+      guessed_tokens: result.guessedTokens,
       prefill_seconds: result.prefillSeconds,
       decode_seconds: result.decodeSeconds,
     },

@@ -12,7 +12,7 @@ export function controlState(
   sampling: SamplingSettings,
   stopTokens: number[],
 ): Int32Array<ArrayBuffer> {
-  const room = CONTROL_SLOTS - Control.STOP;
+  const room = Control.TAKEN - Control.STOP;
   if (stopTokens.length > room) {
     throw new WebkilnError(
       "bad-bundle",

@@ -53,7 +53,8 @@ async function perform(call: Call, signal: AbortSignal): Promise<Reply> {
     case "tokenize":
       return { ...head, call: "tokenize", value: loaded().tokenize(call.text) };
     case "generate": {
-      const value = await loaded().generate(call.ids, call.count, signal);
+      const { ids, count, speculation } = call;
+      const value = await loaded().generate(ids, count, speculation, signal);
       return { ...head, call: "generate", value };
     }
     case "evaluate":

@@ -4,7 +4,7 @@ import type { Crew } from "../../../../static/src/backends/wasm-helpers";
 import { layoutMemory } from "../../../../static/src/backends/wasm-layout";
 import { Breather } from "../../../../static/src/backends/wasm-queue";
 import { type HelperReply, KernelThread } from "../../../../static/src/backends/wasm-thread";
-import type { Plan, Step } from "../../../../static/src/plan";
+import { Control, type Plan, type Step } from "../../../../static/src/plan";
 import { plan } from "../bundle";
 import { assemble, KERNELS } from "./assemble";
 
@@ -37,6 +37,11 @@ function planOf(decode: Step[], prefill: Step[] = []): Plan {
   return made;
 }
 
+/** The write into `control` that leaves tokens as a step's sampling would. */
+function taken(...ids: number[]): [number, Int32Array<ArrayBuffer>] {
+  return [Control.TAKEN * 4, Int32Array.of(ids.length, ...ids)];
+}
+
 const NOBODY: Crew = {
   hire: () => {
     throw new Error("one thread needs no help");
@@ -61,22 +66,22 @@ describe("computing", () => {
     expect(backend.prefill).toEqual({ name: "prefill_4", rows: 4 });
     backend.write("tokens", 0, Int32Array.of(1));
     backend.run("prefill_4"); // (1 + 5) * 2
-    backend.write("tokens", 4, Int32Array.of(70));
-    const id = backend.decode(0); // tokens[1]
-    backend.write("tokens", 4, Int32Array.of(71));
-    const again = backend.decode(0);
-    expect(await Promise.all([id, again])).toEqual([70, 71]);
+    backend.write("control", ...taken(70));
+    const id = backend.step("decode");
+    backend.write("control", ...taken(71, 72));
+    const again = backend.step("decode");
+    expect(await Promise.all([id, again])).toEqual([[70], [71, 72]]);
     const words = new Int32Array((await backend.read("decode", "all")).buffer);
     expect(words.length).toBe(CONTEXT + 1);
-    expect([...words.subarray(0, 3)]).toEqual([48, 71, 0]);
+    expect([...words.subarray(0, 2)]).toEqual([48, 0]);
   });
 
   test("a write's data may be used again at once", async () => {
     const backend = await open(planOf([]));
-    const data = Int32Array.of(5);
-    backend.write("tokens", 4, data);
-    data[0] = 6;
-    expect(await backend.decode(0)).toBe(5);
+    const [offset, data] = taken(5);
+    backend.write("control", offset, data);
+    data[1] = 6;
+    expect(await backend.step("decode")).toEqual([5]);
   });
 
   test("a long function runs in slices, with chances for breaks between them", async () => {
@@ -86,7 +91,8 @@ describe("computing", () => {
     await backend.idle();
     expect(pause.mock.calls.length).toBeGreaterThan(2);
     pause.mockRestore();
-    expect(await backend.decode(-1)).toBe(4000);
+    const words = new Int32Array((await backend.read("decode", "all")).buffer);
+    expect(words[0]).toBe(4000);
   });
 
   test("weights go to their buffer and not beyond", async () => {
@@ -175,13 +181,13 @@ describe("faults", () => {
     ["refuse", "the kernel kernel refuse failed: it returned 3"],
   ] as const)("%s: everything from there on fails with its name", async (kernel, message) => {
     const backend = await open(planOf([], [step("add"), step(kernel)]));
-    const before = backend.decode(0);
+    const before = backend.step("decode");
     backend.run("prefill_4");
     const fault = { code: "kernel-fault", message };
     await expect(backend.idle()).rejects.toMatchObject(fault);
-    await expect(backend.decode(0)).rejects.toMatchObject(fault);
+    await expect(backend.step("decode")).rejects.toMatchObject(fault);
     await expect(backend.read("decode", "all")).rejects.toMatchObject(fault);
-    expect(await before).toBe(0);
+    expect(await before).toEqual([]);
   });
 
   test("what a backend no longer has is not asked of it", async () => {
@@ -191,7 +197,7 @@ describe("faults", () => {
     await Promise.resolve();
     backend.dispose();
     await expect(idle).rejects.toMatchObject({ code: "bad-request" });
-    await expect(backend.decode(0)).rejects.toThrow("disposed");
+    await expect(backend.step("decode")).rejects.toThrow("disposed");
   });
 });
 

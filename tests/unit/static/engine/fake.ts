@@ -1,19 +1,24 @@
 /**
  * A backend whose device is a queue of closures. Its next token depends on everything in its KV
  * cache, so a generator that reuses or overwrites the wrong positions gives different tokens; with
- * a presence penalty it depends on all counts as well.
+ * a presence penalty it depends on all counts as well. Guesses that turn out wrong leave rubbish in
+ * the cache and behind the tokens.
  */
 
-import type { Backend, StateData } from "../../../../static/src/backends/backend";
+import type { Backend, Chunk, StateData } from "../../../../static/src/backends/backend";
 import type { WebkilnError } from "../../../../static/src/engine/api";
 import { Control, PROMPT_BIT, SAMPLING_SLOTS, Sampling } from "../../../../static/src/plan";
 
 export const VOCABULARY = 97;
+const VERIFY: Chunk = { name: "verify_4", rows: 4 };
 
 export class FakeBackend implements Backend {
   readonly maxDepth = 16;
   readonly prefill = { name: "prefill_16", rows: 16 };
+  readonly verify: Chunk | null;
+  /** Prefill chunks with their positions, and names of steps. */
   readonly log: string[] = [];
+  readonly steps: string[] = [];
   readonly counts = new Int32Array(VOCABULARY);
   private readonly control = new Int32Array(64);
   private readonly sampling = new Float32Array(SAMPLING_SLOTS);
@@ -28,7 +33,12 @@ export class FakeBackend implements Backend {
   onChunk: () => void = () => {};
   private lost: WebkilnError | null = null;
 
-  constructor(readonly context = 64) {
+  /** With `guessed`, it can verify; that says whether the guess for a position is right. */
+  constructor(
+    readonly context = 64,
+    private readonly guessed: ((position: number) => boolean) | null = null,
+  ) {
+    this.verify = guessed && VERIFY;
     this.tokens = new Int32Array(context + 1);
     this.kv = new Int32Array(context);
   }
@@ -55,21 +65,31 @@ export class FakeBackend implements Backend {
     }).catch(() => {});
   }
 
-  decode(position: number): Promise<number> {
+  step(name: string): Promise<number[]> {
     this.mostUnderWay = Math.max(this.mostUnderWay, ++this.underWay);
     return this.enqueue(() => {
       this.onStep();
       if (this.lost !== null) throw this.lost;
-      const at = this.control[Control.POSITION] ?? 0;
-      if (this.control[Control.DONE] === 0) this.step(at);
+      this.steps.push(name);
+      const rows = name === VERIFY.name ? VERIFY.rows : 1;
+      const taken: number[] = [];
+      while (taken.length < rows && this.control[Control.DONE] === 0) {
+        const at = this.control[Control.POSITION] ?? 0;
+        taken.push(this.take(at));
+        if (rows === 1 || this.guessed?.(at + 1)) continue;
+        this.kv.fill(-1, at + 1, at + 1 + rows - taken.length);
+        this.tokens.fill(-1, at + 2, at + 2 + rows - taken.length);
+        break;
+      }
       this.underWay -= 1;
-      return this.tokens[position + 1] ?? 0;
+      return taken;
     });
   }
 
   async read(): Promise<Float32Array<ArrayBuffer>> {
     return this.enqueue(() => {
-      const at = (this.control[Control.POSITION] ?? 0) - 1;
+      // Of the token consumed last, after which DONE keeps the position.
+      const at = (this.control[Control.POSITION] ?? 0) - 1 + (this.control[Control.DONE] ?? 0);
       const logits = new Float32Array(VOCABULARY);
       logits[this.next(at)] = 1;
       return logits;
@@ -91,7 +111,7 @@ export class FakeBackend implements Backend {
     this.disposed = true;
   }
 
-  private step(at: number): void {
+  private take(at: number): number {
     this.kv[at] = this.tokens[at] ?? 0;
     const id = this.next(at);
     this.tokens[at + 1] = id;
@@ -100,8 +120,9 @@ export class FakeBackend implements Backend {
       Control.STOP,
       Control.STOP + (this.control[Control.STOP_COUNT] ?? 0),
     );
-    if (stops.includes(id)) this.control[Control.DONE] = 1;
-    this.control[Control.POSITION] = at + 1;
+    if (stops.includes(id) || at + 1 >= this.context) this.control[Control.DONE] = 1;
+    else this.control[Control.POSITION] = at + 1;
+    return id;
   }
 
   /** A hash of the cache up to `at`, and of the counts where they matter. */

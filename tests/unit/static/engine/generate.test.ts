@@ -10,6 +10,7 @@ function request(prompt: number[], rest: Partial<Generation> = {}): Generation {
     prompt,
     maxTokens: 8,
     sampling: GREEDY,
+    speculation: "auto",
     stopTokens: [],
     onToken: () => true,
     signal: new AbortController().signal,
@@ -114,12 +115,92 @@ describe("decoding", () => {
   test("a failing step fails the request and leaves nothing under way", async () => {
     const backend = new FakeBackend();
     let steps = 0;
-    backend.decode = async () => {
+    backend.step = async () => {
       if (++steps === 3) throw new Error("lost");
-      return 1;
+      return [1];
     };
     const generator = new Generator(backend, VOCABULARY);
     await expect(generator.run(request(PROMPT))).rejects.toThrow("lost");
+  });
+});
+
+describe("speculation", () => {
+  const on = { speculation: "on", maxTokens: 40 } as const;
+  const some = (position: number): boolean => position % 3 !== 0;
+
+  test("gives the same tokens in fewer steps", async () => {
+    const backend = new FakeBackend(64, some);
+    const result = await new Generator(backend, VOCABULARY).run(request(PROMPT, on));
+    expect(result.tokens).toEqual(await fresh(PROMPT, { maxTokens: 40 }));
+    expect(result.finishReason).toBe("length");
+    // Right for two of three positions: each step but the last gives three tokens.
+    expect(result.guessedTokens).toBe(26);
+    expect(new Set(backend.steps)).toEqual(new Set(["verify_4"]));
+    expect(backend.underWay).toBe(0);
+  });
+
+  test.each([1, 2, 3, 4, 5])(
+    "gives no more than %d tokens when asked for so many",
+    async (count) => {
+      const seen: number[] = [];
+      const rest = { ...on, maxTokens: count, onToken: (id: number) => seen.push(id) > 0 };
+      const generator = new Generator(new FakeBackend(64, () => true), VOCABULARY);
+      const result = await generator.run(request(PROMPT, rest));
+      expect(result.tokens).toEqual(await fresh(PROMPT, { maxTokens: count }));
+      expect(seen).toEqual(result.tokens);
+    },
+  );
+
+  test("a full context ends it as length", async () => {
+    const generator = new Generator(new FakeBackend(14, () => true), VOCABULARY);
+    const result = await generator.run(request(PROMPT, on));
+    expect(result).toMatchObject({ finishReason: "length", tokens: { length: 7 } });
+  });
+
+  test("a stop token in the middle of a step ends the answer", async () => {
+    const free = await fresh(PROMPT, { maxTokens: 20 });
+    const stop = free[9] as number;
+    const generator = new Generator(new FakeBackend(64, () => true), VOCABULARY);
+    const result = await generator.run(request(PROMPT, { ...on, stopTokens: [stop] }));
+    const tokens = free.slice(0, free.indexOf(stop));
+    expect(result).toMatchObject({ finishReason: "stop", tokens });
+  });
+
+  test.each([9, 10, 11, 12])(
+    "a turn after an answer cut off at %d reuses what is real",
+    async (cut) => {
+      const generator = new Generator(new FakeBackend(64, some), VOCABULARY);
+      let count = 0;
+      const onToken = () => ++count < cut;
+      const first = await generator.run(request(PROMPT, { ...on, onToken }));
+      expect(first).toMatchObject({ finishReason: "stop", tokens: { length: cut } });
+      const second = [...PROMPT, ...first.tokens, 50, 51];
+      const result = await generator.run(request(second, on));
+      expect(result.cachedTokens).toBe(PROMPT.length + cut - 1);
+      expect(result.tokens).toEqual(await fresh(second, { maxTokens: 40 }));
+    },
+  );
+
+  test("penalties count what was taken", async () => {
+    const sampling = { ...GREEDY, presence: 1 };
+    const generator = new Generator(new FakeBackend(64, some), VOCABULARY);
+    const result = await generator.run(request(PROMPT, { ...on, sampling }));
+    expect(result.tokens).toEqual(await fresh(PROMPT, { maxTokens: 40, sampling }));
+  });
+
+  test("is left out where it is off, or the backend has none", async () => {
+    const backend = new FakeBackend(64, () => true);
+    await new Generator(backend, VOCABULARY).run(request(PROMPT, { speculation: "off" }));
+    expect(new Set(backend.steps)).toEqual(new Set(["decode"]));
+    const without = await new Generator(new FakeBackend(), VOCABULARY).run(request(PROMPT, on));
+    expect(without.guessedTokens).toBe(0);
+  });
+
+  test("a step that gives nothing is a fault, not an endless wait", async () => {
+    const backend = new FakeBackend();
+    backend.step = async () => [];
+    const generator = new Generator(backend, VOCABULARY);
+    await expect(generator.run(request(PROMPT))).rejects.toThrow("no token");
   });
 });
 

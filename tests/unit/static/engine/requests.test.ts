@@ -26,6 +26,7 @@ test("an empty request gets every default", () => {
     },
     maxTokens: null,
     stop: [],
+    speculation: "auto",
   });
 });
 
@@ -45,6 +46,7 @@ describe("absurd values are refused by name, value and range", () => {
   test.each([
     [{ temperature: -1 }, /temperature is -1.*from 0 to 2/],
     [{ temperature: Number.NaN }, /temperature is NaN/],
+    [{ speculation: true }, /speculation is true.*auto, on, off/],
     [{ temperature: "hot" }, /temperature is "hot"/],
     [{ temperature: null }, /temperature is null/],
     [{ top_p: 1.1 }, /top_p is 1.1.*from 0 to 1/],

@@ -44,7 +44,7 @@ beforeEach(() => {
 async function open(variant: string): Promise<Footing> {
   const refusal = closed.get(variant);
   if (refusal) throw refusal;
-  const backend = new FakeBackend(CONTEXT);
+  const backend = new FakeBackend(CONTEXT, (position) => position % 3 > 0);
   opened.push([variant, backend]);
   fates.shift()?.(backend);
   return { variant, kind: variant === "wasm" ? "wasm" : "webgpu", threads: 1, backend };
@@ -84,7 +84,8 @@ async function session(names = RUNGS): Promise<Session> {
 
 function request(rest: Partial<ResolvedChat> = {}): ResolvedChat {
   const messages = [{ role: "user" as const, content: PROMPT }];
-  return { messages, sampling: GREEDY, maxTokens: 30, stop: [], ...rest };
+  const settings = { sampling: GREEDY, speculation: "auto" as const };
+  return { messages, ...settings, maxTokens: 30, stop: [], ...rest };
 }
 
 const lose = (backend: FakeBackend) => backend.lose(fault());
@@ -192,6 +193,17 @@ describe("an answer goes on after a loss", () => {
     }
   });
 
+  test("that falls among guesses", async () => {
+    const speculation = "on";
+    fates = [atStep(4)];
+    const answer = await ask(await session(), request({ speculation }));
+    expect(opened).toHaveLength(2);
+    const calm = await undisturbed();
+    expect(answer.text).toBe(calm.text);
+    expect(answer.usage.guessed_tokens).toBeGreaterThan(10);
+    expect(calm.usage.guessed_tokens).toBe(0);
+  });
+
   test("to the end of a full context", async () => {
     fates = [atStep(100)];
     const answer = await ask(await session(), request({ maxTokens: null }));
@@ -254,7 +266,9 @@ describe("when nothing is left", () => {
     await expect(answer).rejects.toMatchObject({ code: "device-lost" });
     expect(streamed).toBe((await undisturbed()).text.slice(0, 4 + 5));
     expect(opened).toHaveLength(2);
-    await expect(subject.generate([1], 1, never)).rejects.toMatchObject({ code: "device-lost" });
+    await expect(subject.generate([1], 1, "auto", never)).rejects.toMatchObject({
+      code: "device-lost",
+    });
     expect(opened).toHaveLength(2);
   });
 
@@ -299,10 +313,10 @@ describe("a repair that cannot be ended now", () => {
 test("generate and evaluate go on as well", async () => {
   const ids = [3, 1, 4, 1, 5, 9];
   fates = [atStep(3)];
-  const tokens = await (await session()).generate(ids, 10, never);
+  const tokens = await (await session()).generate(ids, 10, "auto", never);
   expect(opened).toHaveLength(2);
   const calm = await session();
-  expect(tokens).toEqual(await calm.generate(ids, 10, never));
+  expect(tokens).toEqual(await calm.generate(ids, 10, "auto", never));
   const logits = await calm.evaluate(ids, 2, never);
   fates = [atStep(3)];
   opened = [];
