@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { checkDevice, findAdapter, type Surroundings } from "../../../static/src/device/check";
 import type { Rung } from "../../../static/src/engine/api";
-import type { Manifest } from "../../../static/src/plan";
+import type { Manifest, Plan } from "../../../static/src/plan";
 import { measureBandwidth } from "./bandwidth";
 import { type Bundle, openBundle, openProgram } from "./bundle";
 import { dawnVersion, openDawn } from "./dawn";
@@ -132,7 +132,7 @@ async function measureVariant(
   const speed = await measureSpeed(await adapterOf(gpu as GPU), program, lengths);
   const requests: ProfileRequest[] = [
     ...lengths.prompts.map((position) => ({ function: "decode", position })),
-    { function: largestPrefill(program.plan.functions), position: 0 },
+    { function: prefillName(program.plan.functions), position: 0 },
   ];
   const { context, rounds } = lengths;
   const adapter = await adapterOf(gpu as GPU);
@@ -140,11 +140,10 @@ async function measureVariant(
   return variantReport(program, lengths, speed, profiles, bandwidth);
 }
 
-function largestPrefill(functions: Record<string, { rows: number }>): string {
-  const chunks = Object.entries(functions).filter(([name]) => name.startsWith("prefill_"));
-  const [largest] = chunks.sort(([, a], [, b]) => b.rows - a.rows);
-  if (largest === undefined) throw new Error("the plan has no prefill function");
-  return largest[0];
+function prefillName(functions: Plan["functions"]): string {
+  const name = Object.keys(functions).find((each) => each.startsWith("prefill_"));
+  if (name === undefined) throw new Error("the plan has no prefill function");
+  return name;
 }
 
 main().then(

@@ -125,7 +125,7 @@ class Bench {
         endOfPassWriteIndex: end,
       };
       const pass = encoder.beginComputePass({ timestampWrites });
-      encode(pass, [dispatch]);
+      encode(pass, [dispatch], rows);
       pass.end();
     }
     encoder.resolveQuerySet(querySet, 0, querySet.count, resolved, 0);

@@ -123,7 +123,7 @@ def compile_shape(
     limits = Model(config.vocab_size, config.max_position_embeddings)
     context = min(limits.context, DEFAULT_CONTEXT)
     store = Store(Coding(checkpoint, tied_names(model), QUANTIZATION, model.base_model_prefix))
-    graphs = trace_functions(model, store.coding, limits, progress)
+    graphs = trace_functions(model, store.coding, progress)
     webgpu = [one for one in targets.TARGETS if one.backend == "webgpu"]
     programs = [lower(graphs, one, limits, store) for one in webgpu]
     tensors = _tensors(store)

@@ -2,7 +2,13 @@
 
 import { expect, test } from "vitest";
 import type { Bytes } from "../../../../static/src/load/files";
-import type { Buffer, Kernel, Plan, Tensor } from "../../../../static/src/plan";
+import {
+  type Buffer,
+  FORMAT,
+  type Kernel,
+  type Plan,
+  type Tensor,
+} from "../../../../static/src/plan";
 import { summarise } from "../../../bench/gpu/profile";
 import { markdown, type Report, variantReport } from "../../../bench/gpu/report";
 import { spread } from "../../../bench/gpu/spread";
@@ -54,10 +60,10 @@ function kernel(name: string, access: Kernel["access"]): Kernel {
 const whole = (index: number) => ({ buffer: index, offset: 0, bytes: 0 });
 const grid = [1, 1, 1];
 const steps = [
-  { kernel: 0, grid, bindings: [whole(0), whole(4)], layer: null },
+  { kernel: 0, grid, bindings: [whole(0), whole(4)], layer: null, rows_axis: null },
   // Appends to the cache: that is no read.
-  { kernel: 1, grid, bindings: [whole(1), whole(2), whole(3)], layer: 0 },
-  { kernel: 2, grid, bindings: [whole(3), whole(4)], layer: 0 },
+  { kernel: 1, grid, bindings: [whole(1), whole(2), whole(3)], layer: 0, rows_axis: null },
+  { kernel: 2, grid, bindings: [whole(3), whole(4)], layer: 0, rows_axis: null },
   // Codes and scales are bound one by one.
   {
     kernel: 3,
@@ -67,10 +73,11 @@ const steps = [
       { buffer: 1, offset: 2048, bytes: 512 },
     ],
     layer: 1,
+    rows_axis: null,
   },
 ];
 const plan: Plan = {
-  format: 2,
+  format: FORMAT,
   variant: "f32",
   buffers: [
     buffer("table", "weight", 20480),
