@@ -10,6 +10,7 @@ MODEL := models/smollm2-135m-instruct
 HOST := 127.0.0.1
 PORT := 8000
 BENCH :=
+SHAPES := llama-1b llama-8b
 SAY := @printf '\n==> %s\n'
 # Jobs in parallel print one after the other, where make knows how.
 WHOLE := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
@@ -19,13 +20,16 @@ DEV_READY := .venv/ready-to-test
 BENCH_READY := .venv/ready-to-bench
 NODE_READY := static/node_modules/ready
 PEERS_READY := tests/bench/peers/node_modules/ready
+DAWN_READY := tests/bench/gpu/node_modules/ready
 PUPPETEER_READY := tests/other_browsers/node_modules/ready
 PAGE := static/dist/page.js
 MANIFEST := $(MODEL)/manifest.json
+GPU_PROGRAM := build/bench-gpu/bench.mjs
+GPU_SHAPES := $(SHAPES:%=build/bench-gpu/models/%/manifest.json)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build test check bench wheel clean prerequisites browser test-browsers lint types units quick
+.PHONY: help run build test check bench bench-gpu wheel clean prerequisites browser test-browsers lint types units quick
 
 help: ## List the commands.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -36,10 +40,10 @@ run: $(PYTHON_READY) $(PAGE) $(MANIFEST) ## Compile SmolLM2 once, then serve the
 
 build: $(PAGE) ## Build the browser code.
 
-test: check browser ## Every check and every test; sets up a browser too.
+test: check browser $(GPU_PROGRAM) ## Every check and every test; sets up a browser too.
 	$(SAY) "Tests, in the browser where it matters (several minutes)"
 	@$(PYTHON) -m pytest tests/unit -m slow
-	@$(PYTHON) -m pytest tests/kernels tests/parity tests/browser --durations 10
+	@$(PYTHON) -m pytest tests/kernels tests/parity tests/browser tests/bench --durations 10
 
 check: $(DEV_READY) $(NODE_READY) $(PAGE) ## Format, lint, types and quick tests, without a browser.
 	@$(MAKE) --no-print-directory -j2 $(WHOLE) quick lint types units
@@ -53,12 +57,17 @@ bench: $(BENCH_READY) $(PEERS_READY) $(PAGE) browser $(MANIFEST) ## Measure spee
 	$(SAY) "Benchmark (about a quarter of an hour, on a machine that does nothing else)"
 	@$(PYTHON) -m tests.bench $(BENCH)
 
+bench-gpu: $(GPU_PROGRAM) $(GPU_SHAPES) $(MANIFEST) ## Measure the engine on a graphics card, under Node. BENCH="--rounds 5".
+	$(SAY) "Benchmark on the graphics card"
+	@node tests/bench/gpu/build.mjs $(MODEL)
+	@node $(GPU_PROGRAM) --output docs/bench $(BENCH)
+
 wheel: $(DEV_READY) $(PAGE) ## Build the wheel, page included, into dist/.
 	@$(PYTHON) -m pip wheel . --no-deps --wheel-dir dist
 
 clean: ## Remove what was installed, built and compiled here.
 	rm -rf .venv static/node_modules tests/other_browsers/node_modules static/dist dist $(MODEL)
-	rm -rf tests/bench/peers/node_modules build/peers
+	rm -rf tests/bench/peers/node_modules tests/bench/gpu/node_modules build/peers build/bench-gpu
 	rm -rf .mypy_cache .ruff_cache .pytest_cache
 
 # --- checks
@@ -67,7 +76,7 @@ lint: $(DEV_READY) $(NODE_READY)
 	$(SAY) "Format and lint"
 	@$(PYTHON) -m ruff format --check --quiet .
 	@$(PYTHON) -m ruff check --quiet .
-	@cd static && node_modules/.bin/biome check . ../tests/unit/static
+	@cd static && node_modules/.bin/biome check . ../tests/unit/static ../tests/bench/gpu
 
 types: $(DEV_READY) $(NODE_READY)
 	$(SAY) "Types, and plan.ts as the schema has it"
@@ -114,6 +123,11 @@ $(PEERS_READY): tests/bench/peers/package.json tests/bench/peers/package-lock.js
 	@cd tests/bench/peers && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
+$(DAWN_READY): tests/bench/gpu/package.json tests/bench/gpu/package-lock.json | prerequisites
+	$(SAY) "Installing WebGPU for Node"
+	@cd tests/bench/gpu && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
 $(NODE_READY): static/package.json static/package-lock.json | prerequisites
 	$(SAY) "Installing Node packages"
 	@cd static && npm ci --ignore-scripts --no-audit --no-fund
@@ -132,6 +146,15 @@ $(PAGE): $(NODE_READY) static/build.mjs $(shell find static/src -type f)
 $(MANIFEST): $(shell find compiler -name '*.py') | $(PYTHON_READY)
 	$(SAY) "Compiling SmolLM2-135M-Instruct (about a minute, once)"
 	@.venv/bin/compile-model "$$($(PYTHON) scripts/smollm2.py)" --output $(MODEL)
+
+$(GPU_PROGRAM): $(NODE_READY) $(DAWN_READY) $(wildcard tests/bench/gpu/*.ts tests/bench/gpu/*.mjs) $(shell find static/src -type f)
+	$(SAY) "Building the program for graphics cards"
+	@node tests/bench/gpu/build.mjs
+	@touch $@
+
+$(GPU_SHAPES): build/bench-gpu/models/%/manifest.json: tests/bench/gpu/shapes.py $(shell find compiler -name '*.py') | $(PYTHON_READY)
+	$(SAY) "Compiling the shapes of $*, without weights (half a minute)"
+	@$(PYTHON) -m tests.bench.gpu.shapes build/bench-gpu/models $*
 
 browser: $(DEV_READY)
 	$(SAY) "Browser"

@@ -56,12 +56,8 @@ class Packed:
 def pack(weight: Quantized) -> Packed:
     """Lay a weight (N, K) out as `blocked`."""
     rows, columns = weight.rows, weight.columns
+    packed = _allocate(*blocked_parts(weight.scheme, rows, columns))
     vectors = _vectors(weight.scheme, columns)
-    sizes = {"codes": vectors * rows * _VECTOR_BYTES}
-    if weight.scales is not None:
-        width = rows * 2 if weight.scheme.has_minimum else rows + rows % 2
-        sizes["scales"] = weight.scales.shape[1] * width * 2
-    packed = _allocate(sizes)
     codes = _part(packed.data, packed.parts["codes"]).view(_VECTOR).reshape(vectors, rows)
     step = max(1, _BLOCK_BYTES // max(1, columns * weight.codes.itemsize))
     for start in range(0, rows, step):
@@ -71,6 +67,15 @@ def pack(weight: Quantized) -> Packed:
         scales = _part(packed.data, packed.parts["scales"])
         _write_scales(scales, weight.scales, weight.minimums)
     return packed
+
+
+def blocked_parts(scheme: Scheme, rows: int, columns: int) -> tuple[int, dict[str, Span]]:
+    """Bytes of a weight (rows, columns) in layout `blocked`, and where its parts lie in them."""
+    sizes = {"codes": _vectors(scheme, columns) * rows * _VECTOR_BYTES}
+    if scheme.group:
+        width = rows * 2 if scheme.has_minimum else rows + rows % 2
+        sizes["scales"] = columns // scheme.group * width * 2
+    return _place(sizes)
 
 
 def unpack(data: Bytes, parts: Mapping[str, Span], scheme: Scheme, rows: int) -> Quantized:
@@ -131,15 +136,19 @@ def _write_scales(out: Bytes, scales: F16Array, minimums: F16Array | None) -> No
         halves[:, 1::2] = minimums.T
 
 
-def _allocate(sizes: Mapping[str, int]) -> Packed:
-    """Zeros for the named parts, one after the other, each from a multiple of ALIGN."""
+def _place(sizes: Mapping[str, int]) -> tuple[int, dict[str, Span]]:
+    """The named parts one after the other, each from a multiple of ALIGN; all their bytes."""
     parts: dict[str, Span] = {}
     end = 0
     for name, size in sizes.items():
         start = -(-end // ALIGN) * ALIGN
         parts[name] = Span("", start, size)
         end = start + size
-    return Packed(np.zeros(end, np.uint8), parts)
+    return end, parts
+
+
+def _allocate(size: int, parts: dict[str, Span]) -> Packed:
+    return Packed(np.zeros(size, np.uint8), parts)
 
 
 def _part(data: Bytes, span: Span) -> Bytes:

@@ -40,7 +40,16 @@ def contenders(bundle: str, variants: Iterable[str]) -> list[Contender]:
     options = {"backend": "wasm"}
     found = [Contender(BASE, f"Webkiln {commit}", "webkiln", site, options=options)]
     found += [_variant(site, commit, name) for name in variants]
-    return [*found, *_wllama(), _transformers(), _native()]
+    return [*found, *_wllama(), _transformers("transformers", "wasm"), _native()]
+
+
+def webgpu_contenders(bundle: str, variants: Iterable[str]) -> list[Contender]:
+    """Those that run on WebGPU, here on SwiftShader; Webkiln with the best variant it has there."""
+    site, commit = f"/models/{bundle}/", _commit()
+    label, options = f"Webkiln {commit}, WebGPU", {"backend": "webgpu"}
+    found = [Contender(BASE, label, "webkiln", site, most=1, options=options)]
+    found += [_variant(site, commit, name) for name in variants]
+    return [*found, _transformers("transformers-webgpu", "webgpu", most=1)]
 
 
 def on_webgpu(variant: str) -> bool:
@@ -74,9 +83,13 @@ def _wllama() -> list[Contender]:
     ]
 
 
-def _transformers() -> Contender:
+def _transformers(name: str, backend: str, most: int | None = None) -> Contender:
     label = f"Transformers.js {_package('@huggingface/transformers')}, int4"
-    return Contender("transformers", label, "transformers", models.ONNX, models.ONNX)
+    if backend == "webgpu":
+        label += ", WebGPU"
+    options = {"backend": backend}
+    model = models.ONNX
+    return Contender(name, label, "transformers", model, model, most=most, options=options)
 
 
 def _native() -> Contender:

@@ -19,7 +19,7 @@ from tests.bench.prompts import Prompt
 from tests.bench.report import Run
 
 CONTEXT = 512
-WARM_DECODE = 8
+WARM_DECODE = 8  # at most
 SETTLE = 1.0  # seconds in which what was closed before ends
 
 LOAD = """async ([script, options]) => {
@@ -44,7 +44,7 @@ class Bench:
         for contender in entered:
             counts = contender.counts(asked)
             if contender.script is not None and counts:
-                page = self._page()
+                page = self._page(contender)
                 loaded = self._load(page, contender, counts[0])
                 said = {key: loaded[key] for key in ("hardwareConcurrency", "crossOriginIsolated")}
                 page.close()
@@ -69,10 +69,10 @@ class Bench:
         )
 
     def _in_page(self, contender: Contender, threads: int, decode: int) -> Answer:
-        page = self._page()
+        page = self._page(contender)
         try:
             loaded = self._load(page, contender, threads)
-            page.evaluate(RUN, [self._warming.data(), WARM_DECODE])
+            page.evaluate(RUN, [self._warming.data(), min(WARM_DECODE, decode)])
             before = self._processor_seconds()
             times = page.evaluate(RUN, [self._measured.data(), decode])
             used = self._processor_seconds() - before
@@ -86,10 +86,11 @@ class Bench:
             "info": loaded["info"],
         }
 
-    def _page(self) -> Page:
+    def _page(self, contender: Contender) -> Page:
         page = self._context.new_page()
         page.set_default_timeout(0)
-        page.goto(f"{self._address}/bench/page.html")
+        runtime = contender.options.get("backend", "wasm")
+        page.goto(f"{self._address}/bench/page.html?runtime={runtime}")
         return page
 
     def _load(self, page: Page, contender: Contender, threads: int) -> dict[str, Any]:

@@ -93,7 +93,15 @@ def table(found: list[Row]) -> str:
 
 
 def _with_range(row: Row, figure: str) -> str:
-    return f"{row.median[figure]:.1f} ({row.lowest[figure]:.1f} to {row.highest[figure]:.1f})"
+    median, lowest, highest = (
+        _rate(each[figure]) for each in (row.median, row.lowest, row.highest)
+    )
+    return f"{median} ({lowest} to {highest})"
+
+
+def _rate(value: float) -> str:
+    """Three digits for what is slow, too."""
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def _times(row: Row, figure: str) -> str:
@@ -103,8 +111,8 @@ def _times(row: Row, figure: str) -> str:
 def line(run: Run, label: str) -> str:
     """One run, for the terminal."""
     return (
-        f"{run.threads} thread(s), {label}: prefill {run.prefill_tokens_per_s:.1f}, "
-        f"decode {run.decode_tokens_per_s:.1f} tokens/s, load {run.load_s:.1f} s "
+        f"{run.threads} thread(s), {label}: prefill {_rate(run.prefill_tokens_per_s)}, "
+        f"decode {_rate(run.decode_tokens_per_s)} tokens/s, load {run.load_s:.1f} s "
         f"({run.cores:.2f} cores used; load average {run.load_average:.2f})"
     )
 
@@ -131,8 +139,14 @@ def title(conditions: Mapping[str, Any]) -> str:
     )
 
 
-def write(folder: Path, conditions: Mapping[str, Any], runs: list[Run], found: list[Row]) -> Path:
-    """<date>-<model>.json, and the table beside it as .md; the JSON file's path."""
+def write(
+    folder: Path,
+    conditions: Mapping[str, Any],
+    runs: list[Run],
+    found: list[Row],
+    suffix: str = "",
+) -> Path:
+    """<date>-<model><suffix>.json, and the table beside it as .md; the JSON file's path."""
     folder.mkdir(parents=True, exist_ok=True)
     data = {
         **conditions,
@@ -140,7 +154,7 @@ def write(folder: Path, conditions: Mapping[str, Any], runs: list[Run], found: l
         "summary": [asdict(row) for row in found],
         "runs": [asdict(run) for run in runs],
     }
-    file = folder / f"{conditions['date']}-{conditions['model']}.json"
+    file = folder / f"{conditions['date']}-{conditions['model']}{suffix}.json"
     file.write_text(json.dumps(data, indent=2) + "\n")
     doubts = "".join(f"- {warning}\n" for warning in warnings(runs))
     notes = f"\nDoubtful:\n\n{doubts}" if doubts else ""

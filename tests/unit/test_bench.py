@@ -80,3 +80,12 @@ def test_files(tmp_path: Path) -> None:
     assert [run["decode_tokens_per_s"] for run in data["runs"]] == [10, 40, 20, 60, 100]
     assert data["summary"][1]["ratios"]["decode"] == 4
     assert report.table(found) in file.with_suffix(".md").read_text()
+    beside = report.write(tmp_path / "bench", conditions, runs(), found, "-webgpu")
+    assert beside.name == "2026-01-02-tiny-webgpu.json"
+
+
+def test_slow_engines_keep_their_digits() -> None:
+    slow = replace(QUIET, decode_tokens_per_s=0.184, prefill_tokens_per_s=12.34)
+    assert "| 12.3 (12.3 to 12.3) | 0.18 (0.18 to 0.18) |" in report.table(
+        report.rows([slow], LABELS)
+    )

@@ -2,17 +2,22 @@ import { AutoModelForCausalLM, env, Tensor } from "@huggingface/transformers";
 import { expectTokens } from "./measure.js";
 
 const RUNTIME = "/bench/node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded";
+const BUILDS = { wasm: RUNTIME, webgpu: `${RUNTIME}.asyncify` };
 
-export async function open({ model, threads }) {
+export async function open({ model, threads, backend }) {
   const onnx = env.backends.onnx;
-  onnx.wasm.wasmPaths = { mjs: absolute(`${RUNTIME}.mjs`), wasm: absolute(`${RUNTIME}.wasm`) };
+  const build = BUILDS[backend];
+  onnx.wasm.wasmPaths = { mjs: absolute(`${build}.mjs`), wasm: absolute(`${build}.wasm`) };
   onnx.wasm.numThreads = threads;
   env.allowRemoteModels = false;
   env.allowLocalModels = true;
   env.localModelPath = absolute("/bench/models/");
-  const loaded = await AutoModelForCausalLM.from_pretrained(model, { device: "wasm", dtype: "q4" });
+  const loaded = await AutoModelForCausalLM.from_pretrained(model, {
+    device: backend,
+    dtype: "q4",
+  });
   return {
-    info: { threads: onnx.wasm.numThreads, version: env.version, runtime: onnx.versions.web },
+    info: { threads: onnx.wasm.numThreads, backend, version: env.version, runtime: onnx.versions.web },
     generate: (prompt, count, onToken) => generate(loaded, prompt, count, onToken),
   };
 }
