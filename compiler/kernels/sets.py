@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from compiler.bundle.schema import Scheme
 from compiler.kernels import cpu, gpu
 from compiler.kernels.dsl import KernelFunction
+from compiler.kernels.gpu.language import BASE, Language
 from compiler.kernels.specs import Append, Attend, Linear, ProjectAppend
 
 
@@ -36,24 +38,38 @@ class KernelSet:
     fused: Fused | None = None  # what graph/prologue.py makes, if the target has it
 
 
-WEBGPU = KernelSet(
-    inputs=gpu.embed.inputs,
-    embed=gpu.embed.embed,
-    linear=lambda spec: gpu.linear.linear(spec, gpu.linear.default_tiling(spec)),
-    rms_norm=gpu.norm.rms_norm,
-    layer_norm=gpu.norm.layer_norm,
-    append=gpu.append.append,
-    attend=gpu.attend.attend,
-    adjust=gpu.sample.adjust,
-    choose=gpu.sample.choose,
-    fused=Fused(
-        add_norm=gpu.norm.add_norm,
-        place=gpu.append.place,
-        project_append=lambda spec: gpu.project.project_append(
-            spec, gpu.project.default_tiling(spec)
+def webgpu(language: Language) -> KernelSet:
+    """Kernels in WGSL, with what `language` has."""
+
+    def linear(spec: Linear) -> KernelFunction:
+        # Without a prologue nothing is reduced: one kernel for all languages.
+        spoken = BASE if spec.prologue.empty else language
+        return gpu.linear.linear(spec, gpu.linear.default_tiling(spec), spoken)
+
+    def project_append(spec: ProjectAppend) -> KernelFunction:
+        tiling = gpu.project.default_tiling(spec)
+        return gpu.project.project_append(spec, tiling, language)
+
+    return KernelSet(
+        inputs=gpu.embed.inputs,
+        embed=gpu.embed.embed,
+        linear=linear,
+        rms_norm=partial(gpu.norm.rms_norm, language=language),
+        layer_norm=partial(gpu.norm.layer_norm, language=language),
+        append=partial(gpu.append.append, language=language),
+        attend=partial(gpu.attend.attend, language=language),
+        adjust=gpu.sample.adjust,
+        choose=partial(gpu.sample.choose, language=language),
+        fused=Fused(
+            add_norm=partial(gpu.norm.add_norm, language=language),
+            place=gpu.append.place,
+            project_append=project_append,
         ),
-    ),
-)
+    )
+
+
+WEBGPU = webgpu(BASE)
+WEBGPU_SUBGROUPS = webgpu(Language(subgroups=True))
 WASM = KernelSet(
     inputs=cpu.embed.inputs,
     embed=cpu.embed.embed,

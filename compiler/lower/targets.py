@@ -28,7 +28,11 @@ class Target:
         return {"decode": 1, f"prefill_{self.prefill_rows}": self.prefill_rows}
 
 
-WEBGPU = Target("f32", "webgpu", sets.WEBGPU, 128, {"f32": []})
+CHUNK = 128
+WEBGPU = Target("f32", "webgpu", sets.WEBGPU, CHUNK, {"f32": []})
+WEBGPU_SUBGROUPS = Target(
+    "f32-subgroups", "webgpu", sets.WEBGPU_SUBGROUPS, CHUNK, {"f32-subgroups": ["subgroups"]}
+)
 # A larger chunk would not be much faster, but it is what an abort has to wait for.
 WASM = Target(
     "wasm",
@@ -42,7 +46,7 @@ WASM = Target(
         "wasm": ["simd128"],
     },
 )
-TARGETS = (WEBGPU, WASM)
+TARGETS = (WEBGPU_SUBGROUPS, WEBGPU, WASM)  # best first: the ladder
 
 # WebGPU's guaranteed limits (W3C WebGPU, section 3.6.2); phones often offer no more.
 DEFAULT_LIMITS = {

@@ -21,6 +21,7 @@ _GUARD = re.compile(
 _BINDING = re.compile(r"@binding\((\d+)\) var<storage, (read|read_write)> (\w+?)_ptr :")
 _WORKGROUP = re.compile(r"@workgroup_size\((\d+), (\d+), (\d+)\)")
 _MEMORY = re.compile(r"var<workgroup> \w+ : array<([\w<>]+), (\d+)>;")
+_SUBGROUPS = re.compile(r"\bsubgroup[A-Z]\w*\(")
 _ENTRY = re.compile(r"^fn (\w+)\(", re.MULTILINE)
 _SIZES = {"f32": 4, "i32": 4, "u32": 4, "vec2<f32>": 8, "vec4<f32>": 16, "vec4<u32>": 16}
 
@@ -60,6 +61,8 @@ def _read(text: str) -> Shader:
     text = _GUARD.sub("", _POD.sub("", text))
     lines = (line.strip() for line in text.splitlines()[1:])
     text = "\n".join(line for line in lines if line and not line.startswith("//")) + "\n"
+    if _SUBGROUPS.search(text):  # TVM only enables what it knows
+        text = "enable subgroups;\n" + text
     found = sorted((int(i), access, name) for i, access, name in _BINDING.findall(text))
     workgroup, entry = _WORKGROUP.search(text), _ENTRY.search(text)
     if workgroup is None or entry is None or "podArgs" in text:

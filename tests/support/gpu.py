@@ -9,14 +9,16 @@ import numpy as np
 import numpy.typing as npt
 from playwright.sync_api import Browser
 
+from compiler.kernels import sets
 from compiler.kernels.dsl import KernelFunction
-from compiler.kernels.sets import WEBGPU
+from compiler.kernels.gpu.language import BASE, Language
 from compiler.lower.generic import Backend
 from compiler.lower.wgsl import Shader, compile_kernels
 
 Array = npt.NDArray[Any]
+FEATURES = ["subgroups", "shader-f16"]  # used where the adapter has them
 
-SCRIPT = """async ({ text, entry, buffers, grid }) => {
+SCRIPT = """async ({ text, entry, buffers, grid, features }) => {
   const bytes = (s) => Uint8Array.from(atob(s), (c) => c.charCodeAt(0));
   const text64 = (array) => {
     let s = "";
@@ -24,7 +26,12 @@ SCRIPT = """async ({ text, entry, buffers, grid }) => {
       s += String.fromCharCode(...array.subarray(i, i + 8192));
     return btoa(s);
   };
-  globalThis.device ??= await (await navigator.gpu.requestAdapter()).requestDevice();
+  const newDevice = async () => {
+    const adapter = await navigator.gpu.requestAdapter();
+    const requiredFeatures = features.filter((name) => adapter.features.has(name));
+    return adapter.requestDevice({ requiredFeatures });
+  };
+  globalThis.device ??= await newDevice();
   const device = globalThis.device;
   device.pushErrorScope("validation");
   const pipelines = (globalThis.pipelines ??= new Map());
@@ -74,9 +81,9 @@ class Gpu:
     """A page whose only purpose is its `navigator.gpu`."""
 
     backend: Backend = "webgpu"
-    kernels = WEBGPU
 
-    def __init__(self, browser: Browser) -> None:
+    def __init__(self, browser: Browser, language: Language = BASE) -> None:
+        self.language, self.kernels = language, sets.webgpu(language)
         self._page = browser.new_page()
         self._shaders: dict[KernelFunction, Shader] = {}
         self._page.route("**/*", lambda route: route.fulfill(body="", content_type="text/html"))
@@ -95,6 +102,7 @@ class Gpu:
             "entry": shader.entry,
             "buffers": encoded,
             "grid": list(kernel.grid),
+            "features": FEATURES,
         }
         results = self._page.evaluate(SCRIPT, argument)
         return {

@@ -13,12 +13,14 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping
 from functools import reduce
+from typing import Protocol
 
 from tvm import tirx
 
 from compiler.kernels.dsl import Expr, both, ceil_div, f32, let, loop, select, store, when
 from compiler.kernels.gpu.dsl import Builder, dot, extern, vec4
 from compiler.kernels.gpu.product import Tiling
+from compiler.kernels.gpu.reduce import combine, prepare
 from compiler.kernels.gpu.weights import Weight
 from compiler.kernels.specs import Linear
 
@@ -84,7 +86,7 @@ class Staged:
     def begin(self, m: Expr, thread: Expr, first: Expr, store_sum: StoreSum | None) -> None:
         """`m` is the workgroup's first token; where `first`, it writes the sum for others."""
         self.first, self.store_sum = first, store_sum
-        self.totals = Totals(self.k, self.tiling.threads, self.lanes)
+        self.totals = make_totals(self.k, self.lanes)
         self.thread, self.lane = thread, thread % self.lanes
         self.row = thread // self.lanes
         self.real = m + self.row < self.spec.rows
@@ -216,23 +218,53 @@ class Vectors:
         return vec4(*(self.value(name, quad * 4 + j) for j in range(4)))
 
 
-class Totals:
-    """Sums over the invocations of each token, in two rounds through workgroup memory."""
+class Totals(Protocol):
+    """Sums over the invocations of each token."""
+
+    def put(self, thread: Expr, value: Expr) -> None:
+        """Takes one value from every invocation."""
+
+    def of(self, row: Expr) -> Expr:
+        """A token's sum of what was put last."""
+
+
+def make_totals(k: Builder, lanes: int) -> Totals:
+    """Invocations lanes * row .. lanes * (row + 1) - 1 belong to token `row`. Subgroups may be of
+    several tokens, so they only help where there is one."""
+    if k.language.subgroups and lanes == k.threads:
+        prepare(k)
+        return _WholeTotals(k)
+    return _TokenTotals(k, k.threads, lanes)
+
+
+class _WholeTotals:
+    """For one token, by subgroups."""
+
+    def __init__(self, k: Builder) -> None:
+        self.k = k
+        self.total: Expr = None
+
+    def put(self, thread: Expr, value: Expr) -> None:
+        self.total = combine(self.k, thread, value, self.k.threads, operator.add)
+
+    def of(self, row: Expr) -> Expr:
+        return self.total
+
+
+class _TokenTotals:
+    """For any number of tokens, in two rounds through workgroup memory."""
 
     def __init__(self, k: Builder, threads: int, lanes: int) -> None:
-        """Invocations lanes * row .. lanes * (row + 1) - 1 belong to token `row`."""
         self.lanes = lanes
         self.side = next(s for s in (16, 8, 4, 2, 1) if s * s <= lanes and lanes % s == 0)
         self.first, self.second = k.shared(threads), k.shared(threads)
 
     def put(self, thread: Expr, value: Expr) -> None:
-        """Takes one value from every invocation."""
         store(self.first, value, thread)
         start = thread // self.side * self.side
         store(self.second, _fold(self.first, start, 1, self.side), thread)
 
     def of(self, row: Expr) -> Expr:
-        """A token's sum of what was put last."""
         return _fold(self.second, row * self.lanes, self.side, self.lanes // self.side)
 
 

@@ -22,17 +22,19 @@ from compiler.kernels.dsl import (
     when,
 )
 from compiler.kernels.gpu.dsl import Builder, finished, kernel
-from compiler.kernels.gpu.reduce import combine
+from compiler.kernels.gpu.language import BASE, Language
+from compiler.kernels.gpu.reduce import combine, prepare
 from compiler.kernels.specs import Append
 
 THREADS = 64
 
 
 @cache
-def append(spec: Append) -> KernelFunction:
+def append(spec: Append, language: Language = BASE) -> KernelFunction:
     """Arguments: qkv | q, k, v; cos, sin (rows, rotary); query_norm, key_norm (depth,); control;
     kv (read and written); out, the query (rows, heads, depth)."""
-    with kernel(f"append_{spec.rows}x{spec.heads}x{spec.cache.depth}") as k:
+    name = f"append_{spec.rows}x{spec.heads}x{spec.cache.depth}"
+    with kernel(name, language) as k:
         body = _Body(k, spec)
         body.run()
     return finished(k)
@@ -95,6 +97,7 @@ class _Body:
     def run(self) -> None:
         """Each invocation owns every THREADS-th value of its head."""
         if self.spec.normed:
+            prepare(self.k)
             self._normalise()
         self._each(self._write)
 

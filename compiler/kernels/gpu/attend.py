@@ -33,16 +33,18 @@ from compiler.kernels.gpu.dsl import (
     kernel,
     vec4,
 )
-from compiler.kernels.gpu.reduce import combine
+from compiler.kernels.gpu.language import BASE, Language
+from compiler.kernels.gpu.reduce import combine, prepare
 from compiler.kernels.specs import Attend
 
 THREADS = 64
 
 
 @cache
-def attend(spec: Attend) -> KernelFunction:
+def attend(spec: Attend, language: Language = BASE) -> KernelFunction:
     """query (rows, heads, depth), kv, control -> out (rows, heads, depth). depth % 4 == 0."""
-    with kernel(f"attend_{spec.rows}x{spec.heads}x{spec.cache.depth}") as k:
+    name = f"attend_{spec.rows}x{spec.heads}x{spec.cache.depth}"
+    with kernel(name, language) as k:
         _Body(k, spec).run()
     return finished(k)
 
@@ -66,6 +68,7 @@ class _Body:
 
     def run(self) -> None:
         k = self.k
+        prepare(k)
         self.shared_query = k.shared(self.quads, "float32x4")
         with loop(self.columns) as step:
             quad = step * THREADS + self.thread

@@ -28,6 +28,7 @@ from compiler.kernels.dsl import (
 from compiler.kernels.gpu import weights
 from compiler.kernels.gpu.activations import Direct, Staged, Vectors
 from compiler.kernels.gpu.dsl import Builder, finished, kernel, lane
+from compiler.kernels.gpu.language import BASE, Language
 from compiler.kernels.gpu.product import Product, Tiling
 from compiler.kernels.specs import ProjectAppend, vectors
 
@@ -49,7 +50,9 @@ def default_tiling(spec: ProjectAppend) -> Tiling:
 
 
 @cache
-def project_append(spec: ProjectAppend, tiling: Tiling) -> KernelFunction:
+def project_append(
+    spec: ProjectAppend, tiling: Tiling, language: Language = BASE
+) -> KernelFunction:
     """Arguments: x; skip (with a sum); codes, scales (quantized); vectors (or bias), where there
     are any; place (rows, 1 + 2 rotary); kv (read and written); out, the query
     (rows, heads, depth), and after it the sum (where kept; see ProjectAppend).
@@ -59,7 +62,7 @@ def project_append(spec: ProjectAppend, tiling: Tiling) -> KernelFunction:
     pairs = spec.append.cache.depth // 2
     if tiling.outputs % 2 or (spec.append.normed and tiling.width % pairs):
         raise ValueError(f"{tiling} cuts heads of {spec.append.cache.depth}")
-    with kernel(spec.name) as k:
+    with kernel(spec.name, language) as k:
         _Body(k, spec, tiling).write()
     return finished(k)
 

@@ -42,7 +42,8 @@ from compiler.kernels.dsl import (
     when,
 )
 from compiler.kernels.gpu.dsl import Builder, bits, exp, finished, kernel
-from compiler.kernels.gpu.reduce import combine
+from compiler.kernels.gpu.language import BASE, Language
+from compiler.kernels.gpu.reduce import combine, prepare, subgroup
 
 THREADS = 256
 SIDE = 16  # sqrt(THREADS): partial sums are added up in two rounds of this many
@@ -78,13 +79,13 @@ def adjust(vocabulary: int) -> KernelFunction:
 
 
 @cache
-def choose(vocabulary: int, context: int) -> KernelFunction:
+def choose(vocabulary: int, context: int, language: Language = BASE) -> KernelFunction:
     """scaled (vocabulary,), sampling; control, tokens, counts (read and written).
 
     Writes tokens[POSITION + 1] and advances POSITION, or sets DONE at a stop token; does nothing
     once DONE is set.
     """
-    with kernel(f"choose_{vocabulary}") as k:
+    with kernel(f"choose_{vocabulary}", language) as k:
         body = _Choice(k, vocabulary, context)
         body.run()
     return finished(k)
@@ -106,6 +107,7 @@ class _Choice:
         self.tokens = k.buffer("tokens", (context + 1,), "int32", write=True)
         self.counts = k.buffer("counts", (vocabulary,), "int32", write=True)
         _, (self.thread,) = k.launch((1,), (THREADS,))
+        prepare(k)
         self.least = k.local(1, "uint32")  # key of the least logit kept so far
 
     def run(self) -> None:
@@ -185,6 +187,18 @@ class _Choice:
 
     def _reached(self, sums: Expr, goal: Expr) -> Expr:
         """How many of the choices, summed over the workgroup, reach the goal."""
+        count = self.k.local(1, "uint32")
+        totals = self._totals(sums)
+        store(count, u32(0), 0)
+        for total in totals:
+            store(count, count[0] + select(total >= goal, u32(1), u32(0)), 0)
+        return count[0]
+
+    def _totals(self, sums: Expr) -> list[Expr]:
+        """`sums` of all invocations, added up."""
+        if self.k.language.subgroups:
+            values = [sums[j] for j in range(CHOICES)]
+            return subgroup(self.k).combine(self.thread, values, operator.add, "float32")
         first = self.k.shared(CHOICES * THREADS)
         second = self.k.shared(CHOICES * SIDE)
         for j in range(CHOICES):
@@ -194,12 +208,7 @@ class _Choice:
         store(part, _total(first, start), 0)
         with when(self.thread < CHOICES * SIDE):
             store(second, part[0], self.thread)
-        count = self.k.local(1, "uint32")
-        store(count, u32(0), 0)
-        for j in range(CHOICES):
-            enough = _total(second, j * SIDE) >= goal
-            store(count, count[0] + select(enough, u32(1), u32(0)), 0)
-        return count[0]
+        return [_total(second, j * SIDE) for j in range(CHOICES)]
 
     def _pick(self, sampled: Expr) -> None:
         """The kept token of the largest (noisy) logit; of equal ones the first."""
