@@ -222,7 +222,7 @@ def write_variants(
     plan, kernels = program.plan(tensors, vocabulary)
     suffix = ".wasm" if target.backend == "wasm" else ".wgsl"
     file = writer.add_file("plans", plan.variant, ".json", to_json(plan))
-    tests = self_tests(program.listings, kernels)
+    tests = self_tests(program.listings, kernels, half=target.kernels.half)
     return {
         name: Variant(
             backend=target.backend,

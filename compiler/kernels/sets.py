@@ -9,7 +9,7 @@ from functools import partial
 from compiler.bundle.schema import Scheme
 from compiler.kernels import cpu, gpu
 from compiler.kernels.dsl import KernelFunction
-from compiler.kernels.gpu.language import BASE, Language
+from compiler.kernels.gpu.language import BASE, HALF, Language
 from compiler.kernels.specs import Append, Attend, Linear, ProjectAppend
 
 
@@ -36,14 +36,19 @@ class KernelSet:
     adjust: Callable[[int], KernelFunction]  # vocabulary
     choose: Callable[[int, int], KernelFunction]  # vocabulary, context
     fused: Fused | None = None  # what graph/prologue.py makes, if the target has it
+    half: bool = False  # whether products and the KV cache are in half precision
+    cache_bytes: int = 4  # of a number in the KV cache
 
 
 def webgpu(language: Language) -> KernelSet:
     """Kernels in WGSL, with what `language` has."""
 
+    reducing = Language(subgroups=language.subgroups)
+    multiplying = Language(half=language.half)
+
     def linear(spec: Linear) -> KernelFunction:
-        # Without a prologue nothing is reduced: one kernel for all languages.
-        spoken = BASE if spec.prologue.empty else language
+        # Without a prologue nothing is reduced: the same kernel with and without subgroups.
+        spoken = multiplying if spec.prologue.empty else language
         return gpu.linear.linear(spec, gpu.linear.default_tiling(spec), spoken)
 
     def project_append(spec: ProjectAppend) -> KernelFunction:
@@ -54,22 +59,26 @@ def webgpu(language: Language) -> KernelSet:
         inputs=gpu.embed.inputs,
         embed=gpu.embed.embed,
         linear=linear,
-        rms_norm=partial(gpu.norm.rms_norm, language=language),
-        layer_norm=partial(gpu.norm.layer_norm, language=language),
+        rms_norm=partial(gpu.norm.rms_norm, language=reducing),
+        layer_norm=partial(gpu.norm.layer_norm, language=reducing),
         append=partial(gpu.append.append, language=language),
         attend=partial(gpu.attend.attend, language=language),
         adjust=gpu.sample.adjust,
-        choose=partial(gpu.sample.choose, language=language),
+        choose=partial(gpu.sample.choose, language=reducing),
         fused=Fused(
-            add_norm=partial(gpu.norm.add_norm, language=language),
+            add_norm=partial(gpu.norm.add_norm, language=reducing),
             place=gpu.append.place,
             project_append=project_append,
         ),
+        half=language.half is not None,
+        cache_bytes=4 if language.half is None else language.half.bytes,
     )
 
 
 WEBGPU = webgpu(BASE)
 WEBGPU_SUBGROUPS = webgpu(Language(subgroups=True))
+WEBGPU_HALF = webgpu(Language(half=HALF))
+WEBGPU_HALF_SUBGROUPS = webgpu(Language(subgroups=True, half=HALF))
 WASM = KernelSet(
     inputs=cpu.embed.inputs,
     embed=cpu.embed.embed,

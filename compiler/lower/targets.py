@@ -29,10 +29,18 @@ class Target:
 
 
 CHUNK = 128
-WEBGPU = Target("f32", "webgpu", sets.WEBGPU, CHUNK, {"f32": []})
+WEBGPU_HALF_SUBGROUPS = Target(
+    "f16-subgroups",
+    "webgpu",
+    sets.WEBGPU_HALF_SUBGROUPS,
+    CHUNK,
+    {"f16-subgroups": ["shader-f16", "subgroups"]},
+)
+WEBGPU_HALF = Target("f16", "webgpu", sets.WEBGPU_HALF, CHUNK, {"f16": ["shader-f16"]})
 WEBGPU_SUBGROUPS = Target(
     "f32-subgroups", "webgpu", sets.WEBGPU_SUBGROUPS, CHUNK, {"f32-subgroups": ["subgroups"]}
 )
+WEBGPU = Target("f32", "webgpu", sets.WEBGPU, CHUNK, {"f32": []})
 # A larger chunk would not be much faster, but it is what an abort has to wait for.
 WASM = Target(
     "wasm",
@@ -46,7 +54,8 @@ WASM = Target(
         "wasm": ["simd128"],
     },
 )
-TARGETS = (WEBGPU_SUBGROUPS, WEBGPU, WASM)  # best first: the ladder
+# Best first: the ladder.
+TARGETS = (WEBGPU_HALF_SUBGROUPS, WEBGPU_HALF, WEBGPU_SUBGROUPS, WEBGPU, WASM)
 
 # WebGPU's guaranteed limits (W3C WebGPU, section 3.6.2); phones often offer no more.
 DEFAULT_LIMITS = {

@@ -23,7 +23,11 @@ _WORKGROUP = re.compile(r"@workgroup_size\((\d+), (\d+), (\d+)\)")
 _MEMORY = re.compile(r"var<workgroup> \w+ : array<([\w<>]+), (\d+)>;")
 _SUBGROUPS = re.compile(r"\bsubgroup[A-Z]\w*\(")
 _ENTRY = re.compile(r"^fn (\w+)\(", re.MULTILINE)
-_SIZES = {"f32": 4, "i32": 4, "u32": 4, "vec2<f32>": 8, "vec4<f32>": 16, "vec4<u32>": 16}
+_SIZES = {"f16": 2, "f32": 4, "i32": 4, "u32": 4, "vec2<f32>": 8, "vec2<u32>": 8} | {
+    "vec4<f16>": 8,
+    "vec4<f32>": 16,
+    "vec4<u32>": 16,
+}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from compiler.kernels.gpu.linear import default_tiling, linear
 from compiler.kernels.gpu.product import Tiling
 from compiler.kernels.specs import Linear, Prologue, Sum, vectors
 from compiler.quantize import schemes
-from tests.kernels.test_linear import operands, tolerance
+from tests.kernels.test_linear import in_half, operands, tolerance
 from tests.support.gpu import Array, Gpu, assert_close
 
 RMS = Prologue("rms", 1e-5)
@@ -62,7 +62,7 @@ def check(gpu: Gpu, spec: Linear, tiling: Tiling) -> None:
     kernel = linear(spec, tiling, gpu.language)
     after = gpu.run(kernel, {name: buffers[name] for name in kernel.arguments})
     # Norms make numbers up to 4 times as large as the unit normal ones of plain layers.
-    limit = 4 * tolerance(spec.columns)
+    limit = 4 * tolerance(spec.columns, in_half(gpu, spec))
     assert_close(after["out"], expected, limit, str(spec))
     if "sum" in kernel.arguments:
         assert_close(after["sum"], buffers["expected sum"], limit, f"{spec}: sum")

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser
 
 from compiler.kernels import sets
 from compiler.kernels.dsl import KernelFunction
-from compiler.kernels.gpu.language import BASE, Language
+from compiler.kernels.gpu.language import BASE, HALF, Language
 from compiler.lower.generic import Backend
 from compiler.lower.wgsl import Shader, compile_kernels
 
@@ -88,6 +88,27 @@ class Gpu:
         self._shaders: dict[KernelFunction, Shader] = {}
         self._page.route("**/*", lambda route: route.fulfill(body="", content_type="text/html"))
         self._page.goto("http://localhost/")  # WebGPU needs a secure context
+
+    @property
+    def half(self) -> bool:
+        """Whether products and the KV cache are in half precision."""
+        return self.language.half is not None
+
+    @property
+    def lacks(self) -> str | None:
+        """A feature of the language that the adapter does not have."""
+        wanted = {"subgroups": self.language.subgroups, "shader-f16": self.language.half is HALF}
+        found = self._page.evaluate(
+            "async () => [...(await navigator.gpu.requestAdapter()).features]"
+        )
+        return next((name for name, used in wanted.items() if used and name not in found), None)
+
+    def stored(self, cache: Array) -> Array:
+        """A KV cache as its kernels keep it."""
+        if not self.half:
+            return cache
+        rounded = cache.astype(np.float16)
+        return rounded if self.language.half is HALF else rounded.astype(np.float32)
 
     def run(self, kernel: KernelFunction, arrays: dict[str, Array]) -> dict[str, Array]:
         """Launches `kernel` on copies of `arrays`, by argument name; returns all of them after."""

@@ -37,6 +37,7 @@ class Direct:
         self.aligned = spec.columns % 4 == 0
         shape = (spec.rows, spec.columns // 4) if self.aligned else (spec.rows, spec.columns)
         self.x = k.buffer("x", shape, "float32x4" if self.aligned else "float32")
+        self.k, self.half = k, k.language.half_for(spec.scheme)
         self.m: Expr = 0
 
     def begin(self, m: Expr) -> None:
@@ -54,6 +55,13 @@ class Direct:
         return None
 
     def load(self, i: int, quad: Expr) -> Expr:
+        if self.half is None:
+            return self._load(i, quad)
+        narrow = self.k.local(1, self.half.quad)
+        store(narrow, self.half.narrow4(self._load(i, quad)), 0)
+        return narrow[0]
+
+    def _load(self, i: int, quad: Expr) -> Expr:
         """Rows past the end repeat the last one's; columns past the end are zero."""
         columns = self.spec.columns
         row = tirx.min(self.m + i, self.spec.rows - 1)
@@ -74,6 +82,7 @@ class Staged:
 
     def __init__(self, k: Builder, spec: Linear, tiling: Tiling, vectors: Vectors) -> None:
         self.k, self.spec, self.tiling, self.vectors = k, spec, tiling, vectors
+        self.half = k.language.half_for(spec.scheme)
         self.quads, rest = divmod(spec.columns, 4)
         self.lanes, left = divmod(tiling.threads, tiling.rows)
         if rest or left:
@@ -122,7 +131,8 @@ class Staged:
         self.piece = min(units, fitting) * weight.quads
         # As integers: TVM would let f32 scalars share the memory of f32 vectors that are not needed
         # any more, which WGSL cannot spell.
-        self.staged = self.k.shared(self.tiling.rows * self.piece, "uint32x4")
+        words = "uint32x4" if self.half is None else self.half.words
+        self.staged = self.k.shared(self.tiling.rows * self.piece, words)
         return min(units, fitting)
 
     def stage(self, piece: Expr) -> None:
@@ -140,11 +150,20 @@ class Staged:
                     store(self.squares, self.squares[0] + square, 0)
                 normed = self._normed(value, tirx.min(quad, self.quads - 1))
                 kept = select(inside, normed, vec4(f32(0)))
-                bits = extern("uint32x4", "bitcast<vec4<u32>>", kept)
-                store(self.staged, bits, self.row * self.piece + local)
+                store(self.staged, self._bits(kept), self.row * self.piece + local)
+
+    def _bits(self, value: Expr) -> Expr:
+        if self.half is None:
+            return extern("uint32x4", "bitcast<vec4<u32>>", value)
+        return self.half.pack(self.half.narrow4(value))
 
     def load(self, i: int, quad: Expr) -> Expr:
-        return let(extern("float32x4", "bitcast<vec4<f32>>", self.staged[i * self.piece + quad]))
+        words = self.staged[i * self.piece + quad]
+        if self.half is None:
+            return let(extern("float32x4", "bitcast<vec4<f32>>", words))
+        kept = self.k.local(1, self.half.quad)
+        store(kept, self.half.unpack(words), 0)
+        return kept[0]
 
     def factor(self, i: int) -> Expr | None:
         if self.spec.prologue.norm != "rms":

@@ -89,7 +89,7 @@ class _Body:
             ]
         self.control = k.buffer("control", (CONTROL_SLOTS,), "int32")
         cache_shape = (shape.context, 2, shape.kv_heads, shape.depth)
-        self.kv = k.buffer("kv", cache_shape, "float32", write=True)
+        self.kv = k.cache(cache_shape, quads=False, write=True)
         self.out = k.buffer("out", (spec.rows, spec.heads, shape.depth), "float32", write=True)
         grid = (sum(kinds), spec.rows)
         (self.head, self.row), (self.thread,) = k.launch(grid, (THREADS,), rows_axis=1)
@@ -160,7 +160,7 @@ class _Body:
         with when(both(self.head >= spec.heads, real, inside)):
             local = self.head - spec.heads
             kind, kv_head = local // spec.cache.kv_heads, local % spec.cache.kv_heads
-            store(self.kv, value, position, kind, kv_head, d)
+            self.kv.write(value, position, kind, kv_head, d)
 
     def _rotated(self, d: Expr) -> Expr:
         """x cos + rotate_half(x) sin for query and key, over the first `rotary` values."""

@@ -56,7 +56,7 @@ class _Body:
         shape = (spec.rows, spec.heads, self.quads)
         self.query = k.buffer("query", shape, "float32x4")
         cache_shape = (spec.cache.context, 2, spec.cache.kv_heads, self.quads)
-        self.kv = k.buffer("kv", cache_shape, "float32x4")
+        self.kv = k.cache(cache_shape, quads=True)
         self.control = k.buffer("control", (CONTROL_SLOTS,), "int32")
         self.out = k.buffer("out", shape, "float32x4", write=True)
         grid = (spec.heads, spec.rows)
@@ -103,7 +103,7 @@ class _Body:
         with when(position < end):
             store(score, f32(0), 0)
             with loop(self.quads) as quad:
-                key = self.kv[position, 0, self.kv_head, quad]
+                key = self.kv.read4(position, 0, self.kv_head, quad)
                 store(score, score[0] + dot(self.shared_query[quad], key), 0)
             scaled = score[0] * f32(self.spec.scale)
             if self.spec.softcap:
@@ -136,7 +136,7 @@ class _Body:
             with when(index < count):
                 for c in range(self.columns):
                     quad = self._column(c)
-                    value = self.kv[start + index, 1, self.kv_head, quad]
+                    value = self.kv.read4(start + index, 1, self.kv_head, quad)
                     store(self.sums, self.sums[c] + value * vec4(weight), c)
 
     def _column(self, c: int) -> Expr:

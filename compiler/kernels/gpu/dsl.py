@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from math import prod
 
 from tvm import tirx
@@ -16,7 +17,7 @@ from tvm.script.ir_builder import IRBuilder
 from tvm.tirx.script.builder import ir as T
 
 from compiler.kernels.dsl import Expr, KernelFunction
-from compiler.kernels.gpu.language import BASE, Language
+from compiler.kernels.gpu.language import BASE, Half, Language
 
 
 class Builder:
@@ -57,6 +58,13 @@ class Builder:
     def _thread(self, kind: str, axis: str, extent: int) -> Expr:
         return self._stack.enter_context(T.launch_thread(f"{kind}.{axis}", extent))
 
+    def cache(self, shape: Sequence[int], *, quads: bool, write: bool = False) -> Cache:
+        """The buffer `kv` of a KV cache, in f16 if the language has it."""
+        half = self.language.half
+        scalar = "float32" if half is None else half.scalar
+        dtype = f"{scalar}x4" if quads else scalar
+        return Cache(self.buffer("kv", shape, dtype, write=write), half)
+
     def local(self, count: int, dtype: str = "float32") -> Expr:
         """Registers of one invocation; index with constants wherever possible."""
         return T.alloc_buffer((count,), dtype, scope="local")
@@ -64,6 +72,24 @@ class Builder:
     def shared(self, count: int, dtype: str = "float32") -> Expr:
         """Workgroup memory. Barriers are inserted by TVM between writes and reads."""
         return T.alloc_buffer((count,), dtype, scope="shared")
+
+
+@dataclass(frozen=True)
+class Cache:
+    """A KV cache, read and written as f32."""
+
+    buffer: Expr
+    half: Half | None
+
+    def read4(self, *indices: Expr) -> Expr:
+        """A quad."""
+        quad = self.buffer[indices]
+        return quad if self.half is None else self.half.wide4(quad)
+
+    def write(self, value: Expr, *indices: Expr) -> None:
+        """A scalar."""
+        stored = value if self.half is None else self.half.narrow(value)
+        T.buffer_store(self.buffer, stored, list(indices))
 
 
 @contextmanager

@@ -119,7 +119,7 @@ class _Body:
         self.vectors.declare(k)
         self.place = k.buffer("place", (linear.rows, 1 + 2 * append.rotary), "float32")
         shape = (self.cache.context, 2, self.cache.kv_heads, self.cache.depth)
-        self.kv = k.buffer("kv", shape, "float32", write=True)
+        self.kv = k.cache(shape, quads=False, write=True)
         self.out = k.buffer("out", (self.spec.size,), "float32", write=True)
 
     def _store_sum(self, token: Expr, quad: Expr, value: Expr) -> None:
@@ -224,4 +224,4 @@ class _Body:
         with when(both(head >= self.heads, position >= 0)):
             local = head - self.heads
             kind, kv_head = local // self.cache.kv_heads, local % self.cache.kv_heads
-            store(self.kv, value, position, kind, kv_head, d)
+            self.kv.write(value, position, kind, kv_head, d)
