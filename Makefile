@@ -20,6 +20,7 @@ BENCH_READY := .venv/ready-to-bench
 NODE_READY := static/node_modules/ready
 PEERS_READY := tests/bench/peers/node_modules/ready
 PUPPETEER_READY := tests/other_browsers/node_modules/ready
+VALIDATOR_READY := tests/validator/node_modules/ready
 PAGE := static/dist/page.js
 MANIFEST := $(MODEL)/manifest.json
 
@@ -36,10 +37,10 @@ run: $(PYTHON_READY) $(PAGE) $(MANIFEST) ## Compile SmolLM2 once, then serve the
 
 build: $(PAGE) ## Build the browser code.
 
-test: check browser ## Every check and every test; sets up a browser too.
+test: check browser $(VALIDATOR_READY) ## Every check and every test; sets up a browser too.
 	$(SAY) "Tests, in the browser where it matters (several minutes)"
 	@$(PYTHON) -m pytest tests/unit -m slow
-	@$(PYTHON) -m pytest tests/kernels tests/parity tests/browser --durations 10
+	@$(PYTHON) -m pytest tests/validator tests/kernels tests/parity tests/browser --durations 10
 
 check: $(DEV_READY) $(NODE_READY) $(PAGE) ## Format, lint, types and quick tests, without a browser.
 	@$(MAKE) --no-print-directory -j2 $(WHOLE) quick lint types units
@@ -58,6 +59,7 @@ wheel: $(DEV_READY) $(PAGE) ## Build the wheel, page included, into dist/.
 
 clean: ## Remove what was installed, built and compiled here.
 	rm -rf .venv static/node_modules tests/other_browsers/node_modules static/dist dist $(MODEL)
+	rm -rf tests/validator/node_modules
 	rm -rf tests/bench/peers/node_modules build/peers
 	rm -rf .mypy_cache .ruff_cache .pytest_cache
 
@@ -117,6 +119,11 @@ $(PEERS_READY): tests/bench/peers/package.json tests/bench/peers/package-lock.js
 $(NODE_READY): static/package.json static/package-lock.json | prerequisites
 	$(SAY) "Installing Node packages"
 	@cd static && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+$(VALIDATOR_READY): tests/validator/package.json tests/validator/package-lock.json | prerequisites
+	$(SAY) "Installing Dawn, which judges kernels"
+	@cd tests/validator && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 $(PUPPETEER_READY): tests/other_browsers/package.json tests/other_browsers/package-lock.json | prerequisites
