@@ -22,6 +22,7 @@ NODE_READY := static/node_modules/ready
 PEERS_READY := tests/bench/peers/node_modules/ready
 DAWN_READY := tests/bench/gpu/node_modules/ready
 PUPPETEER_READY := tests/other_browsers/node_modules/ready
+VALIDATOR_READY := tests/validator/node_modules/ready
 PAGE := static/dist/page.js
 MANIFEST := $(MODEL)/manifest.json
 GPU_PROGRAM := build/bench-gpu/bench.mjs
@@ -40,10 +41,10 @@ run: $(PYTHON_READY) $(PAGE) $(MANIFEST) ## Compile SmolLM2 once, then serve the
 
 build: $(PAGE) ## Build the browser code.
 
-test: check browser $(GPU_PROGRAM) ## Every check and every test; sets up a browser too.
+test: check browser $(GPU_PROGRAM) $(VALIDATOR_READY) ## Every check and every test; sets up a browser too.
 	$(SAY) "Tests, in the browser where it matters (several minutes)"
 	@$(PYTHON) -m pytest tests/unit -m slow
-	@$(PYTHON) -m pytest tests/kernels tests/parity tests/browser tests/bench --durations 10
+	@$(PYTHON) -m pytest tests/validator tests/kernels tests/parity tests/browser tests/bench --durations 10
 
 check: $(DEV_READY) $(NODE_READY) $(PAGE) ## Format, lint, types and quick tests, without a browser.
 	@$(MAKE) --no-print-directory -j2 $(WHOLE) quick lint types units
@@ -67,6 +68,7 @@ wheel: $(DEV_READY) $(PAGE) ## Build the wheel, page included, into dist/.
 
 clean: ## Remove what was installed, built and compiled here.
 	rm -rf .venv static/node_modules tests/other_browsers/node_modules static/dist dist $(MODEL)
+	rm -rf tests/validator/node_modules
 	rm -rf tests/bench/peers/node_modules tests/bench/gpu/node_modules build/peers build/bench-gpu
 	rm -rf .mypy_cache .ruff_cache .pytest_cache
 
@@ -131,6 +133,11 @@ $(DAWN_READY): tests/bench/gpu/package.json tests/bench/gpu/package-lock.json | 
 $(NODE_READY): static/package.json static/package-lock.json | prerequisites
 	$(SAY) "Installing Node packages"
 	@cd static && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+$(VALIDATOR_READY): tests/validator/package.json tests/validator/package-lock.json | prerequisites
+	$(SAY) "Installing Dawn, which judges kernels"
+	@cd tests/validator && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 $(PUPPETEER_READY): tests/other_browsers/package.json tests/other_browsers/package-lock.json | prerequisites

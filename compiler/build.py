@@ -23,7 +23,7 @@ from compiler.graph.prologue import fuse_prologues
 from compiler.graph.quantize import KEEP, Coding
 from compiler.kernels.specs import CacheShape
 from compiler.lower import targets
-from compiler.lower.generic import legalise
+from compiler.lower.generic import Backend, legalise
 from compiler.lower.kernel_files import KernelFiles, wasm_files, wgsl_files
 from compiler.lower.plan import PackedTensor, kernels_of, write_plan
 from compiler.lower.selftest import self_tests
@@ -69,13 +69,13 @@ def build(
         store = Store(coding)
         graphs = trace_functions(model, coding, progress)
         with progress.stage("lower"):
-            programs = [lower(graphs, one, limits, store) for one in targets.TARGETS]
+            programs = lower_all(graphs, limits, store)
         with BundleWriter(target, _expected_bytes(store)) as writer:
             tensors = write_tensors(store, writer, progress)
             sizes = (limits.vocabulary, default_context)
             variants: dict[str, Variant] = {}
             for program in programs:
-                with progress.stage(f"kernels, {program.target.backend}"):
+                with progress.stage(f"kernels, {program.target.name}"):
                     variants |= write_variants(writer, program, tensors, *sizes)
             notes = _notes(coding, store, variants)
             described = (name, checkpoint, model, limits, default_context)
@@ -123,18 +123,34 @@ class Lowered:
         return write_plan(name, self.listings, files, self.caches, tensors, vocabulary), files
 
 
+def lower_all(graphs: Mapping[str, Graph], limits: Model, store: Store) -> list[Lowered]:
+    """The functions of every target; those of one backend share what TVM lowered."""
+    legal: dict[Backend, Mapping[str, Graph]] = {}
+    programs = []
+    for target in targets.TARGETS:
+        if target.backend not in legal:
+            legal[target.backend] = legal_graphs(graphs, target)
+        programs.append(lower(legal[target.backend], target, limits, store))
+    return programs
+
+
+def legal_graphs(graphs: Mapping[str, Graph], target: targets.Target) -> dict[str, Graph]:
+    """The functions that `target` has, with nothing in them but what kernels compute."""
+    fused = target.kernels.fused is not None
+    return {
+        name: legalise(fuse_prologues(graphs[name]) if fused else graphs[name], target.backend)
+        for name in target.functions
+    }
+
+
 def lower(
     graphs: Mapping[str, Graph], target: targets.Target, limits: Model, store: Store
 ) -> Lowered:
-    """Kernels and launches of the functions that `target` has."""
+    """Kernels and launches of legal graphs."""
     listings: dict[str, Listing] = {}
     caches: dict[int, CacheShape] = {}
-    for function, rows in target.functions.items():
-        graph = graphs[function]
-        if target.kernels.fused is not None:
-            graph = fuse_prologues(graph)
-        graph = legalise(graph, target.backend)
-        lister = Lister(graph, limits, store, target.kernels, rows)
+    for function, graph in graphs.items():
+        lister = Lister(graph, limits, store, target.kernels, target.functions[function])
         listings[function] = lister.run(sample=_samples(function))
         caches |= lister.caches
     return Lowered(target, listings, caches)
@@ -210,7 +226,7 @@ def write_variants(
     plan, kernels = program.plan(tensors, vocabulary)
     suffix = ".wasm" if target.backend == "wasm" else ".wgsl"
     file = writer.add_file("plans", plan.variant, ".json", to_json(plan))
-    tests = self_tests(program.listings, kernels)
+    tests = self_tests(program.listings, kernels, half=target.kernels.half)
     return {
         name: Variant(
             backend=target.backend,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compiler.build import default_quantization, limits_of, lower, trace_functions
+from compiler.build import default_quantization, legal_graphs, limits_of, lower, trace_functions
 from compiler.checkpoint.open import open_checkpoint
 from compiler.graph.quantize import Coding
 from compiler.kernels.gpu.tilings import Tiled
@@ -25,7 +25,8 @@ def tiled_shapes(
         kept = quantization or default_quantization(checkpoint)
         coding = Coding(checkpoint, tied_names(model), kept, model.base_model_prefix)
         graphs = trace_functions(model, coding, progress)
-        program = lower(graphs, targets.WEBGPU, limits_of(model), Store(coding))
+        legal = legal_graphs(graphs, targets.WEBGPU)
+        program = lower(legal, targets.WEBGPU, limits_of(model), Store(coding))
     launches = [x for listing in program.listings.values() for x in listing.launches]
     specs = [x.spec for x in launches if isinstance(x.spec, Linear | ProjectAppend)]
     return list({spec.name: spec for spec in specs}.values())

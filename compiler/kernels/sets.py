@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from compiler.bundle.schema import Scheme
 from compiler.kernels import cpu, gpu
 from compiler.kernels.dsl import KernelFunction
+from compiler.kernels.gpu.language import BASE, HALF, Language
 from compiler.kernels.specs import Append, Attend, Combine, Linear, ProjectAppend
 
 
@@ -47,34 +49,57 @@ class KernelSet:
     choose: Callable[[int, int], KernelFunction]  # vocabulary, context
     fused: Fused | None = None  # what graph/prologue.py makes, if the target has it
     speculation: Speculation | None = None  # if the target has it
+    half: bool = False  # whether products and the KV cache are in half precision
+    cache_bytes: int = 4  # of a number in the KV cache
 
 
-WEBGPU = KernelSet(
-    inputs=gpu.embed.inputs,
-    embed=gpu.embed.embed,
-    linear=lambda spec: gpu.linear.linear(spec, gpu.linear.default_tiling(spec)),
-    rms_norm=gpu.norm.rms_norm,
-    layer_norm=gpu.norm.layer_norm,
-    append=gpu.append.append,
-    attend=gpu.attend.attend,
-    adjust=gpu.sample.adjust,
-    choose=gpu.sample.choose,
-    fused=Fused(
-        add_norm=gpu.norm.add_norm,
-        place=gpu.append.place,
-        project_append=lambda spec: gpu.project.project_append(
-            spec, gpu.project.default_tiling(spec)
+def webgpu(language: Language) -> KernelSet:
+    """Kernels in WGSL, with what `language` has."""
+
+    reducing = Language(subgroups=language.subgroups)
+    multiplying = Language(half=language.half)
+
+    def linear(spec: Linear) -> KernelFunction:
+        # Without a prologue nothing is reduced: the same kernel with and without subgroups.
+        spoken = multiplying if spec.prologue.empty else language
+        return gpu.linear.linear(spec, gpu.linear.default_tiling(spec), spoken)
+
+    def project_append(spec: ProjectAppend) -> KernelFunction:
+        tiling = gpu.project.default_tiling(spec)
+        return gpu.project.project_append(spec, tiling, language)
+
+    return KernelSet(
+        inputs=gpu.embed.inputs,
+        embed=gpu.embed.embed,
+        linear=linear,
+        rms_norm=partial(gpu.norm.rms_norm, language=reducing),
+        layer_norm=partial(gpu.norm.layer_norm, language=reducing),
+        append=partial(gpu.append.append, language=language),
+        attend=partial(gpu.attend.attend, language=language),
+        adjust=gpu.sample.adjust,
+        choose=partial(gpu.sample.choose, language=reducing),
+        fused=Fused(
+            add_norm=partial(gpu.norm.add_norm, language=reducing),
+            place=gpu.append.place,
+            project_append=project_append,
+            splits=gpu.attend.default_splits,
+            combine=gpu.splits.combine,
         ),
-        splits=gpu.attend.default_splits,
-        combine=gpu.splits.combine,
-    ),
-    speculation=Speculation(
-        draft=gpu.verify.draft,
-        adjust=gpu.sample.adjust_rows,
-        choose=gpu.sample.choose_rows,
-        accept=gpu.verify.accept,
-    ),
-)
+        speculation=Speculation(
+            draft=gpu.verify.draft,
+            adjust=gpu.sample.adjust_rows,
+            choose=partial(gpu.sample.choose_rows, language=reducing),
+            accept=gpu.verify.accept,
+        ),
+        half=language.half is not None,
+        cache_bytes=4 if language.half is None else language.half.bytes,
+    )
+
+
+WEBGPU = webgpu(BASE)
+WEBGPU_SUBGROUPS = webgpu(Language(subgroups=True))
+WEBGPU_HALF = webgpu(Language(half=HALF))
+WEBGPU_HALF_SUBGROUPS = webgpu(Language(subgroups=True, half=HALF))
 WASM = KernelSet(
     inputs=cpu.embed.inputs,
     embed=cpu.embed.embed,

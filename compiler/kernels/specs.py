@@ -73,7 +73,7 @@ class Linear:
 
 @dataclass(frozen=True)
 class CacheShape:
-    """The KV cache of one layer: (context, 2, kv_heads, depth) f32, keys at 0, values at 1.
+    """The KV cache of one layer: (context, 2, kv_heads, depth), keys at 0, values at 1.
 
     Position-major, so that addresses do not depend on the context chosen at load time.
     """
@@ -81,10 +81,11 @@ class CacheShape:
     context: int  # the largest that can be chosen; only an upper bound for the type
     kv_heads: int
     depth: int
+    bytes: int = 4  # of a number: f32, or f16
 
     @property
     def bytes_per_token(self) -> int:
-        return 2 * self.kv_heads * self.depth * 4
+        return 2 * self.kv_heads * self.depth * self.bytes
 
 
 @dataclass(frozen=True)

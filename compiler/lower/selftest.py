@@ -29,18 +29,22 @@ POSITION = 50
 SIGNED = (0x807FFFFF, 0x3F000000)  # f32: 0.5 to 1, of either sign
 WEIGHTS = (0x807FFFFF, 0x3D000000)  # f32: 1/32 to 1/16, of either sign
 HALVES = (0x83FF83FF, 0x2C002C00)  # f16s: 1/16 to 1/8, of either sign
+SIGNED_HALVES = (0x83FF83FF, 0x38003800)  # f16s: 0.5 to 1, of either sign
 SCALES = (0x03FF03FF, 0x1C001C00)  # f16s: 1/256 to 1/128
 ANY = (0xFFFFFFFF, 0)
 ZERO = (0, 0)
 
 
-def self_tests(listings: Mapping[str, Listing], files: KernelFiles) -> list[SelfTest]:
-    """The smallest plain matrix product and the attention of decode and of prefill."""
+def self_tests(
+    listings: Mapping[str, Listing], files: KernelFiles, *, half: bool = False
+) -> list[SelfTest]:
+    """The smallest plain matrix product and the attention of decode and of prefill. With `half`,
+    products are in half precision."""
     decode = listings["decode"]
     prefill = [listing for name, listing in listings.items() if name.startswith("prefill_")]
     asked = [decode, *prefill[:1]]
     chosen = [find(listing) for find in (_smallest, _attention) for listing in asked]
-    return [_test(*found, files) for found in chosen if found is not None]
+    return [_test(*found, files, half) for found in chosen if found is not None]
 
 
 def pcg_hash(values: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
@@ -77,7 +81,7 @@ def _attention(listing: Listing) -> tuple[KernelFunction, Spec] | None:
     return next(found, None)
 
 
-def _test(kernel: KernelFunction, spec: Spec, files: KernelFiles) -> SelfTest:
+def _test(kernel: KernelFunction, spec: Spec, files: KernelFiles, half: bool) -> SelfTest:
     inputs = _linear_inputs(spec) if isinstance(spec, Linear) else _attend_inputs(spec)
     contents = {name: content(given) for name, given in inputs.items()}
     if isinstance(spec, Linear):
@@ -96,9 +100,16 @@ def _test(kernel: KernelFunction, spec: Spec, files: KernelFiles) -> SelfTest:
         output=names.index("out"),
         stride=stride,
         expected=[float(np.float32(value)) for value in flat[::stride]],
-        # A sum of f32 products in any order is off by at most terms x epsilon of their magnitudes.
-        tolerance=float(4 * np.finfo(np.float32).eps * terms),
+        tolerance=_tolerance(terms, half and isinstance(spec, Linear) and spec.scheme.bits < 32),
     )
+
+
+def _tolerance(terms: int, half: bool) -> float:
+    """A sum of f32 products in any order is off by at most terms x epsilon of their magnitudes. In
+    f16 that would allow anything: there, what rounding at random comes to, many times over."""
+    if half:
+        return float(4 * np.finfo(np.float16).eps * np.sqrt(terms))
+    return float(4 * np.finfo(np.float32).eps * terms)
 
 
 def _input(size: int, kind: tuple[int, int], seed: int, words: Iterable[int] = ()) -> TestInput:
@@ -153,12 +164,13 @@ def _linear_answer(
 
 def _attend_inputs(spec: Attend) -> dict[str, TestInput]:
     query = prod((spec.rows, spec.heads, spec.cache.depth)) * 4
+    cached = SIGNED if spec.cache.bytes == 4 else SIGNED_HALVES
     control = [0] * CONTROL_SLOTS
     control[Control.POSITION], control[Control.COUNT] = POSITION, spec.rows
     control[Control.CONTEXT] = POSITION + spec.rows
     return {
         "query": _input(query, SIGNED, 1),
-        "kv": _input((POSITION + spec.rows) * spec.cache.bytes_per_token, SIGNED, 2),
+        "kv": _input((POSITION + spec.rows) * spec.cache.bytes_per_token, cached, 2),
         "control": _input(CONTROL_SLOTS * 4, ZERO, 0, control),
         "out": _input(query * spec.splits, ZERO, 0),
         "log_sums": _input(spec.splits * spec.heads * 4, ZERO, 0),
@@ -170,7 +182,9 @@ def _attend_answer(
 ) -> npt.NDArray[np.float64]:
     """Of several splits, the first one's, which sees all positions."""
     depth, kv_heads = spec.cache.depth, spec.cache.kv_heads
-    query, cache = (contents[name].view(np.float32).astype(np.float64) for name in ("query", "kv"))
+    stored = np.float32 if spec.cache.bytes == 4 else np.float16
+    query = contents["query"].view(np.float32).astype(np.float64)
+    cache = contents["kv"].view(stored).astype(np.float64)
     return reference.attend(
         spec,
         query.reshape(spec.rows, spec.heads, depth),

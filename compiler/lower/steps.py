@@ -388,7 +388,8 @@ class Lister:
         layer, kv_heads = int(ops.setting(call, "layer")), int(ops.setting(call, "kv_heads"))
         if depth % 4:
             raise UnsupportedModelError(f"a head depth of {depth} is not a multiple of 4")
-        return self.caches.setdefault(layer, CacheShape(self.model.context, kv_heads, depth))
+        shape = CacheShape(self.model.context, kv_heads, depth, self.kernels.cache_bytes)
+        return self.caches.setdefault(layer, shape)
 
 
 def _bytes(kind: Any) -> int:

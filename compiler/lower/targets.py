@@ -32,7 +32,25 @@ class Target:
         return rows | ({f"verify_{self.verify_rows}": self.verify_rows} if self.verify_rows else {})
 
 
-WEBGPU = Target("f32", "webgpu", sets.WEBGPU, 128, {"f32": []}, verify_rows=4)
+CHUNK, GUESSED = 128, 4  # tokens of a prompt, and of a guess, at a time
+WEBGPU_HALF_SUBGROUPS = Target(
+    "f16-subgroups",
+    "webgpu",
+    sets.WEBGPU_HALF_SUBGROUPS,
+    CHUNK,
+    {"f16-subgroups": ["shader-f16", "subgroups"]},
+    GUESSED,
+)
+WEBGPU_HALF = Target("f16", "webgpu", sets.WEBGPU_HALF, CHUNK, {"f16": ["shader-f16"]}, GUESSED)
+WEBGPU_SUBGROUPS = Target(
+    "f32-subgroups",
+    "webgpu",
+    sets.WEBGPU_SUBGROUPS,
+    CHUNK,
+    {"f32-subgroups": ["subgroups"]},
+    GUESSED,
+)
+WEBGPU = Target("f32", "webgpu", sets.WEBGPU, CHUNK, {"f32": []}, GUESSED)
 # A larger chunk would not be much faster, but it is what an abort has to wait for.
 WASM = Target(
     "wasm",
@@ -46,7 +64,8 @@ WASM = Target(
         "wasm": ["simd128"],
     },
 )
-TARGETS = (WEBGPU, WASM)
+# Best first: the ladder.
+TARGETS = (WEBGPU_HALF_SUBGROUPS, WEBGPU_HALF, WEBGPU_SUBGROUPS, WEBGPU, WASM)
 
 # WebGPU's guaranteed limits (W3C WebGPU, section 3.6.2); phones often offer no more.
 DEFAULT_LIMITS = {

@@ -11,6 +11,7 @@ import tvm
 from compiler.errors import UnsupportedModelError
 from compiler.kernels.dsl import KernelFunction
 from compiler.lower.generic import TARGETS
+from compiler.lower.minify import minify
 
 # TVM adds a uniform with the grid's extent for launches of more than 65,535 workgroups in x, and a
 # guard that reads it. Ours never launch that many, so both go, and no kernel needs a uniform.
@@ -21,8 +22,14 @@ _GUARD = re.compile(
 _BINDING = re.compile(r"@binding\((\d+)\) var<storage, (read|read_write)> (\w+?)_ptr :")
 _WORKGROUP = re.compile(r"@workgroup_size\((\d+), (\d+), (\d+)\)")
 _MEMORY = re.compile(r"var<workgroup> \w+ : array<([\w<>]+), (\d+)>;")
+_SUBGROUPS = re.compile(r"\bsubgroup[A-Z]\w*\(")
+ENTRY = "main"  # of every kernel
 _ENTRY = re.compile(r"^fn (\w+)\(", re.MULTILINE)
-_SIZES = {"f32": 4, "i32": 4, "u32": 4, "vec2<f32>": 8, "vec4<f32>": 16, "vec4<u32>": 16}
+_SIZES = {"f16": 2, "f32": 4, "i32": 4, "u32": 4, "vec2<f32>": 8, "vec2<u32>": 8} | {
+    "vec4<f16>": 8,
+    "vec4<f32>": 16,
+    "vec4<u32>": 16,
+}
 
 
 @dataclass(frozen=True)
@@ -48,8 +55,8 @@ def compile_kernels(kernels: Sequence[KernelFunction]) -> dict[str, Shader]:
     shaders = {}
     for part in source.split("// Function: ")[1:]:
         if "@compute" in part:
-            shader = _read(part)
-            shaders[shader.entry.removesuffix("_kernel")] = shader
+            entry = _ENTRY.search(part)
+            shaders["" if entry is None else entry.group(1).removesuffix("_kernel")] = _read(part)
     missing = functions.keys() - shaders.keys()
     if missing:
         raise UnsupportedModelError(f"TVM generated no code for {', '.join(sorted(missing))}")
@@ -60,6 +67,8 @@ def _read(text: str) -> Shader:
     text = _GUARD.sub("", _POD.sub("", text))
     lines = (line.strip() for line in text.splitlines()[1:])
     text = "\n".join(line for line in lines if line and not line.startswith("//")) + "\n"
+    if _SUBGROUPS.search(text):  # TVM only enables what it knows
+        text = "enable subgroups;\n" + text
     found = sorted((int(i), access, name) for i, access, name in _BINDING.findall(text))
     workgroup, entry = _WORKGROUP.search(text), _ENTRY.search(text)
     if workgroup is None or entry is None or "podArgs" in text:
@@ -67,8 +76,8 @@ def _read(text: str) -> Shader:
     x, y, z = (int(extent) for extent in workgroup.groups())
     memory = sum(_SIZES[kind] * int(count) for kind, count in _MEMORY.findall(text))
     return Shader(
-        text,
-        entry.group(1),
+        minify(text.replace(f"fn {entry.group(1)}(", f"fn {ENTRY}(")),
+        ENTRY,
         tuple(name for _, _, name in found),
         tuple(access == "read_write" for _, access, _ in found),
         (x, y, z),

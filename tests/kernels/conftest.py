@@ -7,9 +7,19 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
+from compiler.kernels.gpu.language import BASE, HALF, Language
 from tests.support.gpu import Gpu
+from tests.support.half import EMULATED
 from tests.support.wasm import Wasm
 from web.browser import browser
+
+LANGUAGES = {
+    "webgpu": BASE,
+    "webgpu-subgroups": Language(subgroups=True),
+    "webgpu-f16": Language(half=HALF),
+    "webgpu-f16-subgroups": Language(subgroups=True, half=HALF),
+    "webgpu-f16-emulated": EMULATED,
+}
 
 
 @pytest.fixture(scope="package")
@@ -23,15 +33,28 @@ def gpu(chromium: Browser) -> Gpu:
     return Gpu(chromium)
 
 
+@pytest.fixture(scope="package", params=LANGUAGES)
+def each_gpu(request: pytest.FixtureRequest, chromium: Browser) -> Gpu:
+    """WebGPU in every language of its kernels in turn."""
+    return _gpu(chromium, request.param)
+
+
 @pytest.fixture(scope="package")
 def wasm(chromium: Browser) -> Wasm:
     return Wasm(chromium, ["simd128"])
 
 
-@pytest.fixture(scope="package", params=["webgpu", "wasm", "wasm-relaxed"])
+@pytest.fixture(scope="package", params=[*LANGUAGES, "wasm", "wasm-relaxed"])
 def machine(request: pytest.FixtureRequest, chromium: Browser) -> Gpu | Wasm:
     """Every target in turn."""
-    if request.param == "webgpu":
-        return Gpu(chromium)
+    if request.param in LANGUAGES:
+        return _gpu(chromium, request.param)
     features = ["simd128", "relaxed-simd"] if "relaxed" in request.param else ["simd128"]
     return Wasm(chromium, features)
+
+
+def _gpu(chromium: Browser, name: str) -> Gpu:
+    gpu = Gpu(chromium, LANGUAGES[name])
+    if (missing := gpu.lacks) is not None:
+        pytest.skip(f"this adapter has no {missing}")
+    return gpu

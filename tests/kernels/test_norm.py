@@ -30,12 +30,12 @@ def test_rms_norm(machine: Gpu | Wasm, rows: int, columns: int) -> None:
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(1, 576), (5, 70)])
-def test_add_norm(gpu: Gpu, rows: int, columns: int) -> None:
+def test_add_norm(each_gpu: Gpu, rows: int, columns: int) -> None:
     random = np.random.default_rng(9)
     x, skip = random.standard_normal((2, rows, columns)).astype(np.float32) * 3
     weight = random.standard_normal(columns).astype(np.float32)
     buffers = {"x": x, "skip": skip, "weight": weight, "out": np.zeros_like(x)}
-    got = gpu.run(add_norm(rows, columns, 1e-5), buffers)["out"]
+    got = each_gpu.run(add_norm(rows, columns, 1e-5, each_gpu.language), buffers)["out"]
     tensors = (torch.from_numpy(a).double() for a in (x, skip, weight))
     values, before, scale = tensors
     expected = before + torch.nn.functional.rms_norm(values, [columns], scale, 1e-5)

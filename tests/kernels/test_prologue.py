@@ -16,7 +16,7 @@ from compiler.kernels.gpu.product import Tiling
 from compiler.kernels.specs import Combine, Linear, Prologue, Sum, vectors
 from compiler.quantize import schemes
 from tests.kernels.test_attention import combined
-from tests.kernels.test_linear import operands, tolerance
+from tests.kernels.test_linear import in_half, operands, tolerance
 from tests.support.gpu import Array, Gpu, assert_close
 
 RMS = Prologue("rms", 1e-5)
@@ -61,10 +61,10 @@ def check(gpu: Gpu, spec: Linear, tiling: Tiling) -> None:
     x = normed(spec, buffers, np.random.default_rng(3))
     # What the layer makes of the normed x, its weights and biases being those in `buffers`.
     _, expected = operands(replace(spec, prologue=Prologue()), x=x.numpy())
-    kernel = linear(spec, tiling)
+    kernel = linear(spec, tiling, gpu.language)
     after = gpu.run(kernel, {name: buffers[name] for name in kernel.arguments})
     # Norms make numbers up to 4 times as large as the unit normal ones of plain layers.
-    limit = 4 * tolerance(spec.columns)
+    limit = 4 * tolerance(spec.columns, in_half(gpu, spec))
     assert_close(after["out"], expected, limit, str(spec))
     if "sum" in kernel.arguments:
         assert_close(after["sum"], buffers["expected sum"], limit, f"{spec}: sum")
@@ -72,23 +72,23 @@ def check(gpu: Gpu, spec: Linear, tiling: Tiling) -> None:
 
 @pytest.mark.parametrize("name", PROLOGUES)
 @pytest.mark.parametrize("rows", [1, 4, 11])
-def test_every_prologue(gpu: Gpu, name: str, rows: int) -> None:
+def test_every_prologue(each_gpu: Gpu, name: str, rows: int) -> None:
     spec = Linear(rows, 97, 96, schemes.Q4, bias=True, residual=True, prologue=PROLOGUES[name])
-    check(gpu, spec, default_tiling(spec))
+    check(each_gpu, spec, default_tiling(spec))
 
 
 @pytest.mark.parametrize("rows", [1, 4, 11])
-def test_gated(gpu: Gpu, rows: int) -> None:
+def test_gated(each_gpu: Gpu, rows: int) -> None:
     spec = Linear(rows, 300, 576, schemes.Q4_MIN, gated=True, activation="silu", prologue=RMS)
-    check(gpu, spec, default_tiling(spec))
+    check(each_gpu, spec, default_tiling(spec))
 
 
 @pytest.mark.parametrize("tiling", [Tiling(1, 32, 8), Tiling(2, 16, 2, 3), Tiling(8, 8, 1, 1)])
 @pytest.mark.parametrize("scheme", [schemes.Q8, schemes.F32])
-def test_columns_in_several_pieces(gpu: Gpu, tiling: Tiling, scheme: Scheme) -> None:
+def test_columns_in_several_pieces(each_gpu: Gpu, tiling: Tiling, scheme: Scheme) -> None:
     """More than workgroup memory takes at a time, the last piece not full."""
     spec = Linear(tiling.rows + 1, 40, 2528, scheme, prologue=SUM)
-    check(gpu, spec, tiling)
+    check(each_gpu, spec, tiling)
 
 
 @pytest.mark.parametrize("used", [1, 4, 6, 7])

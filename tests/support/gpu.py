@@ -9,14 +9,16 @@ import numpy as np
 import numpy.typing as npt
 from playwright.sync_api import Browser
 
+from compiler.kernels import sets
 from compiler.kernels.dsl import KernelFunction
-from compiler.kernels.sets import WEBGPU
+from compiler.kernels.gpu.language import BASE, HALF, Language
 from compiler.lower.generic import Backend
 from compiler.lower.wgsl import Shader, compile_kernels
 
 Array = npt.NDArray[Any]
+FEATURES = ["subgroups", "shader-f16"]  # used where the adapter has them
 
-SCRIPT = """async ({ text, entry, buffers, grid }) => {
+SCRIPT = """async ({ text, entry, buffers, grid, features }) => {
   const bytes = (s) => Uint8Array.from(atob(s), (c) => c.charCodeAt(0));
   const text64 = (array) => {
     let s = "";
@@ -24,7 +26,12 @@ SCRIPT = """async ({ text, entry, buffers, grid }) => {
       s += String.fromCharCode(...array.subarray(i, i + 8192));
     return btoa(s);
   };
-  globalThis.device ??= await (await navigator.gpu.requestAdapter()).requestDevice();
+  const newDevice = async () => {
+    const adapter = await navigator.gpu.requestAdapter();
+    const requiredFeatures = features.filter((name) => adapter.features.has(name));
+    return adapter.requestDevice({ requiredFeatures });
+  };
+  globalThis.device ??= await newDevice();
   const device = globalThis.device;
   device.pushErrorScope("validation");
   const pipelines = (globalThis.pipelines ??= new Map());
@@ -74,13 +81,34 @@ class Gpu:
     """A page whose only purpose is its `navigator.gpu`."""
 
     backend: Backend = "webgpu"
-    kernels = WEBGPU
 
-    def __init__(self, browser: Browser) -> None:
+    def __init__(self, browser: Browser, language: Language = BASE) -> None:
+        self.language, self.kernels = language, sets.webgpu(language)
         self._page = browser.new_page()
         self._shaders: dict[KernelFunction, Shader] = {}
         self._page.route("**/*", lambda route: route.fulfill(body="", content_type="text/html"))
         self._page.goto("http://localhost/")  # WebGPU needs a secure context
+
+    @property
+    def half(self) -> bool:
+        """Whether products and the KV cache are in half precision."""
+        return self.language.half is not None
+
+    @property
+    def lacks(self) -> str | None:
+        """A feature of the language that the adapter does not have."""
+        wanted = {"subgroups": self.language.subgroups, "shader-f16": self.language.half is HALF}
+        found = self._page.evaluate(
+            "async () => [...(await navigator.gpu.requestAdapter()).features]"
+        )
+        return next((name for name, used in wanted.items() if used and name not in found), None)
+
+    def stored(self, cache: Array) -> Array:
+        """A KV cache as its kernels keep it."""
+        if not self.half:
+            return cache
+        rounded = cache.astype(np.float16)
+        return rounded if self.language.half is HALF else rounded.astype(np.float32)
 
     def run(self, kernel: KernelFunction, arrays: dict[str, Array]) -> dict[str, Array]:
         """Launches `kernel` on copies of `arrays`, by argument name; returns all of them after."""
@@ -95,6 +123,7 @@ class Gpu:
             "entry": shader.entry,
             "buffers": encoded,
             "grid": list(kernel.grid),
+            "features": FEATURES,
         }
         results = self._page.evaluate(SCRIPT, argument)
         return {

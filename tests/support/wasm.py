@@ -72,11 +72,16 @@ class Wasm:
 
     backend: Backend = "wasm"
     kernels = WASM
+    half = False
 
     def __init__(self, browser: Browser, features: Sequence[str]) -> None:
         self._page = browser.new_page()
         self._features = features
         self._modules: dict[KernelFunction, Module] = {}
+
+    def stored(self, cache: Array) -> Array:
+        """A KV cache as its kernels keep it."""
+        return cache
 
     def run(self, kernel: KernelFunction, arrays: dict[str, Array]) -> dict[str, Array]:
         """Runs `kernel` on copies of `arrays`, by argument name; returns all of them after."""

@@ -15,12 +15,14 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping
 from functools import reduce
+from typing import Protocol
 
 from tvm import tirx
 
 from compiler.kernels.dsl import Expr, both, ceil_div, f32, let, loop, select, store, when
 from compiler.kernels.gpu.dsl import Builder, dot, extern, vec4
 from compiler.kernels.gpu.product import Tiling
+from compiler.kernels.gpu.reduce import combine, prepare
 from compiler.kernels.gpu.splits import Splits
 from compiler.kernels.gpu.weights import Weight
 from compiler.kernels.specs import Linear
@@ -38,6 +40,7 @@ class Direct:
         self.aligned = spec.columns % 4 == 0
         shape = (spec.rows, spec.columns // 4) if self.aligned else (spec.rows, spec.columns)
         self.x = k.buffer("x", shape, "float32x4" if self.aligned else "float32")
+        self.k, self.half = k, k.language.half_for(spec.scheme)
         self.m: Expr = 0
 
     def begin(self, m: Expr) -> None:
@@ -55,6 +58,13 @@ class Direct:
         return None
 
     def load(self, i: int, quad: Expr) -> Expr:
+        if self.half is None:
+            return self._load(i, quad)
+        narrow = self.k.local(1, self.half.quad)
+        store(narrow, self.half.narrow4(self._load(i, quad)), 0)
+        return narrow[0]
+
+    def _load(self, i: int, quad: Expr) -> Expr:
         """Rows past the end repeat the last one's; columns past the end are zero."""
         columns = self.spec.columns
         row = tirx.min(self.m + i, self.spec.rows - 1)
@@ -75,6 +85,7 @@ class Staged:
 
     def __init__(self, k: Builder, spec: Linear, tiling: Tiling, vectors: Vectors) -> None:
         self.k, self.spec, self.tiling, self.vectors = k, spec, tiling, vectors
+        self.half = k.language.half_for(spec.scheme)
         self.quads, rest = divmod(spec.columns, 4)
         self.lanes, left = divmod(tiling.threads, tiling.rows)
         if rest or left or (spec.prologue.combine and spec.rows > 1):
@@ -89,7 +100,7 @@ class Staged:
     def begin(self, m: Expr, thread: Expr, first: Expr, store_sum: StoreSum | None) -> None:
         """`m` is the workgroup's first token; where `first`, it writes the sum for others."""
         self.first, self.store_sum = first, store_sum
-        self.totals = Totals(self.k, self.tiling.threads, self.lanes)
+        self.totals = make_totals(self.k, self.lanes)
         self.thread, self.lane = thread, thread % self.lanes
         self.row = thread // self.lanes
         self.real = m + self.row < self.spec.rows
@@ -127,7 +138,8 @@ class Staged:
         self.piece = min(units, fitting) * weight.quads
         # As integers: TVM would let f32 scalars share the memory of f32 vectors that are not needed
         # any more, which WGSL cannot spell.
-        self.staged = self.k.shared(self.tiling.rows * self.piece, "uint32x4")
+        words = "uint32x4" if self.half is None else self.half.words
+        self.staged = self.k.shared(self.tiling.rows * self.piece, words)
         return min(units, fitting)
 
     def stage(self, piece: Expr) -> None:
@@ -145,11 +157,20 @@ class Staged:
                     store(self.squares, self.squares[0] + square, 0)
                 normed = self._normed(value, tirx.min(quad, self.quads - 1))
                 kept = select(inside, normed, vec4(f32(0)))
-                bits = extern("uint32x4", "bitcast<vec4<u32>>", kept)
-                store(self.staged, bits, self.row * self.piece + local)
+                store(self.staged, self._bits(kept), self.row * self.piece + local)
+
+    def _bits(self, value: Expr) -> Expr:
+        if self.half is None:
+            return extern("uint32x4", "bitcast<vec4<u32>>", value)
+        return self.half.pack(self.half.narrow4(value))
 
     def load(self, i: int, quad: Expr) -> Expr:
-        return let(extern("float32x4", "bitcast<vec4<f32>>", self.staged[i * self.piece + quad]))
+        words = self.staged[i * self.piece + quad]
+        if self.half is None:
+            return let(extern("float32x4", "bitcast<vec4<f32>>", words))
+        kept = self.k.local(1, self.half.quad)
+        store(kept, self.half.unpack(words), 0)
+        return kept[0]
 
     def factor(self, i: int) -> Expr | None:
         if self.spec.prologue.norm != "rms":
@@ -225,23 +246,53 @@ class Vectors:
         return vec4(*(self.value(name, quad * 4 + j) for j in range(4)))
 
 
-class Totals:
-    """Sums over the invocations of each token, in two rounds through workgroup memory."""
+class Totals(Protocol):
+    """Sums over the invocations of each token."""
+
+    def put(self, thread: Expr, value: Expr) -> None:
+        """Takes one value from every invocation."""
+
+    def of(self, row: Expr) -> Expr:
+        """A token's sum of what was put last."""
+
+
+def make_totals(k: Builder, lanes: int) -> Totals:
+    """Invocations lanes * row .. lanes * (row + 1) - 1 belong to token `row`. Subgroups may be of
+    several tokens, so they only help where there is one."""
+    if k.language.subgroups and lanes == k.threads:
+        prepare(k)
+        return _WholeTotals(k)
+    return _TokenTotals(k, k.threads, lanes)
+
+
+class _WholeTotals:
+    """For one token, by subgroups."""
+
+    def __init__(self, k: Builder) -> None:
+        self.k = k
+        self.total: Expr = None
+
+    def put(self, thread: Expr, value: Expr) -> None:
+        self.total = combine(self.k, thread, value, self.k.threads, operator.add)
+
+    def of(self, row: Expr) -> Expr:
+        return self.total
+
+
+class _TokenTotals:
+    """For any number of tokens, in two rounds through workgroup memory."""
 
     def __init__(self, k: Builder, threads: int, lanes: int) -> None:
-        """Invocations lanes * row .. lanes * (row + 1) - 1 belong to token `row`."""
         self.lanes = lanes
         self.side = next(s for s in (16, 8, 4, 2, 1) if s * s <= lanes and lanes % s == 0)
         self.first, self.second = k.shared(threads), k.shared(threads)
 
     def put(self, thread: Expr, value: Expr) -> None:
-        """Takes one value from every invocation."""
         store(self.first, value, thread)
         start = thread // self.side * self.side
         store(self.second, _fold(self.first, start, 1, self.side), thread)
 
     def of(self, row: Expr) -> Expr:
-        """A token's sum of what was put last."""
         return _fold(self.second, row * self.lanes, self.side, self.lanes // self.side)
 
 

@@ -22,17 +22,19 @@ from compiler.kernels.dsl import (
     when,
 )
 from compiler.kernels.gpu.dsl import Builder, finished, kernel
-from compiler.kernels.gpu.reduce import combine
+from compiler.kernels.gpu.language import BASE, Language
+from compiler.kernels.gpu.reduce import combine, prepare
 from compiler.kernels.specs import Append
 
 THREADS = 64
 
 
 @cache
-def append(spec: Append) -> KernelFunction:
+def append(spec: Append, language: Language = BASE) -> KernelFunction:
     """Arguments: qkv | q, k, v; cos, sin (rows, rotary); query_norm, key_norm (depth,); control;
     kv (read and written); out, the query (rows, heads, depth)."""
-    with kernel(f"append_{spec.rows}x{spec.heads}x{spec.cache.depth}") as k:
+    name = f"append_{spec.rows}x{spec.heads}x{spec.cache.depth}"
+    with kernel(name, language) as k:
         body = _Body(k, spec)
         body.run()
     return finished(k)
@@ -87,7 +89,7 @@ class _Body:
             ]
         self.control = k.buffer("control", (CONTROL_SLOTS,), "int32")
         cache_shape = (shape.context, 2, shape.kv_heads, shape.depth)
-        self.kv = k.buffer("kv", cache_shape, "float32", write=True)
+        self.kv = k.cache(cache_shape, quads=False, write=True)
         self.out = k.buffer("out", (spec.rows, spec.heads, shape.depth), "float32", write=True)
         grid = (sum(kinds), spec.rows)
         (self.head, self.row), (self.thread,) = k.launch(grid, (THREADS,), rows_axis=1)
@@ -95,6 +97,7 @@ class _Body:
     def run(self) -> None:
         """Each invocation owns every THREADS-th value of its head."""
         if self.spec.normed:
+            prepare(self.k)
             self._normalise()
         self._each(self._write)
 
@@ -157,7 +160,7 @@ class _Body:
         with when(both(self.head >= spec.heads, real, inside)):
             local = self.head - spec.heads
             kind, kv_head = local // spec.cache.kv_heads, local % spec.cache.kv_heads
-            store(self.kv, value, position, kind, kv_head, d)
+            self.kv.write(value, position, kind, kv_head, d)
 
     def _rotated(self, d: Expr) -> Expr:
         """x cos + rotate_half(x) sin for query and key, over the first `rotary` values."""

@@ -31,6 +31,7 @@ from compiler.kernels.dsl import (
 )
 from compiler.kernels.gpu import prompt
 from compiler.kernels.gpu.dsl import Builder, dot, exp, extern, finished, kernel, lane, vec4
+from compiler.kernels.gpu.language import BASE, Language
 from compiler.kernels.gpu.reduce import fold
 from compiler.kernels.gpu.scores import Cache, finish
 from compiler.kernels.gpu.splits import MOST_SHARES
@@ -117,13 +118,14 @@ def default_splits(spec: Attend) -> int:
 
 
 @cache
-def attend(spec: Attend) -> KernelFunction:
+def attend(spec: Attend, language: Language = BASE) -> KernelFunction:
     """Arguments: query (rows, heads, depth), kv, control; out, as query. With splits: out
     (splits, heads, depth) and log_sums (splits, heads), LOWEST for splits without a position,
     whose values are not written. depth % 4 == 0."""
     if spec.rows > 1:
-        return prompt.attend(spec)
-    with kernel(f"attend_{spec.splits}x{spec.heads}x{spec.cache.depth}") as k:
+        return prompt.attend(spec, language)
+    name = f"attend_{spec.splits}x{spec.heads}x{spec.cache.depth}"
+    with kernel(name, language) as k:
         _Body(k, spec, shape_of(spec)).run()
     return finished(k)
 

@@ -9,23 +9,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from math import prod
 
 from tvm import tirx
 from tvm.script.ir_builder import IRBuilder
 from tvm.tirx.script.builder import ir as T
 
 from compiler.kernels.dsl import Expr, KernelFunction
+from compiler.kernels.gpu.language import BASE, Half, Language
 
 
 class Builder:
     """What a kernel under construction knows about itself."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, language: Language) -> None:
+        self.name, self.language = name, language
         self.arguments: list[str] = []
         self.writes: list[str] = []
         self.grid = (1, 1, 1)
         self.rows_axis: int | None = None
+        self.threads = 0  # invocations in a workgroup
+        self.prepared: object = None  # what `reduce.prepare` keeps here
         self.result: KernelFunction | None = None
         self._stack = ExitStack()
 
@@ -43,6 +48,7 @@ class Builder:
         invocation's indices."""
         self.rows_axis = rows_axis
         self.grid = (*grid, *([1] * (3 - len(grid))))[:3]  # type: ignore[assignment]
+        self.threads = prod(workgroup)
         blocks = [self._thread("blockIdx", axis, n) for axis, n in zip("xy", grid, strict=False)]
         threads = [
             self._thread("threadIdx", axis, n) for axis, n in zip("xyz", workgroup, strict=False)
@@ -51,6 +57,13 @@ class Builder:
 
     def _thread(self, kind: str, axis: str, extent: int) -> Expr:
         return self._stack.enter_context(T.launch_thread(f"{kind}.{axis}", extent))
+
+    def cache(self, shape: Sequence[int], *, quads: bool, write: bool = False) -> Cache:
+        """The buffer `kv` of a KV cache, in f16 if the language has it."""
+        half = self.language.half
+        scalar = "float32" if half is None else half.scalar
+        dtype = f"{scalar}x4" if quads else scalar
+        return Cache(self.buffer("kv", shape, dtype, write=write), half)
 
     def local(self, count: int, dtype: str = "float32") -> Expr:
         """Registers of one invocation; index with constants wherever possible."""
@@ -61,10 +74,28 @@ class Builder:
         return T.alloc_buffer((count,), dtype, scope="shared")
 
 
+@dataclass(frozen=True)
+class Cache:
+    """A KV cache, read and written as f32."""
+
+    buffer: Expr
+    half: Half | None
+
+    def read4(self, *indices: Expr) -> Expr:
+        """A quad."""
+        quad = self.buffer[indices]
+        return quad if self.half is None else self.half.wide4(quad)
+
+    def write(self, value: Expr, *indices: Expr) -> None:
+        """A scalar."""
+        stored = value if self.half is None else self.half.narrow(value)
+        T.buffer_store(self.buffer, stored, list(indices))
+
+
 @contextmanager
-def kernel(name: str) -> Iterator[Builder]:
+def kernel(name: str, language: Language = BASE) -> Iterator[Builder]:
     """Builds a kernel; afterwards `result` of the yielded builder holds it."""
-    builder = Builder(name)
+    builder = Builder(name, language)
     with IRBuilder() as ir, T.prim_func(s_tir=True):
         T.func_name(name)
         T.func_attr({"global_symbol": name, "tirx.noalias": True})
@@ -90,6 +121,12 @@ def finished(builder: Builder) -> KernelFunction:
 def extern(dtype: str, name: str, *args: Expr) -> Expr:
     """A WGSL built-in function."""
     return tirx.call_pure_extern(dtype, name, *args)
+
+
+def together(dtype: str, name: str, *args: Expr) -> Expr:
+    """A WGSL built-in function that invocations compute together. Store the result at once: as it
+    is not pure, TVM then leaves the call where it stands, outside of branches."""
+    return tirx.call_extern(dtype, name, *args)
 
 
 def lane(vector: Expr, index: int) -> Expr:

@@ -15,6 +15,7 @@ from compiler.kernels.dsl import Expr, KernelFunction, both, ceil_div, f32, let,
 from compiler.kernels.gpu import weights
 from compiler.kernels.gpu.activations import Direct, Staged, Vectors
 from compiler.kernels.gpu.dsl import Builder, finished, kernel
+from compiler.kernels.gpu.language import BASE, Language
 from compiler.kernels.gpu.product import FEW, Product, Tiling
 from compiler.kernels.specs import Linear, vectors
 
@@ -37,10 +38,10 @@ def default_tiling(spec: Linear) -> Tiling:
 
 
 @cache
-def linear(spec: Linear, tiling: Tiling) -> KernelFunction:
+def linear(spec: Linear, tiling: Tiling, language: Language = BASE) -> KernelFunction:
     """Arguments: x; skip (with a sum); log_sums (of splits); codes, scales (quantized); bias, or
     with a prologue all vectors; residual; out; sum (where kept)."""
-    with kernel(spec.name) as k:
+    with kernel(spec.name, language) as k:
         _Body(k, spec, tiling).write()
     return finished(k)
 

@@ -18,19 +18,21 @@ from compiler.kernels.dsl import (
     when,
 )
 from compiler.kernels.gpu.dsl import Builder, finished, kernel
-from compiler.kernels.gpu.reduce import combine
+from compiler.kernels.gpu.language import BASE, Language
+from compiler.kernels.gpu.reduce import combine, prepare
 
 THREADS = 64
 
 
 @cache
-def rms_norm(rows: int, columns: int, epsilon: float) -> KernelFunction:
+def rms_norm(rows: int, columns: int, epsilon: float, language: Language = BASE) -> KernelFunction:
     """x (rows, columns), weight (columns,) -> out = x rsqrt(mean(x^2) + epsilon) weight."""
-    with kernel(f"rms_norm_{rows}x{columns}") as k:
+    with kernel(f"rms_norm_{rows}x{columns}", language) as k:
         x = k.buffer("x", (rows, columns), "float32")
         weight = k.buffer("weight", (columns,), "float32")
         out = k.buffer("out", (rows, columns), "float32", write=True)
         (row,), (thread,) = k.launch((rows,), (THREADS,), rows_axis=0)
+        prepare(k)
         squares = row_sum(k, thread, columns, lambda i: x[row, i] * x[row, i])
         scale = k.local(1)
         store(scale, tirx.rsqrt(squares / f32(columns) + f32(epsilon)), 0)
@@ -39,14 +41,15 @@ def rms_norm(rows: int, columns: int, epsilon: float) -> KernelFunction:
 
 
 @cache
-def add_norm(rows: int, columns: int, epsilon: float) -> KernelFunction:
+def add_norm(rows: int, columns: int, epsilon: float, language: Language = BASE) -> KernelFunction:
     """x, skip (rows, columns), weight (columns,) -> out = skip + rms_norm(x) weight."""
-    with kernel(f"add_norm_{rows}x{columns}") as k:
+    with kernel(f"add_norm_{rows}x{columns}", language) as k:
         x = k.buffer("x", (rows, columns), "float32")
         skip = k.buffer("skip", (rows, columns), "float32")
         weight = k.buffer("weight", (columns,), "float32")
         out = k.buffer("out", (rows, columns), "float32", write=True)
         (row,), (thread,) = k.launch((rows,), (THREADS,), rows_axis=0)
+        prepare(k)
         squares = row_sum(k, thread, columns, lambda i: x[row, i] * x[row, i])
         scale = k.local(1)
         store(scale, tirx.rsqrt(squares / f32(columns) + f32(epsilon)), 0)
@@ -59,17 +62,20 @@ def add_norm(rows: int, columns: int, epsilon: float) -> KernelFunction:
 
 
 @cache
-def layer_norm(rows: int, columns: int, epsilon: float) -> KernelFunction:
+def layer_norm(
+    rows: int, columns: int, epsilon: float, language: Language = BASE
+) -> KernelFunction:
     """x (rows, columns), weight, bias (columns,) -> (x - mean) rsqrt(var + epsilon) weight + bias.
 
     The variance is summed from differences to the mean, as PyTorch's is, not from squares.
     """
-    with kernel(f"layer_norm_{rows}x{columns}") as k:
+    with kernel(f"layer_norm_{rows}x{columns}", language) as k:
         x = k.buffer("x", (rows, columns), "float32")
         weight = k.buffer("weight", (columns,), "float32")
         bias = k.buffer("bias", (columns,), "float32")
         out = k.buffer("out", (rows, columns), "float32", write=True)
         (row,), (thread,) = k.launch((rows,), (THREADS,), rows_axis=0)
+        prepare(k)
         mean, scale = k.local(1), k.local(1)
         store(mean, row_sum(k, thread, columns, lambda i: x[row, i]) / f32(columns), 0)
         variance = row_sum(

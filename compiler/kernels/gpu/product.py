@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from tvm import tirx
 
 from compiler.kernels.dsl import Expr, both, ceil_div, f32, loop, store, when
-from compiler.kernels.gpu.dsl import Builder, dot
-from compiler.kernels.gpu.weights import Weight
+from compiler.kernels.gpu.dsl import Builder, dot, vec4
+from compiler.kernels.gpu.language import Half
+from compiler.kernels.gpu.weights import Unit, Weight
 
 FEW = 4  # tokens that are done like one, each weight decoded once for all of them
 
@@ -39,7 +40,8 @@ class Activations(Protocol):
         """Makes a piece ready, by the whole workgroup."""
 
     def load(self, i: int, quad: Expr) -> Expr:
-        """Four values of the invocation's token i, numbered from the start of the piece."""
+        """Four values of the invocation's token i, numbered from the start of the piece, in the
+        weight's arithmetic."""
 
     def factor(self, i: int) -> Expr | None:
         """What the products of token i are still to be multiplied with, after the last piece."""
@@ -94,13 +96,31 @@ class Product:
     def _unit(self, unit: Expr, local: Expr) -> None:
         last = self.weight.rows - 1
         rows = [self.weight.unit_of(unit, tirx.min(row, last)) for row in self.rows]
+        if (half := self.weight.half) is not None:
+            self._unit_in_half(rows, local, half)
+            return
+        for index, x, value in self._terms(rows, local):
+            store(self.sums, dot(x, value) + self.sums[index], index)
+
+    def _unit_in_half(self, rows: Sequence[Unit], local: Expr, half: Half) -> None:
+        """Adds up what shares a scale in half precision; language.py says why no more than that."""
+        parts = self.k.local(len(rows) * self.tiling.rows, half.quad)
+        for index in range(len(rows) * self.tiling.rows):
+            store(parts, half.zero4(), index)
+        for index, x, value in self._terms(rows, local):
+            store(parts, half.fma4(x, value, parts[index]), index)
+        for index in range(len(rows) * self.tiling.rows):
+            total = dot(half.wide4(parts[index]), vec4(f32(1)))
+            store(self.sums, self.sums[index] + total, index)
+
+    def _terms(self, rows: Sequence[Unit], local: Expr) -> Iterator[tuple[int, Expr, Expr]]:
+        """The number of each sum, and the quads of x and weight whose product belongs to it."""
         for j in range(self.weight.quads):
             values = [row.quad(j) for row in rows]
             for i in range(self.tiling.rows):
                 x = self.x.load(i, local * self.weight.quads + j)
                 for row, value in enumerate(values):
-                    index = row * self.tiling.rows + i
-                    store(self.sums, dot(x, value) + self.sums[index], index)
+                    yield row * self.tiling.rows + i, x, value
 
     def _reduce(self) -> None:
         """Adds up the shares of K through workgroup memory."""

@@ -28,6 +28,7 @@ from compiler.kernels.dsl import (
 from compiler.kernels.gpu import weights
 from compiler.kernels.gpu.activations import Direct, Staged, Vectors
 from compiler.kernels.gpu.dsl import Builder, finished, kernel, lane
+from compiler.kernels.gpu.language import BASE, Language
 from compiler.kernels.gpu.product import FEW, Product, Tiling
 from compiler.kernels.specs import ProjectAppend, vectors
 
@@ -51,7 +52,9 @@ def default_tiling(spec: ProjectAppend) -> Tiling:
 
 
 @cache
-def project_append(spec: ProjectAppend, tiling: Tiling) -> KernelFunction:
+def project_append(
+    spec: ProjectAppend, tiling: Tiling, language: Language = BASE
+) -> KernelFunction:
     """Arguments: x; skip (with a sum); codes, scales (quantized); vectors (or bias), where there
     are any; place (rows, 1 + 2 rotary); kv (read and written); out, the query
     (rows, heads, depth), and after it the sum (where kept; see ProjectAppend).
@@ -61,7 +64,7 @@ def project_append(spec: ProjectAppend, tiling: Tiling) -> KernelFunction:
     pairs = spec.append.cache.depth // 2
     if tiling.outputs % 2 or (spec.append.normed and tiling.width % pairs):
         raise ValueError(f"{tiling} cuts heads of {spec.append.cache.depth}")
-    with kernel(spec.name) as k:
+    with kernel(spec.name, language) as k:
         _Body(k, spec, tiling).write()
     return finished(k)
 
@@ -118,7 +121,7 @@ class _Body:
         self.vectors.declare(k)
         self.place = k.buffer("place", (linear.rows, 1 + 2 * append.rotary), "float32")
         shape = (self.cache.context, 2, self.cache.kv_heads, self.cache.depth)
-        self.kv = k.buffer("kv", shape, "float32", write=True)
+        self.kv = k.cache(shape, quads=False, write=True)
         self.out = k.buffer("out", (self.spec.size,), "float32", write=True)
 
     def _store_sum(self, token: Expr, quad: Expr, value: Expr) -> None:
@@ -223,4 +226,4 @@ class _Body:
         with when(both(head >= self.heads, position >= 0)):
             local = head - self.heads
             kind, kv_head = local // self.cache.kv_heads, local % self.cache.kv_heads
-            store(self.kv, value, position, kind, kv_head, d)
+            self.kv.write(value, position, kind, kv_head, d)

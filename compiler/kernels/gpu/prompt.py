@@ -31,6 +31,7 @@ from compiler.kernels.dsl import (
     when,
 )
 from compiler.kernels.gpu.dsl import Builder, dot, extern, finished, kernel, lane, vec4
+from compiler.kernels.gpu.language import BASE, Language
 from compiler.kernels.gpu.reduce import fold
 from compiler.kernels.gpu.scores import Cache, finish
 from compiler.kernels.specs import Attend
@@ -67,18 +68,19 @@ def default_tile(spec: Attend) -> Tile:
     return large if workgroups >= WANTED else Tile(4)
 
 
-def attend(spec: Attend) -> KernelFunction:
+def attend(spec: Attend, language: Language) -> KernelFunction:
     """Arguments: query (rows, heads, depth), kv, control, out (rows, heads, depth).
 
     Rows that are padding get zeros. depth % 4 == 0.
     """
-    return tiled(spec, default_tile(spec))
+    return tiled(spec, default_tile(spec), language)
 
 
 @cache
-def tiled(spec: Attend, tile: Tile) -> KernelFunction:
+def tiled(spec: Attend, tile: Tile, language: Language = BASE) -> KernelFunction:
     """`attend` with a given tile."""
-    with kernel(f"attend_{spec.rows}x{spec.heads}x{spec.cache.depth}") as k:
+    name = f"attend_{spec.rows}x{spec.heads}x{spec.cache.depth}"
+    with kernel(name, language) as k:
         _Body(k, spec, tile).run()
     return finished(k)
 

@@ -45,7 +45,8 @@ from compiler.kernels.dsl import (
     when,
 )
 from compiler.kernels.gpu.dsl import Builder, bits, exp, finished, kernel
-from compiler.kernels.gpu.reduce import combine
+from compiler.kernels.gpu.language import BASE, Language
+from compiler.kernels.gpu.reduce import combine, prepare, subgroup
 from compiler.kernels.gpu.verify import take
 
 THREADS = 256
@@ -111,18 +112,19 @@ def _adjusted(logit: Expr, count: Expr, sampling: Expr) -> Expr:
 
 
 @cache
-def choose(vocabulary: int, context: int) -> KernelFunction:
+def choose(vocabulary: int, context: int, language: Language = BASE) -> KernelFunction:
     """scaled (vocabulary,), sampling; control, tokens, counts (read and written).
 
     Takes the token; see `take`.
     """
-    with kernel(f"choose_{vocabulary}") as k:
+    with kernel(f"choose_{vocabulary}", language) as k:
         scaled = k.buffer("scaled", (1, vocabulary), "float32")
         sampling = k.buffer("sampling", (SAMPLING_SLOTS,), "float32")
         control = k.buffer("control", (CONTROL_SLOTS,), "int32", write=True)
         tokens = k.buffer("tokens", (context + 1,), "int32", write=True)
         counts = k.buffer("counts", (vocabulary,), "int32", write=True)
         (row,), (thread,) = k.launch((1,), (THREADS,))
+        prepare(k)
         token = _Choice(k, scaled, sampling, control, row, thread).run()
         with when(thread == 0):
             take(k, 1, lambda _: token, control, tokens, counts)
@@ -130,14 +132,15 @@ def choose(vocabulary: int, context: int) -> KernelFunction:
 
 
 @cache
-def choose_rows(vocabulary: int, rows: int) -> KernelFunction:
+def choose_rows(vocabulary: int, rows: int, language: Language = BASE) -> KernelFunction:
     """scaled (rows, vocabulary), sampling, control -> choices (rows,): what follows each row."""
-    with kernel(f"choose_{rows}x{vocabulary}") as k:
+    with kernel(f"choose_{rows}x{vocabulary}", language) as k:
         scaled = k.buffer("scaled", (rows, vocabulary), "float32")
         sampling = k.buffer("sampling", (SAMPLING_SLOTS,), "float32")
         control = k.buffer("control", (CONTROL_SLOTS,), "int32")
         choices = k.buffer("choices", (rows,), "int32", write=True)
         (row,), (thread,) = k.launch((rows,), (THREADS,))
+        prepare(k)
         token = _Choice(k, scaled, sampling, control, row, thread).run()
         with when(thread == 0):
             store(choices, token, row)
@@ -238,6 +241,18 @@ class _Choice:
 
     def _reached(self, sums: Expr, goal: Expr) -> Expr:
         """How many of the choices, summed over the workgroup, reach the goal."""
+        count = self.k.local(1, "uint32")
+        totals = self._totals(sums)
+        store(count, u32(0), 0)
+        for total in totals:
+            store(count, count[0] + select(total >= goal, u32(1), u32(0)), 0)
+        return count[0]
+
+    def _totals(self, sums: Expr) -> list[Expr]:
+        """`sums` of all invocations, added up."""
+        if self.k.language.subgroups:
+            values = [sums[j] for j in range(CHOICES)]
+            return subgroup(self.k).combine(self.thread, values, operator.add, "float32")
         first = self.k.shared(CHOICES * THREADS)
         second = self.k.shared(CHOICES * SIDE)
         for j in range(CHOICES):
@@ -247,12 +262,7 @@ class _Choice:
         store(part, _total(first, start), 0)
         with when(self.thread < CHOICES * SIDE):
             store(second, part[0], self.thread)
-        count = self.k.local(1, "uint32")
-        store(count, u32(0), 0)
-        for j in range(CHOICES):
-            enough = _total(second, j * SIDE) >= goal
-            store(count, count[0] + select(enough, u32(1), u32(0)), 0)
-        return count[0]
+        return [_total(second, j * SIDE) for j in range(CHOICES)]
 
     def _pick(self, sampled: Expr) -> Expr:
         """The kept token of the largest (noisy) logit; of equal ones the first."""

@@ -14,13 +14,13 @@ class Cache:
 
     def __init__(self, k: Builder, shape: CacheShape) -> None:
         extents = (shape.context, 2, shape.kv_heads, shape.depth // 4)
-        self._kv = k.buffer("kv", extents, "float32x4")
+        self._kv = k.cache(extents, quads=True)
 
     def key(self, position: Expr, kv_head: Expr, quad: Expr) -> Expr:
-        return self._kv[position, 0, kv_head, quad]
+        return self._kv.read4(position, 0, kv_head, quad)
 
     def value(self, position: Expr, kv_head: Expr, quad: Expr) -> Expr:
-        return self._kv[position, 1, kv_head, quad]
+        return self._kv.read4(position, 1, kv_head, quad)
 
 
 def finish(spec: Attend, product: Expr) -> Expr:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from compiler.bundle.schema import Scheme
 from compiler.kernels.dsl import Expr, ceil_div, let, store, u32
 from compiler.kernels.gpu.dsl import Builder, extern, fma4, lane, vec4
+from compiler.kernels.gpu.language import Half
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,11 @@ class Weight:
     columns: int  # K
     codes: Expr
     scales: Expr | None
+
+    @property
+    def half(self) -> Half | None:
+        """The arithmetic of decoded values, if not f32."""
+        return self.builder.language.half_for(self.scheme)
 
     @property
     def width(self) -> int:
@@ -54,14 +60,30 @@ class Weight:
         """scale and offset such that value = code * scale + offset, each as a vec4."""
         assert self.scales is not None
         if self.scheme.has_minimum:
-            pair = let(extern("float32x2", "unpack2x16float", self.scales[unit, row]))
-            return let(vec4(lane(pair, 0))), let(vec4(lane(pair, 1)))
+            pair = self._pair(self.scales[unit, row])
+            return self._kept(lane(pair, 0)), self._kept(lane(pair, 1))
         # Two neighbouring rows share a word; the odd one is in its upper half.
         word = self.scales[unit, row >> 1] >> ((row & 1) * 16).astype("uint32")
-        pair = extern("float32x2", "unpack2x16float", word)
-        scale = let(lane(pair, 0))
+        scale = lane(self._pair(word), 0)
         zero = -(2.0 ** (self.scheme.bits - 1)) if self.scheme.bits == 4 else 0.0
-        return let(vec4(scale)), let(vec4(scale * zero))
+        if self.half is not None:
+            return self._kept(scale), self._kept(self.half.times(scale, zero))
+        scale = let(scale)
+        return self._kept(scale), self._kept(scale * zero)
+
+    def _pair(self, word: Expr) -> Expr:
+        """Two scales, or a scale and an offset."""
+        if self.half is not None:
+            return self.half.pair(word)
+        return let(extern("float32x2", "unpack2x16float", word))
+
+    def _kept(self, scalar: Expr) -> Expr:
+        """A vec4 of one value, in registers."""
+        if self.half is None:
+            return let(vec4(scalar))
+        kept = self.builder.local(1, self.half.quad)
+        store(kept, self.half.quad_of(scalar), 0)
+        return kept[0]
 
 
 @dataclass(frozen=True)
@@ -73,11 +95,14 @@ class Unit:
     scale: tuple[Expr, Expr] | None
 
     def quad(self, index: int) -> Expr:
-        """Values 4 index .. 4 index + 3 as a vec4<f32>."""
-        codes = [code for word in self.words for code in _CODES[self.weight.scheme.bits](word)]
-        value = codes[index] if self.scale is None else fma4(codes[index], *self.scale)
+        """Values 4 index .. 4 index + 3 as a vec4 of f32, or of `weight.half`."""
+        half, decode = self.weight.half, _CODES[self.weight.scheme.bits]
+        codes = [code for word in self.words for code in decode(word, half)]
+        value = codes[index]
+        if self.scale is not None:
+            value = (fma4 if half is None else half.fma4)(value, *self.scale)
         # Kept in a register: TVM would spell a `let` out again at each of its uses.
-        kept = self.weight.builder.local(1, "float32x4")
+        kept = self.weight.builder.local(1, "float32x4" if half is None else half.quad)
         store(kept, value, 0)
         return kept[0]
 
@@ -93,29 +118,40 @@ def declare(builder: Builder, scheme: Scheme, rows: int, columns: int) -> Weight
     return Weight(builder, scheme, rows, columns, codes, scales)
 
 
-def _nibbles(vector: Expr) -> list[Expr]:
+def _nibbles(vector: Expr, half: Half | None) -> list[Expr]:
     """Word w, byte j: value 8w + j in the low nibble, 8w + 4 + j in the high one."""
     out = []
     for index in range(4):
         word = lane(vector, index)
-        for half in (word, word >> u32(4)):
-            out.append(vec4(extern("uint32x4", "unpack4xU8", half & u32(0x0F0F0F0F))))
+        for part in (word, word >> u32(4)):
+            codes = extern("uint32x4", "unpack4xU8", part & u32(0x0F0F0F0F))
+            out.append(_quad(half, codes))
     return out
 
 
-def _bytes(vector: Expr) -> list[Expr]:
+def _bytes(vector: Expr, half: Half | None) -> list[Expr]:
     """Word w, byte j: value 4w + j, signed."""
-    return [vec4(extern("int32x4", "unpack4xI8", lane(vector, w))) for w in range(4)]
+    words = (lane(vector, w) for w in range(4))
+    return [_quad(half, extern("int32x4", "unpack4xI8", word)) for word in words]
 
 
-def _halves(vector: Expr) -> list[Expr]:
+def _halves(vector: Expr, half: Half | None) -> list[Expr]:
     """Word w: values 2w and 2w + 1."""
-    pairs = [extern("float32x2", "unpack2x16float", lane(vector, w)) for w in range(4)]
-    return [vec4(pairs[0], pairs[1]), vec4(pairs[2], pairs[3])]
+    words = [lane(vector, w) for w in range(4)]
+    if half is None:
+        pairs = [extern("float32x2", "unpack2x16float", word) for word in words]
+    else:
+        pairs = [half.pair(word) for word in words]
+    return [_quad(half, *pairs[:2]), _quad(half, *pairs[2:])]
 
 
-def _floats(vector: Expr) -> list[Expr]:
+def _floats(vector: Expr, half: Half | None) -> list[Expr]:
+    assert half is None
     return [extern("float32x4", "bitcast<vec4<f32>>", vector)]
+
+
+def _quad(half: Half | None, *values: Expr) -> Expr:
+    return vec4(*values) if half is None else half.quad_of(*values)
 
 
 _CODES = {4: _nibbles, 8: _bytes, 16: _halves, 32: _floats}

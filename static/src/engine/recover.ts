@@ -76,7 +76,7 @@ export class Recovery {
     const soon = before?.variant === variant && this.loss.at - before.at < PATIENCE_MS;
     if (!soon && failedBefore !== variant) return;
     try {
-      this.ladder.drop(fault);
+      this.ladder.leaveDevice(fault); // its kernels did well until then
     } catch (error) {
       throw this.noted(error);
     }

@@ -28,7 +28,7 @@ export class Ladder {
     /** The report's rungs that the caller's wishes allow. */
     private readonly asked: Rung[],
     /** Variants still to be tried; the first is the one in use once there is one. */
-    private readonly order: string[],
+    private order: string[],
     private readonly open: (variant: string, signal: AbortSignal) => Promise<Footing>,
     private readonly lookout: Lookout,
   ) {}
@@ -46,20 +46,36 @@ export class Ladder {
         if (signal.aborted) throw aborted();
         const fault = asWebkilnError(error);
         if (!isRungFault(fault)) throw fault;
-        this.drop(fault);
+        // On the same device, variants further down take as much memory or more.
+        if (fault.code === "out-of-memory") this.leaveDevice(fault);
+        else this.drop(fault);
       }
     }
   }
 
   /** The rung in use does not hold: it is not tried again. Throws when it was the last. */
   drop(fault: WebkilnError): void {
-    const dropped = this.order.shift();
+    this.refuse(this.order.slice(0, 1), fault);
+  }
+
+  /** The same, and nor does any other on the graphics device if the rung in use is on it. */
+  leaveDevice(fault: WebkilnError): void {
+    const { rungs } = this.report;
+    const onDevice = (variant: string | undefined) =>
+      rungs.some((rung) => rung.variant === variant && rung.backend === "webgpu");
+    const [current] = this.order;
+    const others = this.order.slice(1).filter((variant) => onDevice(current) && onDevice(variant));
+    this.refuse([...this.order.slice(0, 1), ...others], fault);
+  }
+
+  private refuse(variants: string[], fault: WebkilnError): void {
     const { report } = this;
     for (const rung of report.rungs) {
-      if (rung.variant !== dropped) continue;
+      if (!variants.includes(rung.variant)) continue;
       rung.usable = false;
       rung.reasons.push(fault.message);
     }
+    this.order = this.order.filter((variant) => !variants.includes(variant));
     report.chosen = this.order[0] ?? null;
     if (report.chosen === null) throw nothingLeft(this.asked, fault);
   }

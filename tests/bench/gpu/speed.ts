@@ -74,6 +74,7 @@ function answers(
       maxTokens: count + 1, // the first one is prefill's
       sampling: GREEDY,
       stopTokens: [],
+      speculation: "off",
       onToken: () => true,
       signal,
     });
@@ -97,15 +98,15 @@ async function measurePoint(
   };
 }
 
-/** `decode` returns once its command buffer is submitted: what it took until then. */
+/** `step` returns once its command buffer is submitted: what it took until then. */
 async function measureSteps(backend: WebGpuBackend, { decode }: Lengths): Promise<Spread> {
   backend.write("control", ...positionState(0));
   const times: number[] = [];
-  for (let position = 0; position < decode; position++) {
+  for (let index = 0; index < decode; index++) {
     const start = performance.now();
-    const token = backend.decode(position);
+    const taken = backend.step("decode");
     times.push(performance.now() - start);
-    await token;
+    await taken;
   }
   return spread(times);
 }

@@ -43,7 +43,7 @@ def test_workgroup_memory_is_summed_over_types() -> None:
 def test_several_kernels_by_name() -> None:
     shaders = compile_kernels([double(), through_shared()])
     assert shaders.keys() == {"double", "reverse"}
-    assert shaders["double"].entry != shaders["reverse"].entry
+    assert shaders["double"].text != shaders["reverse"].text
 
 
 def test_what_wgsl_cannot_express_is_refused() -> None:

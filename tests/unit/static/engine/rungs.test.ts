@@ -81,7 +81,6 @@ test.each<ErrorCode>([
   "webgpu-unavailable",
   "no-adapter",
   "device-too-small",
-  "out-of-memory",
   "device-lost",
   "gpu-validation",
   "kernel-fault",
@@ -89,6 +88,25 @@ test.each<ErrorCode>([
 ])("%s is the rung's fault", async (code) => {
   const { ladder: subject } = ladder({ f16: fault(code) });
   expect((await subject.climb(never)).variant).toBe("f32");
+});
+
+test("what has no room on the graphics device has none there in another variant", async () => {
+  const { ladder: subject, report } = ladder({ f16: fault("out-of-memory", "no memory left") });
+  expect((await subject.climb(never)).variant).toBe("wasm");
+  expect(report.rungs.map(({ usable, reasons }) => [usable, reasons])).toEqual([
+    [false, ["no memory left"]],
+    [false, ["no memory left"]],
+    [true, []],
+  ]);
+});
+
+test("a device is left with all its variants, WebAssembly with one", () => {
+  const { ladder: subject, report } = ladder({});
+  subject.leaveDevice(fault("device-lost"));
+  expect(report.chosen).toBe("wasm");
+  const other = ladder({}, ["wasm", "f16", "f32"]);
+  other.ladder.leaveDevice(fault("out-of-memory"));
+  expect(other.report.chosen).toBe("f16");
 });
 
 test.each<ErrorCode>(["network", "integrity", "bad-bundle", "unsupported-format", "storage"])(
