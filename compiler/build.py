@@ -12,7 +12,7 @@ from pathlib import Path
 import transformers
 
 from compiler.bundle.codec import to_json
-from compiler.bundle.schema import FORMAT, Manifest, Plan, Variant
+from compiler.bundle.schema import FORMAT, Manifest, Plan, Tuned, Variant
 from compiler.bundle.write import BundleWriter
 from compiler.checkpoint.base import Checkpoint
 from compiler.checkpoint.open import open_checkpoint
@@ -21,6 +21,7 @@ from compiler.graph.passes import optimise
 from compiler.graph.program import Program as Graph
 from compiler.graph.prologue import fuse_prologues
 from compiler.graph.quantize import KEEP, Coding
+from compiler.kernels.dsl import KernelFunction
 from compiler.kernels.specs import CacheShape
 from compiler.lower import targets
 from compiler.lower.generic import Backend, legalise
@@ -75,7 +76,7 @@ def build(
             sizes = (limits.vocabulary, default_context)
             variants: dict[str, Variant] = {}
             for program in programs:
-                with progress.stage(f"kernels, {program.target.name}"):
+                with progress.stage(f"kernels, {program.base.target.name}"):
                     variants |= write_variants(writer, program, tensors, *sizes)
             notes = _notes(coding, store, variants)
             described = (name, checkpoint, model, limits, default_context)
@@ -110,11 +111,16 @@ class Lowered:
     listings: Mapping[str, Listing]
     caches: Mapping[int, CacheShape]
 
+    @property
+    def kernels(self) -> list[KernelFunction]:
+        """Each once. Factories are cached: the same settings give the same objects."""
+        return kernels_of(self.listings.values())
+
     def plan(
         self, tensors: Mapping[str, PackedTensor], vocabulary: int
     ) -> tuple[Plan, KernelFiles]:
         """The plan of the target's variants, and the files of their kernels."""
-        functions = kernels_of(self.listings.values())
+        functions = self.kernels
         if self.target.backend == "wasm":
             files = wasm_files(functions, self.target.variants)
         else:
@@ -123,14 +129,26 @@ class Lowered:
         return write_plan(name, self.listings, files, self.caches, tensors, vocabulary), files
 
 
-def lower_all(graphs: Mapping[str, Graph], limits: Model, store: Store) -> list[Lowered]:
+@dataclass(frozen=True)
+class Programs:
+    """A target's program for any device, and by vendor where tuned kernels make another one."""
+
+    base: Lowered
+    tuned: Mapping[str, Lowered]
+
+
+def lower_all(graphs: Mapping[str, Graph], limits: Model, store: Store) -> list[Programs]:
     """The functions of every target; those of one backend share what TVM lowered."""
     legal: dict[Backend, Mapping[str, Graph]] = {}
     programs = []
     for target in targets.TARGETS:
         if target.backend not in legal:
             legal[target.backend] = legal_graphs(graphs, target)
-        programs.append(lower(legal[target.backend], target, limits, store))
+        graph = legal[target.backend]
+        base = lower(graph, target, limits, store)
+        made = {v: lower(graph, target.tuned(v), limits, store) for v in target.vendors}
+        tuned = {v: one for v, one in made.items() if one.kernels != base.kernels}
+        programs.append(Programs(base, tuned))
     return programs
 
 
@@ -216,25 +234,35 @@ def _check_tokenizer(checkpoint: Checkpoint, vocabulary: int) -> None:
 
 def write_variants(
     writer: BundleWriter,
-    program: Lowered,
+    programs: Programs,
     tensors: Mapping[str, PackedTensor],
     vocabulary: int,
     context: int,
 ) -> dict[str, Variant]:
-    """Writes a target's plan and each variant's kernels, and says what they need."""
-    target = program.target
-    plan, kernels = program.plan(tensors, vocabulary)
+    """Writes a target's plans and each variant's kernels, and says what they need at most."""
+    target = programs.base.target
+    plan, kernels = programs.base.plan(tensors, vocabulary)
+    plans, tuned = [plan], {}
+    for vendor, program in programs.tuned.items():
+        special, files = program.plan(tensors, vocabulary)
+        plans.append(special)
+        tuned[vendor] = Tuned(
+            plan=writer.add_file("plans", special.variant, ".json", to_json(special)),
+            kernels=writer.add_file("kernels", special.variant, ".wgsl", *files.files.values()),
+            selftest=self_tests(program.listings, files, half=target.kernels.half),
+        )
     suffix = ".wasm" if target.backend == "wasm" else ".wgsl"
     file = writer.add_file("plans", plan.variant, ".json", to_json(plan))
-    tests = self_tests(program.listings, kernels, half=target.kernels.half)
+    tests = self_tests(programs.base.listings, kernels, half=target.kernels.half)
     return {
         name: Variant(
             backend=target.backend,
             plan=file,
             kernels=writer.add_file("kernels", name, suffix, kernels.files[name]),
-            requires=targets.requirements(target, plan, features, context),
-            memory=targets.memory(plan),
+            requires=targets.requirements(target, plans, features, context),
+            memory=targets.memory(plans),
             selftest=tests,
+            tuned=tuned,
         )
         for name, features in target.variants.items()
     }

@@ -116,6 +116,7 @@ def tune_kernels(
 ) -> None:
     """Measure tilings of a model's kernels on this machine's GPU and keep the fastest."""
     with _translated():
+        from compiler.kernels.gpu.tilings import name
         from compiler.shapes import tiled_shapes
         from web.errors import SiteError
         from web.tune import tune
@@ -123,9 +124,9 @@ def tune_kernels(
         with progress.shown_on(Console(stderr=True)) as shown:
             kept = None if quantization is None else quantization.value
             shapes = tiled_shapes(source, kept, revision, shown)
-            chosen = [spec for spec in shapes if only in spec.name]
+            chosen = [spec for spec in shapes if only in name(spec)]
             if not chosen:
-                names = ", ".join(spec.name for spec in shapes)
+                names = ", ".join(map(name, shapes))
                 raise UsageError(f"--only {only}: no shape has that in its name; there are {names}")
             try:
                 result = tune(chosen, software=software, file=table, progress=shown)

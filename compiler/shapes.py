@@ -5,8 +5,8 @@ from __future__ import annotations
 from compiler.build import default_quantization, legal_graphs, limits_of, lower, trace_functions
 from compiler.checkpoint.open import open_checkpoint
 from compiler.graph.quantize import Coding
-from compiler.kernels.gpu.tilings import Tiled
-from compiler.kernels.specs import Linear, ProjectAppend
+from compiler.kernels.gpu.tilings import Tiled, candidates, name
+from compiler.kernels.specs import Attend, Linear, ProjectAppend
 from compiler.lower import targets
 from compiler.lower.tensors import Store
 from compiler.progress import Progress
@@ -28,5 +28,6 @@ def tiled_shapes(
         legal = legal_graphs(graphs, targets.WEBGPU)
         program = lower(legal, targets.WEBGPU, limits_of(model), Store(coding))
     launches = [x for listing in program.listings.values() for x in listing.launches]
-    specs = [x.spec for x in launches if isinstance(x.spec, Linear | ProjectAppend)]
-    return list({spec.name: spec for spec in specs}.values())
+    specs = [x.spec for x in launches if isinstance(x.spec, Linear | ProjectAppend | Attend)]
+    shapes = {name(spec): spec for spec in specs}
+    return [spec for spec in shapes.values() if len(list(candidates(spec))) > 1]

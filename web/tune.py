@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, replace
+from itertools import compress
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -18,16 +19,18 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from compiler.kernels.dsl import KernelFunction
-from compiler.kernels.gpu import linear, project, tilings
-from compiler.kernels.gpu.product import Tiling
-from compiler.kernels.gpu.tilings import Tiled
-from compiler.kernels.specs import Linear
+from compiler.kernels.gpu import tilings
+from compiler.kernels.gpu.tilings import Choice, Tiled
+from compiler.kernels.specs import Attend
+from compiler.lower.targets import DEFAULT_LIMITS
 from compiler.lower.wgsl import Shader, compile_kernels
 from compiler.progress import Progress
 from web.browser import browser
 from web.errors import SiteError
 from web.verify import running
 
+MEMORY = DEFAULT_LIMITS["maxComputeWorkgroupStorageSize"]
+POSITION = 511  # of attention's first token: a conversation of medium length
 WORTH = 0.97  # a winner takes at most so much of the default's time; less is noise
 
 OPEN = """async () => {
@@ -44,7 +47,7 @@ OPEN = """async () => {
 # moment of the machine hits them all.
 # A model's weights do not stay in a GPU's caches from one token to the next: each launch reads a
 # copy of its own until `spread` bytes have been read.
-MEASURE = """async ({ candidates, rounds, spread, milliseconds }) => {
+MEASURE = """async ({ candidates, control, rounds, spread, milliseconds }) => {
   const NORMAL = 0x30013001; // two halves, or an f32, or codes: no NaN and nothing denormal
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
   const stages = async ({ code, entry, buffers }) => {
@@ -67,6 +70,7 @@ MEASURE = """async ({ candidates, rounds, spread, milliseconds }) => {
     if (!made.has(key)) {
       const fresh = device.createBuffer({ size: bytes, usage });
       device.queue.writeBuffer(fresh, 0, new Uint32Array(bytes / 4).fill(NORMAL));
+      if (key === "control") device.queue.writeBuffer(fresh, 0, Uint32Array.from(control));
       made.set(key, fresh);
     }
     return made.get(key);
@@ -127,7 +131,7 @@ class Measured:
 
     spec: Tiled
     default_ms: float
-    best: Tiling
+    best: Choice
     best_ms: float
 
     @property
@@ -149,17 +153,27 @@ class Tuner:
             raise SiteError("this browser offers no WebGPU adapter: update it or its GPU driver")
         self.adapter = Adapter(**found)
 
-    def measure(self, spec: Tiled, candidates: Sequence[Tiling]) -> Measured:
+    def measure(self, spec: Tiled, candidates: Sequence[Choice]) -> Measured:
         """Times all candidates of a shape; the first is its default."""
-        kernels = [kernel_of(spec, tiling) for tiling in candidates]
-        described = [_described(k, compile_kernels([k])[k.name]) for k in kernels]
+        kernels = [tilings.build(_shortened(spec), choice) for choice in candidates]
+        shaders = [compile_kernels([kernel])[kernel.name] for kernel in kernels]
+        fits = [shader.workgroup_bytes <= MEMORY for shader in shaders]
+        candidates = list(compress(candidates, fits))
+        described = [
+            _described(*pair) for pair in compress(zip(kernels, shaders, strict=True), fits)
+        ]
         spread = 0 if self.adapter.software else 128 * 2**20  # past any cache
-        settings = {"rounds": self._rounds, "spread": spread, "milliseconds": self._milliseconds}
+        settings = {
+            "control": [POSITION, spec.rows] if isinstance(spec, Attend) else [],
+            "rounds": self._rounds,
+            "spread": spread,
+            "milliseconds": self._milliseconds,
+        }
         try:
             times = self._page.evaluate(MEASURE, {"candidates": described, **settings})
         except Error as error:
             reason = error.message.splitlines()[0].removeprefix("Page.evaluate: ")
-            raise SiteError(f"{spec.name} cannot be measured: {reason}") from error
+            raise SiteError(f"{tilings.name(spec)} cannot be measured: {reason}") from error
         best = min(range(len(times)), key=times.__getitem__)
         return Measured(spec, times[0], candidates[best], times[best])
 
@@ -170,7 +184,8 @@ def tune(
     """Measures every shape and adds the winners to the table in `file` (default: the compiler's);
     what is printed at the end. Raises SiteError without a browser or a GPU."""
     file = file or tilings.FILE
-    table = {v: dict(s) for v, s in tilings.measured(file).items()} if file.exists() else {}
+    known = tilings.measured(file) if file.exists() else {}
+    table = {v: dict(s) for v, s in known.items()}
     results = []
     with site() as address, opened(software=software) as chromium:
         tuner = Tuner(chromium.new_page(), address)
@@ -180,12 +195,12 @@ def tune(
         with progress.stage("tune", total=len(shapes)) as stage:
             for spec in shapes:
                 result = tuner.measure(spec, list(tilings.candidates(spec)))
-                winners.pop(spec.name, None)
+                winners.pop(tilings.name(spec), None)
                 if result.pays:
-                    winners[spec.name] = result.best
+                    winners[tilings.name(spec)] = result.best
                 tilings.write(table, file)  # after each: a long run may be cut short
                 results.append(result)
-                stage.advance(1, spec.name)
+                stage.advance(1, tilings.name(spec))
     return _readable(tuner.adapter, results)
 
 
@@ -195,8 +210,8 @@ def _readable(adapter: Adapter, results: Sequence[Measured]) -> RenderableType:
         table.add_column(heading)
     for each in results:
         times = f"{each.default_ms:.3f}", f"{each.best_ms:.3f}"
-        tiling = "default" if not each.pays else " ".join(map(str, astuple(each.best)))
-        table.add_row(each.spec.name, *times, tiling)
+        tiling = "default" if not each.pays else " ".join(map(str, each.best))
+        table.add_row(tilings.name(each.spec), *times, tiling)
     return table
 
 
@@ -214,10 +229,11 @@ def site() -> AbstractContextManager[str]:
     return running(Starlette(routes=[Route("/", empty)]))
 
 
-def kernel_of(spec: Tiled, tiling: Tiling) -> KernelFunction:
-    if isinstance(spec, Linear):
-        return linear.linear(spec, tiling)
-    return project.project_append(spec, tiling)
+def _shortened(spec: Tiled) -> Tiled:
+    """Attention over a cache no longer than what is measured."""
+    if not isinstance(spec, Attend):
+        return spec
+    return replace(spec, cache=replace(spec.cache, context=POSITION + spec.rows))
 
 
 def _described(kernel: KernelFunction, shader: Shader) -> dict[str, Any]:

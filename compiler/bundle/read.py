@@ -116,5 +116,7 @@ def _used(manifest: Manifest) -> Iterator[str]:
     yield manifest.tokenizer.config
     for variant in manifest.variants.values():
         yield from (variant.plan, variant.kernels)
+        for tuned in variant.tuned.values():
+            yield from (tuned.plan, tuned.kernels)
     for tensor in manifest.tensors.values():
         yield from (span.file for span in tensor.shards)

@@ -250,6 +250,15 @@ class Memory:
 
 
 @dataclass(frozen=True)
+class Tuned:
+    """A variant's kernels as they are fastest on the adapters of one vendor."""
+
+    plan: str  # file name
+    kernels: str  # file name
+    selftest: list[SelfTest]
+
+
+@dataclass(frozen=True)
 class Variant:
     """One set of kernels for the bundle's weights."""
 
@@ -259,6 +268,7 @@ class Variant:
     requires: Requirements
     memory: Memory
     selftest: list[SelfTest]
+    tuned: dict[str, Tuned]  # by WebGPU's `adapter.info.vendor`; what it asks for is in the above
 
 
 @dataclass(frozen=True)

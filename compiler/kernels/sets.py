@@ -49,12 +49,13 @@ class KernelSet:
     choose: Callable[[int, int], KernelFunction]  # vocabulary, context
     fused: Fused | None = None  # what graph/prologue.py makes, if the target has it
     speculation: Speculation | None = None  # if the target has it
+    language: Language = BASE  # of WGSL
     half: bool = False  # whether products and the KV cache are in half precision
     cache_bytes: int = 4  # of a number in the KV cache
 
 
-def webgpu(language: Language) -> KernelSet:
-    """Kernels in WGSL, with what `language` has."""
+def webgpu(language: Language, vendor: str | None = None) -> KernelSet:
+    """Kernels in WGSL, with what `language` has, tiled for adapters of `vendor` or for any."""
 
     reducing = Language(subgroups=language.subgroups)
     multiplying = Language(half=language.half)
@@ -62,10 +63,10 @@ def webgpu(language: Language) -> KernelSet:
     def linear(spec: Linear) -> KernelFunction:
         # Without a prologue nothing is reduced: the same kernel with and without subgroups.
         spoken = multiplying if spec.prologue.empty else language
-        return gpu.linear.linear(spec, gpu.linear.default_tiling(spec), spoken)
+        return gpu.linear.linear(spec, gpu.tilings.choose(spec, vendor), spoken)
 
     def project_append(spec: ProjectAppend) -> KernelFunction:
-        tiling = gpu.project.default_tiling(spec)
+        tiling = gpu.tilings.choose(spec, vendor)
         return gpu.project.project_append(spec, tiling, language)
 
     return KernelSet(
@@ -82,7 +83,7 @@ def webgpu(language: Language) -> KernelSet:
             add_norm=partial(gpu.norm.add_norm, language=reducing),
             place=gpu.append.place,
             project_append=project_append,
-            splits=gpu.attend.default_splits,
+            splits=partial(gpu.tilings.splits, vendor=vendor),
             combine=gpu.splits.combine,
         ),
         speculation=Speculation(
@@ -91,6 +92,7 @@ def webgpu(language: Language) -> KernelSet:
             choose=partial(gpu.sample.choose_rows, language=reducing),
             accept=gpu.verify.accept,
         ),
+        language=language,
         half=language.half is not None,
         cache_bytes=4 if language.half is None else language.half.bytes,
     )

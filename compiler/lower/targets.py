@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import prod
 
 from compiler.bundle.schema import Buffer, Memory, Plan, Requirements
 from compiler.kernels import sets
+from compiler.kernels.gpu import tilings
 from compiler.kernels.sets import KernelSet
 from compiler.lower.generic import Backend
 
@@ -18,12 +19,22 @@ class Target:
 
     name: str  # of the plan
     backend: Backend
-    kernels: KernelSet
+    kernels: KernelSet  # for any device
     prefill_rows: int  # prompts are cut into chunks of so many tokens; the last may be shorter
     variants: Mapping[str, list[str]]  # name to the features it requires; best first
     # Tokens a verify step runs on: the one to continue and guesses. One token at a time leaves a
     # GPU waiting for weights, so that a few more cost it little; a CPU has no arithmetic to spare.
     verify_rows: int | None = None
+
+    @property
+    def vendors(self) -> list[str]:
+        """Of adapters that kernels were tuned for."""
+        return list(tilings.measured()) if self.backend == "webgpu" else []
+
+    def tuned(self, vendor: str) -> Target:
+        """The same for adapters of `vendor`."""
+        kernels = sets.webgpu(self.kernels.language, vendor)
+        return replace(self, name=f"{self.name}-{vendor}", kernels=kernels)
 
     @property
     def functions(self) -> dict[str, int]:
@@ -84,9 +95,14 @@ def size(buffer: Buffer, context: int) -> int:
     return buffer.bytes + context * buffer.bytes_per_token
 
 
-def requirements(target: Target, plan: Plan, features: list[str], context: int) -> Requirements:
-    """What a device must offer to run a variant of `target` at `context`."""
-    limits = _webgpu_limits(plan, context) if target.backend == "webgpu" else {}
+def requirements(
+    target: Target, plans: Sequence[Plan], features: list[str], context: int
+) -> Requirements:
+    """What a device must offer to run a variant of `target` at `context`, by any of its plans."""
+    if target.backend != "webgpu":
+        return Requirements(features=features, limits={})
+    each = [_webgpu_limits(plan, context) for plan in plans]
+    limits = {name: max(limits[name] for limits in each) for name in each[0]}
     return Requirements(features=features, limits=limits)
 
 
@@ -119,11 +135,12 @@ def beyond_default(limits: dict[str, int]) -> list[str]:
     ]
 
 
-def memory(plan: Plan) -> Memory:
-    """Device memory by kind, in bytes."""
+def memory(plans: Sequence[Plan]) -> Memory:
+    """Device memory by kind, in bytes, that any of a variant's plans takes at most."""
+    plan = plans[0]  # only scratch differs
 
     def total(*kinds: str) -> int:
-        return sum(buffer.bytes for buffer in plan.buffers if buffer.kind in kinds)
+        return max(sum(b.bytes for b in one.buffers if b.kind in kinds) for one in plans)
 
     return Memory(
         weights=total("weight"),

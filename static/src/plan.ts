@@ -262,6 +262,15 @@ export interface Memory {
   state_per_token: number;
 }
 
+/** A variant's kernels as they are fastest on the adapters of one vendor. */
+export interface Tuned {
+  /** file name */
+  plan: string;
+  /** file name */
+  kernels: string;
+  selftest: SelfTest[];
+}
+
 /** One set of kernels for the bundle's weights. */
 export interface Variant {
   backend: "webgpu" | "wasm";
@@ -272,6 +281,8 @@ export interface Variant {
   requires: Requirements;
   memory: Memory;
   selftest: SelfTest[];
+  /** by WebGPU's `adapter.info.vendor`; what it asks for is in the above */
+  tuned: Record<string, Tuned>;
 }
 
 /** Files that make up the tokenizer, as the Hugging Face libraries read them. */

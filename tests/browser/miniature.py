@@ -173,6 +173,7 @@ def variant(name: str) -> dict[str, Any]:
         "requires": {"features": [], "limits": {}},
         "memory": {"weights": 16, "scratch": 0, "state_base": 1000, "state_per_token": 8},
         "selftest": [selftest()],
+        "tuned": {},
     }
 
 

@@ -9,8 +9,7 @@ import pytest
 from rich.console import Console
 
 from compiler.kernels.gpu import tilings
-from compiler.kernels.gpu.product import Tiling
-from compiler.kernels.specs import Linear
+from compiler.kernels.specs import Attend, CacheShape, Linear
 from compiler.progress import SilentProgress
 from compiler.quantize import schemes
 from web import tune
@@ -18,23 +17,25 @@ from web.browser import browser
 from web.errors import SiteError
 
 SPEC = Linear(1, 64, 64, schemes.Q4_MIN)
-WINNER = Tiling(1, 16, 1, 4)
+WINNER = (1, 16, 1, 4)
+ATTEND = Attend(1, 4, CacheShape(9000, 2, 16), 0.25, 0, 0.0)
 
 
 def test_shapes_are_measured_and_winners_kept_with_what_was_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tried = [tilings.default(SPEC), WINNER]
-    monkeypatch.setattr(tilings, "candidates", lambda spec: iter(tried))
+    tried = {SPEC: [tilings.default(SPEC), WINNER], ATTEND: [(4,), (1,)]}
+    monkeypatch.setattr(tilings, "candidates", lambda spec: iter(tried[spec]))
     monkeypatch.setattr(tune, "WORTH", 1.0)  # whichever is faster, however little
     file = tmp_path / "table.json"
-    known = {"acme": {"other": Tiling(1, 2, 3, 4)}, "google": {"older": WINNER}}
+    known = {"acme": {"other": (1, 2, 3, 4)}, "google": {"older": WINNER}}
     tilings.write(known, file)
-    shown = tune.tune([SPEC], software=True, file=file, progress=SilentProgress())
+    shown = tune.tune(list(tried), software=True, file=file, progress=SilentProgress())
     after = tilings.measured(file)
     assert after["acme"] == known["acme"]
     assert after["google"]["older"] == WINNER
-    assert after["google"][SPEC.name] in tried
+    for spec, choices in tried.items():
+        assert after["google"][tilings.name(spec)] in choices
     output = StringIO()
     Console(width=120, file=output).print(shown)
     text = output.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -18,10 +19,13 @@ from compiler.build import build, model_name
 from compiler.bundle.inspect import facts
 from compiler.bundle.read import Bundle
 from compiler.errors import CompileError, UnsupportedModelError, UsageError
+from compiler.kernels.gpu import tilings
+from compiler.kernels.specs import Linear
 from compiler.lower import targets
 from compiler.lower.targets import DEFAULT_LIMITS
 from compiler.progress import SilentProgress
 from compiler.quantize import F32, Q4_MIN, dequantize, quantize, unpack
+from compiler.shapes import tiled_shapes
 from tests.unit.checkpoint import tiny
 
 
@@ -177,6 +181,27 @@ def test_context_is_what_the_engine_allocates(checkpoint: Path, tmp_path: Path) 
     assert short.plans["f32"].functions.keys() == {"decode", "prefill_128", "verify_4"}
     schemes = {tensor.scheme for tensor in short.manifest.tensors.values()}
     assert schemes == {F32}
+
+
+@pytest.mark.usefixtures("webgpu_only")
+def test_a_vendor_with_measured_tilings_gets_kernels_of_its_own(
+    bundle: Bundle, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes = tiled_shapes(str(checkpoint), "q4", None, SilentProgress())
+    product = next(spec for spec in shapes if isinstance(spec, Linear) and spec.rows == 1)
+    table = {"acme": {product.name: (1, 16, 1, 1)}, "other": {"no shape of it": (1, 1, 1, 1)}}
+    monkeypatch.setattr(tilings, "measured", lambda: table)
+    variant = compile_(checkpoint, tmp_path / "out").manifest.variants["f32"]
+    assert variant.tuned.keys() == {"acme"}
+    tuned = variant.tuned["acme"]
+    base = bundle.manifest.variants["f32"]
+    assert (variant.plan, variant.kernels) == (base.plan, base.kernels)
+    assert tuned.plan.startswith("plans/f32-acme-")
+    assert tuned.kernels.startswith("kernels/f32-acme-")
+    assert len(tuned.selftest) == len(variant.selftest)
+    files = [json.loads((tmp_path / "out" / p).read_text()) for p in (variant.plan, tuned.plan)]
+    grids = [[step["grid"] for step in one["functions"]["decode"]["steps"]] for one in files]
+    assert grids[0] != grids[1]
 
 
 def test_unsupported_model_leaves_no_bundle(tmp_path: Path) -> None:

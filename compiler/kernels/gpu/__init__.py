@@ -9,6 +9,7 @@ from compiler.kernels.gpu import (
     project,
     sample,
     splits,
+    tilings,
     verify,
 )
 
@@ -21,5 +22,6 @@ __all__ = [
     "project",
     "sample",
     "splits",
+    "tilings",
     "verify",
 ]

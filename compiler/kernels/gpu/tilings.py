@@ -1,37 +1,72 @@
-"""How products are tiled: winners that `compile-model tune` measured, by adapter vendor and
-kernel shape (tilings.json beside this file), and defaults where nothing was measured."""
+"""How kernels are spread over a GPU: winners that `compile-model tune` measured, by adapter vendor
+and kernel shape (tilings.json beside this file), and defaults where nothing was measured.
+
+A choice is a row of numbers: of products a Tiling's, of attention the splits.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
-from compiler.kernels.gpu import linear, project
+from compiler.kernels.dsl import KernelFunction
+from compiler.kernels.gpu import attend, linear, project
 from compiler.kernels.gpu.product import Tiling
-from compiler.kernels.specs import Linear, ProjectAppend
+from compiler.kernels.gpu.splits import MOST_SHARES
+from compiler.kernels.specs import Attend, Linear, ProjectAppend
 
-Tiled: TypeAlias = Linear | ProjectAppend
-Table: TypeAlias = Mapping[str, Mapping[str, Tiling]]  # vendor, name of the shape
+Product: TypeAlias = Linear | ProjectAppend
+Tiled: TypeAlias = Product | Attend
+Choice: TypeAlias = tuple[int, ...]
+Table: TypeAlias = Mapping[str, Mapping[str, Choice]]  # vendor, name of the shape
 
 FILE = Path(__file__).with_name("tilings.json")
 MOST_INVOCATIONS = 256
 MOST_SUMS = 128  # of one invocation: registers run out beyond
+SPLITS = (1, 2, 4, 8, 16, 32)
 
 
-def default(spec: Tiled) -> Tiling:
-    """A sensible tiling on any GPU."""
+def name(spec: Tiled) -> str:
+    """What the table calls a kernel's shape."""
+    if not isinstance(spec, Attend):
+        return spec.name
+    return f"attend_{spec.rows}x{spec.heads}x{spec.cache.depth}_of_{spec.cache.kv_heads}"
+
+
+def default(spec: Tiled) -> Choice:
+    """What is sensible on any GPU."""
+    if isinstance(spec, Attend):
+        return (attend.default_splits(spec),)
     if isinstance(spec, Linear):
-        return linear.default_tiling(spec)
-    return project.default_tiling(spec)
+        return astuple(linear.default_tiling(spec))
+    return astuple(project.default_tiling(spec))
 
 
-def choose(spec: Tiled, vendor: str | None) -> Tiling:
-    """The tiling of a kernel for adapters of `vendor`; None: for any."""
-    return measured().get(vendor or "", {}).get(spec.name) or default(spec)
+def choose(spec: Product, vendor: str | None) -> Tiling:
+    """The tiling of a product for adapters of `vendor`; None: for any."""
+    return Tiling(*(_measured(spec, vendor) or default(spec)))
+
+
+def splits(spec: Attend, vendor: str | None) -> int:
+    """How many workgroups share the positions of a head, whatever `spec.splits` says."""
+    return (_measured(spec, vendor) or default(spec))[0]
+
+
+def build(spec: Tiled, choice: Choice) -> KernelFunction:
+    """The kernel of a shape with this choice."""
+    if isinstance(spec, Attend):
+        return attend.attend(replace(spec, splits=choice[0]))
+    if isinstance(spec, Linear):
+        return linear.linear(spec, Tiling(*choice))
+    return project.project_append(spec, Tiling(*choice))
+
+
+def _measured(spec: Tiled, vendor: str | None) -> Choice | None:
+    return measured().get(vendor or "", {}).get(name(spec))
 
 
 @cache
@@ -39,7 +74,7 @@ def measured(file: Path = FILE) -> Table:
     """The table, by the vendor's name as WebGPU's `adapter.info.vendor` gives it."""
     vendors = json.loads(file.read_text())
     return {
-        vendor: {name: Tiling(*numbers) for name, numbers in shapes.items()}
+        vendor: {shape: tuple(choice) for shape, choice in shapes.items()}
         for vendor, shapes in vendors.items()
     }
 
@@ -48,20 +83,30 @@ def write(table: Table, file: Path = FILE) -> None:
     """A line per shape, in order, so that changes can be read."""
     vendors = []
     for vendor, shapes in sorted((v, s) for v, s in table.items() if s):
-        lines = [
-            f"    {json.dumps(n)}: {json.dumps(astuple(t))}" for n, t in sorted(shapes.items())
-        ]
+        lines = [f"    {json.dumps(n)}: {json.dumps(c)}" for n, c in sorted(shapes.items())]
         vendors.append(f"  {json.dumps(vendor)}: {{\n" + ",\n".join(lines) + "\n  }")
     file.write_text("{\n" + "".join(f"{v}\n" for v in [",\n".join(vendors)] if v) + "}\n")
     measured.cache_clear()
 
 
-def candidates(spec: Tiled) -> Iterator[Tiling]:
-    """The default, then every other tiling worth a measurement."""
-    yield default(spec)
+def candidates(spec: Tiled) -> Iterator[Choice]:
+    """The default, then everything else worth a measurement."""
+    first = default(spec)
+    yield first
+    others = _splits(spec) if isinstance(spec, Attend) else map(astuple, _tilings(spec))
+    yield from (choice for choice in others if choice != first)
+
+
+def _splits(spec: Attend) -> Iterator[Choice]:
+    if spec.rows == 1:
+        most = MOST_SHARES // spec.heads
+        yield from ((count,) for count in SPLITS if count <= min(most, attend.MOST_SPLITS))
+
+
+def _tilings(spec: Product) -> Iterator[Tiling]:
     product = spec if isinstance(spec, Linear) else spec.linear
     rows = (1,) if product.rows == 1 else (4, 8, 16)
-    splits = (1, 2, 4, 8) if product.rows == 1 else (1,)
+    splits = (1, 2, 4) if product.rows == 1 else (1,)
     found = (
         Tiling(r, width, split, outputs)
         for r in rows
@@ -69,10 +114,10 @@ def candidates(spec: Tiled) -> Iterator[Tiling]:
         for split in splits
         for outputs in (1, 2, 4, 8)
     )
-    yield from (t for t in found if t != default(spec) and _makes_sense(spec, product, t))
+    yield from (tiling for tiling in found if _makes_sense(spec, product, tiling))
 
 
-def _widths(spec: Tiled) -> list[int]:
+def _widths(spec: Product) -> list[int]:
     """Invocations side by side; whole heads where a workgroup norms them."""
     if isinstance(spec, ProjectAppend) and spec.append.normed:
         pairs = spec.append.cache.depth // 2
@@ -80,7 +125,7 @@ def _widths(spec: Tiled) -> list[int]:
     return [16, 32, 64, 128]
 
 
-def _makes_sense(spec: Tiled, product: Linear, tiling: Tiling) -> bool:
+def _makes_sense(spec: Product, product: Linear, tiling: Tiling) -> bool:
     """Whether it can be built, has work for whole subgroups and leaves no invocation without."""
     if isinstance(spec, ProjectAppend):
         pairs = spec.append.cache.depth // 2

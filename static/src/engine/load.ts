@@ -7,7 +7,7 @@ import { INSECURE } from "../device/judge";
 import { fetchManifest } from "../load/bundle";
 import { openCache } from "../load/cache";
 import { FileStore } from "../load/files";
-import { badBundle } from "../load/manifest";
+import { badBundle, variantFor } from "../load/manifest";
 import { ProgressMeter } from "../load/progress";
 import type { Manifest, Variant } from "../plan";
 import { type EngineInfo, type Progress, WebkilnError } from "./api";
@@ -69,9 +69,9 @@ export async function loadSession(
 function rungOpener(ground: Ground, codec: Promise<TextCodec>) {
   let first = true;
   return async (name: string, signal: AbortSignal): Promise<Footing> => {
-    const { manifest, meter } = ground;
+    const { manifest, meter, report } = ground;
     if (!first) await codec;
-    const variant = manifest.variants[name] as Variant;
+    const variant = variantFor(manifest, name, report.adapter?.vendor);
     // The tokenizer is on its way already, and is not fetched again for another rung.
     if (first) meter.expect(totalBytes(manifest, variant));
     else meter.restart(totalBytes(manifest, variant), tokenizerBytes(manifest));

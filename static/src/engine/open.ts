@@ -9,7 +9,7 @@ import { findAdapter } from "../device/check";
 import { NO_ADAPTER } from "../device/judge";
 import { selfTest } from "../device/selftest";
 import type { Bytes, FileStore } from "../load/files";
-import { badBundle, parsePlan } from "../load/manifest";
+import { badBundle, parsePlan, variantFor } from "../load/manifest";
 import type { ProgressMeter } from "../load/progress";
 import { loadWeights, shardPieces } from "../load/weights";
 import type { Manifest, Plan, Variant } from "../plan";
@@ -35,7 +35,7 @@ export async function openRung(
   signal: AbortSignal,
 ): Promise<Footing> {
   const { manifest, store } = ground;
-  const variant = manifest.variants[name] as Variant; // rungs are named by the manifest
+  const variant = variantFor(manifest, name, ground.report.adapter?.vendor);
   const plan = parsePlan(await store.get(variant.plan, signal), variant.plan, manifest);
   const kernels = await store.get(variant.kernels, signal);
   checkKernelSpans(plan, variant.kernels, kernels.length);

@@ -1,7 +1,15 @@
 /** manifest.json and plans: parsed strictly, then checked for references that lead nowhere. */
 
 import { WebkilnError } from "../engine/api";
-import { FORMAT, type Manifest, type Plan, type SelfTest, type Span } from "../plan";
+import {
+  FORMAT,
+  type Manifest,
+  type Plan,
+  type SelfTest,
+  type Span,
+  type Tuned,
+  type Variant,
+} from "../plan";
 import { Mismatch, type Reader } from "./decode";
 import { readManifest, readPlan } from "./schema";
 
@@ -60,7 +68,7 @@ export function parseManifest(bytes: Uint8Array): Manifest {
     if (!/^[0-9a-f]{64}$/.test(entry.sha256)) throw badBundle(file, `files.${name}: bad sha256`);
   }
   const named = [...manifest.tokenizer.model, manifest.tokenizer.config];
-  for (const variant of Object.values(manifest.variants)) named.push(variant.plan, variant.kernels);
+  for (const { plan, kernels } of programsOf(manifest)) named.push(plan, kernels);
   for (const name of named) {
     if (!Object.hasOwn(manifest.files, name)) throw badBundle(file, `${name} is not among files`);
   }
@@ -101,14 +109,26 @@ export function parsePlan(bytes: Uint8Array, file: string, manifest: Manifest): 
       throw badBundle(file, `the state buffer ${name} is missing`);
     }
   }
-  for (const variant of Object.values(manifest.variants)) {
-    if (variant.plan === file) checkSelfTests(plan, file, variant.selftest);
+  for (const program of programsOf(manifest)) {
+    if (program.plan === file) checkSelfTests(plan, file, program.selftest);
   }
   const names = Object.keys(plan.functions);
   if (!names.includes("decode") || !names.some((name) => name.startsWith("prefill_"))) {
     throw badBundle(file, "decode or prefill_<N> is missing");
   }
   return plan;
+}
+
+/** A variant as it runs on adapters of `vendor`: tuned for them, where it was. */
+export function variantFor(manifest: Manifest, name: string, vendor?: string): Variant {
+  const variant = manifest.variants[name] as Variant; // rungs are named by the manifest
+  return { ...variant, ...variant.tuned[vendor ?? ""] };
+}
+
+/** Every plan of the bundle with its kernels and self-tests. */
+function programsOf(manifest: Manifest): (Variant | Tuned)[] {
+  const variants = Object.values(manifest.variants);
+  return variants.flatMap((variant) => [variant, ...Object.values(variant.tuned)]);
 }
 
 function checkSelfTests(plan: Plan, file: string, tests: SelfTest[]): void {

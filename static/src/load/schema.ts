@@ -17,6 +17,7 @@ import type {
   Tensor,
   TestInput,
   Tokenizer,
+  Tuned,
   Variant,
 } from "../plan";
 import { dictionary, flag, list, nullable, oneOf, real, record, text, whole } from "./decode";
@@ -56,6 +57,7 @@ const variant = record<Variant>({
     state_per_token: whole,
   }),
   selftest: list(selftest),
+  tuned: dictionary(record<Tuned>({ plan: text, kernels: text, selftest: list(selftest) })),
 });
 
 export const readManifest = record<Manifest>({

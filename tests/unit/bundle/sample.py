@@ -98,5 +98,6 @@ def write_bundle(target: Path, tensor: bytes = bytes(range(256)) * 4) -> Manifes
                     0, [4, 1, 1], [TestInput(64, 7, 0xFF, 0, [1])] * 2, 1, 4, [0.5, -1.0], 1e-5
                 )
             ],
+            tuned={},
         )
         return bundle.finish(manifest(variant, bundle.add_tokenizer(b'{"model":1}', b"{}")))

@@ -7,26 +7,27 @@ from pathlib import Path
 
 import pytest
 
-from compiler.kernels.gpu import linear, project, tilings
+from compiler.kernels.gpu import attend, linear, tilings
 from compiler.kernels.gpu.product import Tiling
-from compiler.kernels.gpu.tilings import Tiled
-from compiler.kernels.specs import Append, CacheShape, Linear, ProjectAppend, Prologue
+from compiler.kernels.gpu.tilings import Product
+from compiler.kernels.specs import Append, Attend, CacheShape, Linear, ProjectAppend, Prologue
 from compiler.quantize import schemes
 
 RMS = Prologue("rms", 1e-5)
 PLAIN = Linear(1, 96, 64, schemes.Q4_MIN, residual=True)
 GATED = Linear(1, 96, 64, schemes.Q4_MIN, gated=True, activation="silu", prologue=RMS)
 HEADS = Append(1, 4, CacheShape(16, 2, 16), True, 16, False, 0.0)
+ATTEND = Attend(1, 4, CacheShape(1024, 2, 16), 0.25, 0, 0.0)
 PROJECT = ProjectAppend(Linear(1, 128, 64, schemes.Q4_MIN, prologue=RMS), HEADS)
 
 
-def prompt(spec: Tiled) -> Tiled:
+def prompt(spec: Product) -> Product:
     if isinstance(spec, Linear):
         return replace(spec, rows=32)
     return ProjectAppend(replace(spec.linear, rows=32), replace(spec.append, rows=32))
 
 
-SPECS: dict[str, Tiled] = {
+SPECS: dict[str, Product] = {
     "plain": PLAIN,
     "gated": GATED,
     "project": PROJECT,
@@ -41,33 +42,33 @@ def test_every_candidate_can_be_built_and_the_default_comes_first(name: str) -> 
     found = list(tilings.candidates(spec))
     assert found[0] == tilings.default(spec)
     assert len(found) == len(set(found)) > 5
-    for tiling in (found[0], found[len(found) // 2], found[-1]):
-        if isinstance(spec, Linear):
-            kernel = linear.linear(spec, tiling)
-        else:
-            kernel = project.project_append(spec, tiling)
+    for choice in (found[0], found[len(found) // 2], found[-1]):
+        kernel = tilings.build(spec, choice)
         assert kernel.grid[0] * kernel.grid[1] >= 1
 
 
 def test_a_winner_is_chosen_for_its_vendor_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    winner = Tiling(1, 16, 2, 2)
+    winner = (1, 16, 2, 2)
     assert winner != tilings.default(PLAIN)
     file = tmp_path / "table.json"
-    tilings.write({"acme": {PLAIN.name: winner}}, file)
+    tilings.write({"acme": {PLAIN.name: winner, "attend_1x4x16_of_2": (3,)}}, file)
     table = tilings.measured(file)
     monkeypatch.setattr(tilings, "measured", lambda: table)
-    assert tilings.choose(PLAIN, "acme") == winner
-    assert tilings.choose(GATED, "acme") == tilings.default(GATED)
-    assert tilings.choose(PLAIN, "other") == tilings.default(PLAIN)
-    assert tilings.choose(PLAIN, None) == tilings.default(PLAIN)
+    assert tilings.choose(PLAIN, "acme") == Tiling(*winner)
+    assert tilings.splits(ATTEND, "acme") == 3
+    assert tilings.choose(GATED, "acme") == linear.default_tiling(GATED)
+    for vendor in ("other", None):
+        assert tilings.choose(PLAIN, vendor) == linear.default_tiling(PLAIN)
+        assert tilings.splits(ATTEND, vendor) == attend.default_splits(ATTEND) != 3
 
 
 def test_the_table_reads_as_it_was_written(tmp_path: Path) -> None:
-    table = {"b": {"y": Tiling(1, 2, 3, 4), "x": Tiling(5, 6, 7, 8)}, "a": {}}
+    table: dict[str, dict[str, tuple[int, ...]]]
+    table = {"b": {"y": (1, 2, 3, 4), "x": (5,)}, "a": {}}
     file = tmp_path / "table.json"
     tilings.write(table, file)
     assert tilings.measured(file) == {"b": table["b"]}
     lines = [line.strip() for line in file.read_text().splitlines()]
-    assert lines == ["{", '"b": {', '"x": [5, 6, 7, 8],', '"y": [1, 2, 3, 4]', "}", "}"]
+    assert lines == ["{", '"b": {', '"x": [5],', '"y": [1, 2, 3, 4]', "}", "}"]

@@ -35,7 +35,7 @@ def plan(*bindings: Binding, grid: tuple[int, int, int] = (7, 3, 1)) -> Plan:
 
 def test_limits_are_the_most_any_step_needs() -> None:
     bound = plan(Binding(2, 256, 100 * MIB), Binding(1, 0, 0), Binding(4, 1024, 0))
-    needed = requirements(WEBGPU, bound, [], 2000)
+    needed = requirements(WEBGPU, [bound], [], 2000)
     assert needed.features == []
     assert needed.limits == {
         "maxStorageBuffersPerShaderStage": 4,
@@ -51,17 +51,17 @@ def test_limits_are_the_most_any_step_needs() -> None:
 def test_binding_to_the_end_grows_with_the_context() -> None:
     bound = plan(Binding(1, 0, 0))
     key = "maxStorageBufferBindingSize"
-    assert requirements(WEBGPU, bound, [], 100).limits[key] == 100 * 1024
-    assert requirements(WEBGPU, bound, [], 1000).limits[key] == 1000 * 1024
+    assert requirements(WEBGPU, [bound], [], 100).limits[key] == 100 * 1024
+    assert requirements(WEBGPU, [bound], [], 1000).limits[key] == 1000 * 1024
 
 
 def test_limits_have_the_names_of_the_guaranteed_ones() -> None:
-    limits = requirements(WEBGPU, plan(Binding(0, 0, 0)), [], 1).limits
+    limits = requirements(WEBGPU, [plan(Binding(0, 0, 0))], [], 1).limits
     assert limits.keys() == DEFAULT_LIMITS.keys()
 
 
 def test_webassembly_has_features_and_no_limits() -> None:
-    needed = requirements(WASM, plan(Binding(0, 0, 0)), ["simd128", "threads"], 1)
+    needed = requirements(WASM, [plan(Binding(0, 0, 0))], ["simd128", "threads"], 1)
     assert (needed.features, needed.limits) == (["simd128", "threads"], {})
 
 
@@ -97,7 +97,7 @@ def test_what_is_beyond_the_guaranteed_limits_is_named() -> None:
 
 
 def test_memory_by_kind() -> None:
-    total = memory(plan(Binding(0, 0, 0)))
+    total = memory([plan(Binding(0, 0, 0))])
     assert (total.weights, total.scratch) == (300 * MIB, 5096)
     assert (total.state_base, total.state_per_token) == (256, 1024)
 

@@ -28,6 +28,7 @@ export function manifest(): Manifest {
         requires: { features: ["shader-f16"], limits: {} },
         memory: { weights: 100, scratch: 10, state_base: 10, state_per_token: 4 },
         selftest: [],
+        tuned: {},
       },
       f32: {
         backend: "webgpu",
@@ -36,6 +37,7 @@ export function manifest(): Manifest {
         requires: { features: [], limits: { maxBufferSize: 1000 } },
         memory: { weights: 100, scratch: 10, state_base: 10, state_per_token: 4 },
         selftest: [],
+        tuned: {},
       },
     },
     tensors: {

@@ -124,6 +124,7 @@ const program = {
     requires: { features: [], limits: {} },
     memory: { weights: 23296, scratch: 0, state_base: 4, state_per_token: 104 },
     selftest: [],
+    tuned: {},
   },
   plan,
   kernels: new Uint8Array(),

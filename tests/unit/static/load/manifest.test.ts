@@ -1,6 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { manifestAddress, parseManifest, parsePlan } from "../../../../static/src/load/manifest";
-import { FORMAT, type SelfTest } from "../../../../static/src/plan";
+import {
+  manifestAddress,
+  parseManifest,
+  parsePlan,
+  variantFor,
+} from "../../../../static/src/load/manifest";
+import { FORMAT, type Manifest, type SelfTest, type Variant } from "../../../../static/src/plan";
 import { bytesOf, manifest, plan } from "../bundle";
 
 /** A copy with `value` at `path` ("~" is a slash inside a key); undefined deletes the key. */
@@ -46,6 +51,30 @@ describe("a manifest is refused, its key named", () => {
     const read = () => parseManifest(bytesOf(changed(manifest(), path, value)));
     expect(read).toThrow(message);
     expect(read).toThrow(expect.objectContaining({ code: "bad-bundle" }));
+  });
+});
+
+describe("tuned kernels", () => {
+  const tuned = { plan: "plans/t.json", kernels: "kernels/t.wgsl", selftest: [] };
+  const tunedFor = (vendor: string): Manifest => {
+    const made = manifest();
+    made.variants.f32 = { ...(made.variants.f32 as Variant), tuned: { [vendor]: tuned } };
+    return made;
+  };
+
+  test("are taken on adapters of their vendor alone", () => {
+    const made = tunedFor("acme");
+    expect(variantFor(made, "f32", "acme")).toMatchObject(tuned);
+    expect(variantFor(made, "f32", "acme").requires).toEqual(made.variants.f32?.requires);
+    for (const vendor of ["other", "", undefined]) {
+      expect(variantFor(made, "f32", vendor).plan).toBe("plans/p.json");
+    }
+  });
+
+  test("must be among the files", () => {
+    expect(() => parseManifest(bytesOf(tunedFor("acme")))).toThrow(
+      "plans/t.json is not among files",
+    );
   });
 });
 
