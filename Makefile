@@ -151,7 +151,7 @@ $(PAGE): $(NODE_READY) static/build.mjs $(shell find static/src -type f)
 	@touch $@
 
 $(MANIFEST): $(shell find compiler -name '*.py') | $(PYTHON_READY)
-	$(SAY) "Compiling SmolLM2-135M-Instruct (about a minute, once)"
+	$(SAY) "Compiling SmolLM2-135M-Instruct (a minute or two, once)"
 	@.venv/bin/compile-model "$$($(PYTHON) scripts/smollm2.py)" --output $(MODEL)
 
 $(GPU_PROGRAM): $(NODE_READY) $(DAWN_READY) $(wildcard tests/bench/gpu/*.ts tests/bench/gpu/*.mjs) $(shell find static/src -type f)
