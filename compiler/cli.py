@@ -28,6 +28,12 @@ compile_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 inspect_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 tune_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
+# The programs that a first argument names.
+PROGRAMS = {
+    "inspect": ("compile-model inspect", inspect_app),
+    "tune": ("compile-model tune", tune_app),
+}
+
 # Top-level modules of the extra `compile`.
 COMPILE_EXTRA = {
     "gguf",
@@ -157,12 +163,9 @@ def _fail(message: str, code: int) -> NoReturn:
 
 def main() -> None:
     """Entry point of the command."""
-    if sys.argv[1:2] == ["inspect"]:
-        inspect_app(sys.argv[2:], prog_name="compile-model inspect")
-    elif sys.argv[1:2] == ["tune"]:
-        tune_app(sys.argv[2:], prog_name="compile-model tune")
-    else:
-        compile_app(sys.argv[1:], prog_name="compile-model")
+    arguments = sys.argv[1:]
+    program, app = PROGRAMS.get(arguments[0] if arguments else "", ("compile-model", compile_app))
+    app(arguments[app is not compile_app :], prog_name=program)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from compiler.cli import compile_app, inspect_app
+from compiler.cli import PROGRAMS, compile_app
 from web.cli import app as site_app
 
 ROOT = Path(__file__).parents[2]
@@ -42,9 +42,12 @@ def test_targets_exist(target: str) -> None:
 
 @pytest.mark.parametrize("arguments", commands("compile-model"), ids=shlex.join)
 def test_compile_model_takes_these_arguments(arguments: list[str]) -> None:
-    inspect = arguments[0] == "inspect"
-    command = get_command(inspect_app if inspect else compile_app)
-    command.make_context("compile-model", arguments[1:] if inspect else arguments)
+    first, *rest = arguments
+    if first in PROGRAMS:
+        program, app = PROGRAMS[first]
+        get_command(app).make_context(program, rest)
+    else:
+        get_command(compile_app).make_context("compile-model", list(arguments))
 
 
 @pytest.mark.parametrize("arguments", commands("llm-site"), ids=shlex.join)
