@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,12 +73,12 @@ def build(
         with progress.stage("lower"):
             programs = lower_all(graphs, limits, store)
         with BundleWriter(target, _expected_bytes(store)) as writer:
+            files = kernel_files(programs, progress)
             tensors = write_tensors(store, writer, progress)
             sizes = (limits.vocabulary, default_context)
             variants: dict[str, Variant] = {}
             for program in programs:
-                with progress.stage(f"kernels, {program.base.target.name}"):
-                    variants |= write_variants(writer, program, tensors, *sizes)
+                variants |= write_variants(writer, program, files, tensors, *sizes)
             notes = _notes(coding, store, variants)
             described = (name, checkpoint, model, limits, default_context)
             writer.finish(manifest(*described, variants, tensors, notes, writer))
@@ -116,17 +117,11 @@ class Lowered:
         """Each once. Factories are cached: the same settings give the same objects."""
         return kernels_of(self.listings.values())
 
-    def plan(
-        self, tensors: Mapping[str, PackedTensor], vocabulary: int
-    ) -> tuple[Plan, KernelFiles]:
-        """The plan of the target's variants, and the files of their kernels."""
-        functions = self.kernels
+    def files(self) -> KernelFiles:
+        """The files of its kernels; the long part of a build."""
         if self.target.backend == "wasm":
-            files = wasm_files(functions, self.target.variants)
-        else:
-            files = wgsl_files(functions, self.target.name)
-        name = self.target.name
-        return write_plan(name, self.listings, files, self.caches, tensors, vocabulary), files
+            return wasm_files(self.kernels, self.target.variants)
+        return wgsl_files(self.kernels, self.target.name)
 
 
 @dataclass(frozen=True)
@@ -172,6 +167,19 @@ def lower(
         listings[function] = lister.run(sample=_samples(function))
         caches |= lister.caches
     return Lowered(target, listings, caches)
+
+
+def kernel_files(programs: Sequence[Programs], progress: Progress) -> dict[str, KernelFiles]:
+    """The kernels' files of every program, by the name of its target. TVM uses all processors."""
+    lowered = [one for each in programs for one in (each.base, *each.tuned.values())]
+    lowered.sort(key=lambda one: one.target.backend, reverse=True)  # wasm takes longest
+    files = {}
+    with progress.stage("kernels", total=len(lowered)) as stage, ThreadPoolExecutor() as pool:
+        futures = {pool.submit(one.files): one.target.name for one in lowered}
+        for future in as_completed(futures):
+            files[futures[future]] = future.result()
+            stage.advance(1, futures[future])
+    return files
 
 
 def write_tensors(
@@ -235,21 +243,28 @@ def _check_tokenizer(checkpoint: Checkpoint, vocabulary: int) -> None:
 def write_variants(
     writer: BundleWriter,
     programs: Programs,
+    files: Mapping[str, KernelFiles],
     tensors: Mapping[str, PackedTensor],
     vocabulary: int,
     context: int,
 ) -> dict[str, Variant]:
     """Writes a target's plans and each variant's kernels, and says what they need at most."""
     target = programs.base.target
-    plan, kernels = programs.base.plan(tensors, vocabulary)
+
+    def plan_of(program: Lowered) -> Plan:
+        own = files[program.target.name]
+        listed = (program.listings, own, program.caches)
+        return write_plan(program.target.name, *listed, tensors, vocabulary)
+
+    plan, kernels = plan_of(programs.base), files[target.name]
     plans, tuned = [plan], {}
     for vendor, program in programs.tuned.items():
-        special, files = program.plan(tensors, vocabulary)
+        special, own = plan_of(program), files[program.target.name]
         plans.append(special)
         tuned[vendor] = Tuned(
             plan=writer.add_file("plans", special.variant, ".json", to_json(special)),
-            kernels=writer.add_file("kernels", special.variant, ".wgsl", *files.files.values()),
-            selftest=self_tests(program.listings, files, half=target.kernels.half),
+            kernels=writer.add_file("kernels", special.variant, ".wgsl", *own.files.values()),
+            selftest=self_tests(program.listings, own, half=target.kernels.half),
         )
     suffix = ".wasm" if target.backend == "wasm" else ".wgsl"
     file = writer.add_file("plans", plan.variant, ".json", to_json(plan))

@@ -20,6 +20,7 @@ _ONE = re.compile(r"^var (\w+) : array<(.+), 1>;$", re.MULTILINE)
 _ANNOTATED = re.compile(r"\b(let|var) (\w+) : [\w<>]+ =")
 _NAME = re.compile(r"\b(?:v_\w*|cse_v\w*|\w+_ptr|v|condval\w*)\b")
 _INDEX = re.compile(r"i32\((threadIdx|blockIdx)\.([xyz])\)")
+_BRACE = re.compile(r"[{}]")
 _FLOAT = re.compile(r"\b(\d+\.\d+e[+-]\d+)([fh])\b")
 _INTEGER = re.compile(r"\b(\d+)i\b")  # what an integer is without a suffix
 _SPACES = re.compile(r" *([=+*/%<>&|^!,;:(){}\[\]?]) *")
@@ -71,20 +72,21 @@ def _with_names(lines: list[str], read_only: set[str]) -> list[str]:
             continue
         name, value = bound.groups()
         if value.endswith((")", "]")):
-            spelled, called = re.compile(rf"(?<![\w.]){re.escape(value)}"), name
+            old, spelled, called = value, re.compile(rf"(?<![\w.]){re.escape(value)}"), name
         elif _NAME.fullmatch(value):
-            spelled, called = re.compile(rf"\b{name}\b"), value  # it has a name already
+            old, spelled, called = name, re.compile(rf"\b{name}\b"), value  # it has a name already
         else:
             continue
         for later in range(index + 1, _block_end(lines, index)):
-            lines[later] = spelled.sub(called, lines[later])
+            if old in lines[later]:
+                lines[later] = spelled.sub(called, lines[later])
     return _used(lines)
 
 
 def _block_end(lines: list[str], index: int) -> int:
     depth = 0
     for later in range(index + 1, len(lines)):
-        for brace in re.findall(r"[{}]", lines[later]):
+        for brace in _BRACE.findall(lines[later]):
             depth += 1 if brace == "{" else -1
             if depth < 0:
                 return later
