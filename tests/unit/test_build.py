@@ -174,6 +174,7 @@ def test_absurd_context_is_refused(checkpoint: Path, tmp_path: Path, context: in
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("webgpu_only")
 def test_context_is_what_the_engine_allocates(checkpoint: Path, tmp_path: Path) -> None:
     short = compile_(checkpoint, tmp_path / "out", context=40, quantization="f32")
@@ -183,6 +184,7 @@ def test_context_is_what_the_engine_allocates(checkpoint: Path, tmp_path: Path) 
     assert schemes == {F32}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("webgpu_only")
 def test_a_vendor_with_measured_tilings_gets_kernels_of_its_own(
     bundle: Bundle, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -212,6 +214,7 @@ def test_unsupported_model_leaves_no_bundle(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("webgpu_only")
 def test_failure_keeps_the_bundle_that_was_there(
     bundle: Bundle, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -41,7 +41,7 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("name", SHAPES)
-@pytest.mark.parametrize("rows", [1, 32])
+@pytest.mark.parametrize("rows", [1, 128])
 @pytest.mark.parametrize("scheme", [schemes.Q4_MIN, schemes.F16])
 def test_within_default_limits(name: str, rows: int, scheme: Scheme) -> None:
     hidden, heads, kv_heads, depth, rotary, normed, bias, mlp, gated, prologue = SHAPES[name]
