@@ -30,7 +30,7 @@ GPU_SHAPES := $(SHAPES:%=build/bench-gpu/models/%/manifest.json)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build test check bench bench-gpu wheel clean prerequisites browser test-browsers lint types units quick
+.PHONY: help run build test check bench bench-gpu budgets wheel clean prerequisites browser test-browsers lint types units quick
 
 help: ## List the commands.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -57,6 +57,10 @@ test-browsers: $(DEV_READY) $(PUPPETEER_READY) $(PAGE) ## Tests in Firefox and i
 bench: $(BENCH_READY) $(PEERS_READY) $(PAGE) browser $(MANIFEST) ## Measure speed against other engines. BENCH="--help".
 	$(SAY) "Benchmark (about a quarter of an hour, on a machine that does nothing else)"
 	@$(PYTHON) -m tests.bench $(BENCH)
+
+budgets: browser $(PAGE) $(MANIFEST) ## Measure what the page takes: bytes over the network, device memory.
+	$(SAY) "Budgets"
+	@$(PYTHON) -m tests.bench.budgets $(BENCH)
 
 bench-gpu: $(GPU_PROGRAM) $(GPU_SHAPES) $(MANIFEST) ## Measure the engine on a graphics card, under Node. BENCH="--rounds 5".
 	$(SAY) "Benchmark on the graphics card"

@@ -75,8 +75,8 @@ def _source(kernels: tvm.IRModule) -> str:
     )
 
 
-# TVM's own pipeline for GPUs without what these kernels have no use for: copies, pipelines and
-# virtual threads, 8-bit floats, and CompactBufferAllocation and HoistIfThenElse, which take half
+# TVM's own pipeline for GPUs without what these kernels have no use for: asynchronous copies and
+# software pipelines, 8-bit floats, and CompactBufferAllocation and HoistIfThenElse, which take half
 # the time and change nothing but a few bytes of padding.
 _SCHEDULED_TO_LAUNCHES = ir.transform.Sequential(
     [
@@ -94,6 +94,7 @@ _SCHEDULED_TO_LAUNCHES = ir.transform.Sequential(
         tirx.transform.NarrowDataType(32),
         s_tir.transform.LoopPartition(),
         tirx.transform.VectorizeLoop(True),
+        s_tir.transform.InjectVirtualThread(),
         tirx.transform.StorageRewrite(),
         tirx.transform.UnrollLoop(),
         s_tir.transform.RenormalizeSplitPattern(),

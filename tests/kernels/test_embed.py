@@ -27,8 +27,9 @@ def test_embed(machine: Gpu | Wasm, scheme: str, columns: int) -> None:
         **{n: packed.data[s.offset : s.offset + s.bytes] for n, s in packed.parts.items()},
     }
     got = machine.run(machine.kernels.embed(4, 33, columns, coding), buffers)["out"]
-    # code * scale + minimum is one fused or two rounded operations.
-    assert_close(got, dequantize(table)[ids], 3e-7, f"embed {scheme} {columns}")
+    # code * scale + minimum is one fused or two rounded operations; before them WebGPU rounds
+    # code / 255 and scale * 255, which come to 3 ulp of values near 2.
+    assert_close(got, dequantize(table)[ids], 8e-7, f"embed {scheme} {columns}")
 
 
 def test_inputs_stay_inside_the_context(machine: Gpu | Wasm) -> None:

@@ -2,11 +2,15 @@
 
 A weight (N, K) is an array of 16-byte vectors [Kp / V][N], V = 128 / bits values of one row each,
 so neighbouring invocations that own neighbouring rows read neighbouring vectors.
+
+In f32, codes are decoded as the normalised integers they can be taken for: one built-in function
+makes four floats of a word, in hardware or close to it, and the scale makes up for the divisor.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from compiler.bundle.schema import Scheme
 from compiler.kernels.dsl import Expr, ceil_div, let, store, u32
@@ -50,6 +54,17 @@ class Weight:
         """vec4s of values in one unit."""
         return self.unit * self.width // 4
 
+    @property
+    def one(self) -> float:
+        """The code that decodes to 1: what WGSL divides normalised integers by. In half precision,
+        which cannot hold such fractions, codes stay integers."""
+        return 1.0 if self.half is not None else {4: 255.0, 8: 127.0}.get(self.scheme.bits, 1.0)
+
+    @property
+    def shifted(self) -> bool:
+        """Whether values have an offset besides their scale."""
+        return self.scheme.has_minimum or self.scheme.bits == 4
+
     def unit_of(self, unit: Expr, row: Expr) -> Unit:
         """Reads the codes and the scale of one unit of a row."""
         words = [let(self.codes[unit * self.unit + i, row]) for i in range(self.unit)]
@@ -57,33 +72,27 @@ class Weight:
         return Unit(self, words, scale)
 
     def _scale(self, unit: Expr, row: Expr) -> tuple[Expr, Expr]:
-        """scale and offset such that value = code * scale + offset, each as a vec4."""
+        """factor and offset such that value = decoded code * factor + offset."""
         assert self.scales is not None
         if self.scheme.has_minimum:
             pair = self._pair(self.scales[unit, row])
-            return self._kept(lane(pair, 0)), self._kept(lane(pair, 1))
+            return self._times(lane(pair, 0), self.one), lane(pair, 1)
         # Two neighbouring rows share a word; the odd one is in its upper half.
         word = self.scales[unit, row >> 1] >> ((row & 1) * 16).astype("uint32")
         scale = lane(self._pair(word), 0)
         zero = -(2.0 ** (self.scheme.bits - 1)) if self.scheme.bits == 4 else 0.0
-        if self.half is not None:
-            return self._kept(scale), self._kept(self.half.times(scale, zero))
-        scale = let(scale)
-        return self._kept(scale), self._kept(scale * zero)
+        return self._times(scale, self.one), self._times(scale, zero)
+
+    def _times(self, scale: Expr, factor: float) -> Expr:
+        if factor == 1:
+            return scale
+        return let(scale * factor) if self.half is None else self.half.times(scale, factor)
 
     def _pair(self, word: Expr) -> Expr:
         """Two scales, or a scale and an offset."""
         if self.half is not None:
             return self.half.pair(word)
         return let(extern("float32x2", "unpack2x16float", word))
-
-    def _kept(self, scalar: Expr) -> Expr:
-        """A vec4 of one value, in registers."""
-        if self.half is None:
-            return let(vec4(scalar))
-        kept = self.builder.local(1, self.half.quad)
-        store(kept, self.half.quad_of(scalar), 0)
-        return kept[0]
 
 
 @dataclass(frozen=True)
@@ -92,18 +101,39 @@ class Unit:
 
     weight: Weight
     words: list[Expr]
-    scale: tuple[Expr, Expr] | None
+    scale: tuple[Expr, Expr] | None  # factor and offset
 
     def quad(self, index: int) -> Expr:
         """Values 4 index .. 4 index + 3 as a vec4 of f32, or of `weight.half`."""
-        half, decode = self.weight.half, _CODES[self.weight.scheme.bits]
-        codes = [code for word in self.words for code in decode(word, half)]
-        value = codes[index]
+        value = self._decoded(index)
         if self.scale is not None:
-            value = (fma4 if half is None else half.fma4)(value, *self.scale)
-        # Kept in a register: TVM would spell a `let` out again at each of its uses.
+            factor, offset = self._scales
+            half = self.weight.half
+            value = (fma4 if half is None else half.fma4)(value, factor, offset)
+        return self._kept(value)
+
+    def codes(self, index: int) -> Expr:
+        """The same without factor and offset, in f32, to be used once."""
+        return self._decoded(index)
+
+    @cached_property
+    def _scales(self) -> tuple[Expr, Expr]:
+        """Factor and offset as vectors."""
+        assert self.scale is not None
+        factor, offset = self.scale
+        if (half := self.weight.half) is None:
+            return let(vec4(factor)), let(vec4(offset))
+        return self._kept(half.quad_of(factor)), self._kept(half.quad_of(offset))
+
+    def _decoded(self, index: int) -> Expr:
+        decode = _CODES[self.weight.scheme.bits]
+        return [code for word in self.words for code in decode(word, self.weight.half)][index]
+
+    def _kept(self, quad: Expr) -> Expr:
+        """In a register: TVM would spell a `let` out again at each of its uses."""
+        half = self.weight.half
         kept = self.weight.builder.local(1, "float32x4" if half is None else half.quad)
-        store(kept, value, 0)
+        store(kept, quad, 0)
         return kept[0]
 
 
@@ -124,15 +154,20 @@ def _nibbles(vector: Expr, half: Half | None) -> list[Expr]:
     for index in range(4):
         word = lane(vector, index)
         for part in (word, word >> u32(4)):
-            codes = extern("uint32x4", "unpack4xU8", part & u32(0x0F0F0F0F))
-            out.append(_quad(half, codes))
+            codes = part & u32(0x0F0F0F0F)
+            if half is None:
+                out.append(extern("float32x4", "unpack4x8unorm", codes))
+            else:
+                out.append(half.quad_of(extern("uint32x4", "unpack4xU8", codes)))
     return out
 
 
 def _bytes(vector: Expr, half: Half | None) -> list[Expr]:
-    """Word w, byte j: value 4w + j, signed."""
-    words = (lane(vector, w) for w in range(4))
-    return [_quad(half, extern("int32x4", "unpack4xI8", word)) for word in words]
+    """Word w, byte j: value 4w + j, signed and never -128."""
+    words = [lane(vector, w) for w in range(4)]
+    if half is None:
+        return [extern("float32x4", "unpack4x8snorm", word) for word in words]
+    return [half.quad_of(extern("int32x4", "unpack4xI8", word)) for word in words]
 
 
 def _halves(vector: Expr, half: Half | None) -> list[Expr]:
@@ -140,18 +175,14 @@ def _halves(vector: Expr, half: Half | None) -> list[Expr]:
     words = [lane(vector, w) for w in range(4)]
     if half is None:
         pairs = [extern("float32x2", "unpack2x16float", word) for word in words]
-    else:
-        pairs = [half.pair(word) for word in words]
-    return [_quad(half, *pairs[:2]), _quad(half, *pairs[2:])]
+        return [vec4(*pairs[:2]), vec4(*pairs[2:])]
+    pairs = [half.pair(word) for word in words]
+    return [half.quad_of(*pairs[:2]), half.quad_of(*pairs[2:])]
 
 
 def _floats(vector: Expr, half: Half | None) -> list[Expr]:
     assert half is None
     return [extern("float32x4", "bitcast<vec4<f32>>", vector)]
-
-
-def _quad(half: Half | None, *values: Expr) -> Expr:
-    return vec4(*values) if half is None else half.quad_of(*values)
 
 
 _CODES = {4: _nibbles, 8: _bytes, 16: _halves, 32: _floats}

@@ -29,3 +29,26 @@ test("each tensor's bytes arrive at their place, whatever shards they are spread
   ]);
   expect(fetched.sort()).toEqual(["weights/1.bin", "weights/2.bin"]);
 });
+
+test("never more than four shards are held, whatever the device takes its time over", async () => {
+  const names = Array.from({ length: 12 }, (_, index) => `weights/${index}.bin`);
+  const pieces = new Map(
+    names.map((name) => [name, [{ tensor: "w", tensorOffset: 0, shardOffset: 0, bytes: 1 }]]),
+  );
+  let held = 0;
+  let most = 0;
+  const get = async (): Promise<Uint8Array> => {
+    held += 1;
+    most = Math.max(most, held);
+    return new Uint8Array(1);
+  };
+  const settle = async (): Promise<void> => {
+    await new Promise((go) => setTimeout(go));
+    held -= 1;
+  };
+  const sink: WeightSink = { writeWeight: () => {}, settle };
+  const store = { get } as unknown as FileStore;
+  await loadWeights(pieces, store, sink, new AbortController().signal);
+  expect(most).toBe(4);
+  expect(held).toBe(0);
+});
