@@ -44,7 +44,8 @@ build: $(PAGE) ## Build the browser code.
 test: check browser $(GPU_PROGRAM) $(VALIDATOR_READY) ## Every check and every test; sets up a browser too.
 	$(SAY) "Tests, in the browser where it matters (several minutes)"
 	@$(PYTHON) -m pytest tests/unit -m slow
-	@$(PYTHON) -m pytest tests/validator tests/kernels tests/parity tests/browser tests/bench --durations 10
+	@$(PYTHON) -m pytest tests/validator tests/kernels --numprocesses auto
+	@$(PYTHON) -m pytest tests/parity tests/browser tests/bench --durations 10
 
 check: $(DEV_READY) $(NODE_READY) $(PAGE) ## Format, lint, types and quick tests, without a browser.
 	@$(MAKE) --no-print-directory -j2 $(WHOLE) quick lint types units
