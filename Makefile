@@ -97,7 +97,7 @@ units: $(DEV_READY) $(NODE_READY)
 
 quick: $(DEV_READY) $(PAGE)
 	$(SAY) "Unit tests, Python"
-	@$(PYTHON) -m pytest tests/unit -m "not slow"
+	@$(PYTHON) -m pytest tests/unit -m "not slow" --numprocesses auto --dist loadfile
 
 # --- set-up
 
