@@ -89,6 +89,8 @@ class GgufCheckpoint:
         if order is None:
             return None
         codes = _decode(self._file.blocks(self._names[name]), scheme)
+        if scheme == Q8 and codes.codes.min(initial=0) == -128:  # kernels read it as -127
+            return None
         return codes.take_rows(order) if (np.diff(order) != 1).any() else codes
 
     def _processed(self, values: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:

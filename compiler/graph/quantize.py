@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +58,8 @@ class Coding:
     names: dict[str, list[str]]  # names of tied parameters, from trace.model.tied_names
     quantization: str  # a key of SCHEMES, or KEEP
     prefix: str = ""  # transformers' base_model_prefix, such as "model"
+    # Matrices whose codes were not carried over, known once `matrix` has been asked for them.
+    anew: set[Recipe] = field(default_factory=set)
 
     def scheme(self, recipe: Recipe, columns: int) -> Scheme:
         """The scheme of a matrix whose rows have `columns` values."""
@@ -109,13 +111,14 @@ class Coding:
         stored = {self.stored(name) for name in sources(recipe)}
         stacked = isinstance(recipe, Source | Rows)  # the others are computed from decoded values
         coded = any(NATIVE[kind].group for kind in stored & EXACT)
-        return not stored <= EXACT or (coded and not stacked)
+        return not stored <= EXACT or (coded and (not stacked or recipe in self.anew))
 
     def matrix(self, recipe: Recipe, scheme: Scheme) -> Quantized:
         """The weight (N, K) in `scheme`, its stored codes carried over where they can be."""
         carried = self._carried(recipe, scheme)
         if carried is not None:
             return carried
+        self.anew.add(recipe)
         return schemes.quantize(self.values(recipe), scheme, " + ".join(sources(recipe)))
 
     def _carried(self, recipe: Recipe, scheme: Scheme) -> Quantized | None:

@@ -16,6 +16,8 @@ from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 from compiler.bundle.schema import Scheme
 from compiler.checkpoint import open_checkpoint
 from compiler.errors import CheckpointError, UnsupportedModelError
+from compiler.graph.program import Source
+from compiler.graph.quantize import KEEP, Coding
 from compiler.quantize import Q4, Q4_MIN, Q8, dequantize
 from tests.unit.checkpoint.gguf_writer import Type, stored_weights, write_gguf
 from tests.unit.checkpoint.tiny import gpt2, llama
@@ -75,6 +77,26 @@ def test_every_writable_type(tmp_path: Path, kind: Type, scheme: Scheme | None) 
         assert coded is not None
         assert coded.scheme == scheme
         np.testing.assert_array_equal(dequantize(coded), checkpoint.load(name), err_msg=name)
+
+
+def test_the_lowest_code_is_not_carried_over(tmp_path: Path) -> None:
+    """-128, which llama.cpp never writes and WGSL's snorm cannot tell from -127."""
+    tensors = stored_weights()
+    name = "blk.0.ffn_down.weight"
+    blocks = gguf.quantize(tensors[name], Type.Q8_0)
+    path = write_gguf(tmp_path / "a.gguf", linear(Type.Q8_0))
+    data = path.read_bytes()
+    start = data.index(blocks.tobytes())
+    path.write_bytes(data[: start + 2] + b"\x80" + data[start + 3 :])  # after the scale
+    checkpoint = open_checkpoint(str(path))
+    down = "model.layers.0.mlp.down_proj.weight"
+    assert checkpoint.quantized(down) is None
+    assert checkpoint.quantized("model.embed_tokens.weight") is not None
+    scale = float(blocks.reshape(-1)[:2].view(np.float16)[0])
+    assert checkpoint.load(down)[0, 0] == -128 * scale
+    made = Coding(checkpoint, {}, KEEP)
+    made.matrix(Source(down), Q8)
+    assert made.recoded(Source(down))
 
 
 @pytest.mark.parametrize("kind", [Type.Q4_K, Type.Q6_K])
