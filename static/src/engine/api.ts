@@ -27,6 +27,8 @@ export interface EngineOptions {
   context?: number;
   /** Threads of the wasm backend, at most; by default what suits the device's cores. */
   threads?: number;
+  /** Kernels tuned for the graphics adapter's vendor, where the bundle has some; default true. */
+  tuned?: boolean;
   onProgress?: (progress: Progress) => void;
   /**
    * The engine had to load again (a lost device, too little memory), perhaps on a lower rung, and
@@ -176,6 +178,8 @@ export interface EngineInfo {
   backend: Backend;
   /** How many threads compute; 1 on WebGPU. */
   threads: number;
+  /** Vendor whose tuned kernels run; null: those for any device. */
+  tuned: string | null;
   context: number;
   vocabulary: number;
   /** What a person should know: the manifest's notes, and what loading added to them. */
@@ -199,7 +203,7 @@ export interface Engine {
   tokenize(text: string): Promise<number[]>;
   /**
    * Greedy continuation of `ids`: the next `count` token ids, stop tokens not heeded.
-   * For tests and for comparing with PyTorch.
+   * For tests and for comparing with PyTorch; `speculation` is "off" by default.
    */
   generate(ids: number[], count: number, speculation?: Speculation): Promise<number[]>;
   /**

@@ -50,7 +50,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
 
 type Question = Pick<
   EngineOptions,
-  "model" | "integrity" | "backend" | "variant" | "context" | "threads"
+  "model" | "integrity" | "backend" | "variant" | "context" | "threads" | "tuned"
 >;
 
 /** What this device could run of a model, without loading it: only the manifest is fetched. */
@@ -73,6 +73,7 @@ async function loadOptions(options: Question, marks = new CrashMarks()): Promise
     variant: options.variant ?? null,
     context: options.context ?? null,
     threads: options.threads ?? null,
+    tuned: options.tuned ?? true,
     crashed: marks.crashed(modelKey(options), await aliveLocks()),
     lock: `webkiln-${crypto.getRandomValues(new Uint32Array(4)).join("-")}`,
   };
@@ -112,7 +113,11 @@ class WorkerEngine implements Engine {
     return this.client.call("tokenize", { text });
   }
 
-  async generate(ids: number[], count: number, speculation?: Speculation): Promise<number[]> {
+  async generate(
+    ids: number[],
+    count: number,
+    speculation: Speculation = "off",
+  ): Promise<number[]> {
     const checked = checkSpeculation(speculation);
     return this.client.call("generate", { ids, count, speculation: checked });
   }

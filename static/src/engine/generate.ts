@@ -189,7 +189,10 @@ export class Generator {
         draft.arrived();
         depth.arrived();
         speculator?.arrived(verifies);
-        if (taken.length === 0) throw new Error("a step took no token before the answer's end");
+        if (taken.length === 0) {
+          await backend.idle(); // tells of a device that refused the step
+          throw new Error("a step took no token before the answer's end");
+        }
         const fitting = taken.slice(0, limit - draft.tokens.length);
         const end = this.take(fitting, generation, sequence, draft);
         if (end !== null) return end;

@@ -12,7 +12,7 @@ import { ProgressMeter } from "../load/progress";
 import type { Manifest, Variant } from "../plan";
 import { type EngineInfo, type Progress, WebkilnError } from "./api";
 import { chooseContext } from "./context";
-import { type Ground, openRung } from "./open";
+import { expectedVendor, type Ground, openRung } from "./open";
 import type { LoadOptions } from "./protocol";
 import { type Footing, Ladder, type Lookout } from "./rungs";
 import { Session } from "./session";
@@ -39,7 +39,7 @@ export async function loadSession(
   });
   meter.setPhase("manifest");
   const manifest = await fetchManifest(options.manifest, options.integrity, signal);
-  const { backend, variant, crashed, threads } = options;
+  const { backend, variant, crashed, threads, tuned } = options;
   const context = chooseContext(manifest, options.context);
   const wishes: Wishes = { backend, variant, context, crashed };
   const { report, order } = await checkDevice(manifest, wishes);
@@ -53,7 +53,9 @@ export async function loadSession(
     meter,
     notes,
   });
-  const ground: Ground = { manifest, report, store, meter, context, threads, crew: events.crew };
+  const { crew } = events;
+  const shared = { manifest, report, store, meter, context, notes };
+  const ground: Ground = { ...shared, threads, tuned, crew };
   const [codec, ladder, footing] = await together(signal, (signal) => {
     const codec = loadCodec(manifest, store, signal);
     const asked = report.rungs.filter((rung) => isWished(rung, wishes));
@@ -69,9 +71,9 @@ export async function loadSession(
 function rungOpener(ground: Ground, codec: Promise<TextCodec>) {
   let first = true;
   return async (name: string, signal: AbortSignal): Promise<Footing> => {
-    const { manifest, meter, report } = ground;
+    const { manifest, meter } = ground;
     if (!first) await codec;
-    const variant = variantFor(manifest, name, report.adapter?.vendor);
+    const variant = variantFor(manifest, name, expectedVendor(ground));
     // The tokenizer is on its way already, and is not fetched again for another rung.
     if (first) meter.expect(totalBytes(manifest, variant));
     else meter.restart(totalBytes(manifest, variant), tokenizerBytes(manifest));

@@ -13,7 +13,8 @@ import { badBundle, parsePlan, variantFor } from "../load/manifest";
 import type { ProgressMeter } from "../load/progress";
 import { loadWeights, shardPieces } from "../load/weights";
 import type { Manifest, Plan, Variant } from "../plan";
-import { type CapabilityReport, WebkilnError } from "./api";
+import { type CapabilityReport, type ErrorCode, WebkilnError } from "./api";
+import { asWebkilnError } from "./errors";
 import type { Footing } from "./rungs";
 import { together } from "./together";
 
@@ -24,30 +25,70 @@ export interface Ground {
   store: FileStore;
   meter: ProgressMeter;
   context: number;
+  /** What a person should know. */
+  notes: string[];
   /** At most; null: what suits the device. */
   threads: number | null;
+  /** Whether kernels tuned for the adapter's vendor may run. */
+  tuned: boolean;
   crew: Crew;
 }
 
+/** The vendor whose tuned kernels will be asked for, as far as the capability check knows. */
+export function expectedVendor({ report, tuned }: Ground): string | undefined {
+  return tuned ? report.adapter?.vendor : undefined;
+}
+
+/** With kernels tuned for the adapter's vendor, if they hold, else with those for any device. */
 export async function openRung(
   ground: Ground,
   name: string,
   signal: AbortSignal,
 ): Promise<Footing> {
+  const { manifest, tuned } = ground;
+  const base = variantFor(manifest, name);
+  if (base.backend === "wasm") return openWith(ground, name, null, openWasm, signal);
+  const adapter = await newAdapter(ground);
+  const vendor = tuned && base.tuned[adapter.info.vendor] ? adapter.info.vendor : null;
+  try {
+    return await openWith(ground, name, vendor, opener(adapter), signal);
+  } catch (error) {
+    const fault = asWebkilnError(error);
+    if (vendor === null || signal.aborted || !KERNEL_FAULTS.includes(fault.code)) throw error;
+    ground.notes.push(`Kernels tuned for ${vendor} do not hold here (${fault.message}).`);
+    return openWith(ground, name, null, opener(await newAdapter(ground)), signal);
+  }
+}
+
+type Open = (
+  ground: Ground,
+  variant: Variant,
+  plan: Plan,
+  kernels: Bytes,
+  threads: number,
+) => Promise<Backend>;
+
+// What other kernels on the same device may do without.
+const KERNEL_FAULTS: ErrorCode[] = ["wrong-answer", "gpu-validation", "internal"];
+
+async function openWith(
+  ground: Ground,
+  name: string,
+  tuned: string | null,
+  open: Open,
+  signal: AbortSignal,
+): Promise<Footing> {
   const { manifest, store } = ground;
-  const variant = variantFor(manifest, name, ground.report.adapter?.vendor);
+  const variant = variantFor(manifest, name, tuned ?? undefined);
   const plan = parsePlan(await store.get(variant.plan, signal), variant.plan, manifest);
   const kernels = await store.get(variant.kernels, signal);
   checkKernelSpans(plan, variant.kernels, kernels.length);
   const threads = threadCount(ground, variant);
-  const backend =
-    variant.backend === "wasm"
-      ? await openWasm(ground, variant, plan, kernels, threads)
-      : await openWebGpu(ground, variant, plan, kernels);
+  const backend = await open(ground, variant, plan, kernels, threads);
   try {
     await selfTest(backend, plan, variant.selftest);
     await fill(ground, plan, backend, signal);
-    return { variant: name, kind: variant.backend, threads, backend };
+    return { variant: name, kind: variant.backend, threads, tuned, backend };
   } catch (error) {
     backend.dispose();
     throw error;
@@ -88,19 +129,19 @@ function openWasm(
   return WasmBackend.open(kernels, plan, context, threads, requires.features, crew);
 }
 
-async function openWebGpu(
-  { report, context }: Ground,
-  variant: Variant,
-  plan: Plan,
-  kernels: Bytes,
-): Promise<Backend> {
-  // A device uses its adapter up, so every attempt asks for one of its own.
+/** A device uses its adapter up, so every attempt asks for one of its own. */
+async function newAdapter({ report }: Ground): Promise<GPUAdapter> {
   const adapter = await findAdapter(navigator.gpu);
   if (adapter === null) throw noAdapter(NO_ADAPTER);
   if (adapter.info.isFallbackAdapter && report.adapter?.fallback === false) {
     throw noAdapter("the graphics adapter is gone; what is left is emulated in software");
   }
-  return WebGpuBackend.open(adapter, variant, plan, kernels, context);
+  return adapter;
+}
+
+function opener(adapter: GPUAdapter): Open {
+  return ({ context }, variant, plan, kernels) =>
+    WebGpuBackend.open(adapter, variant, plan, kernels, context);
 }
 
 function noAdapter(message: string): WebkilnError {

@@ -22,6 +22,7 @@ export interface LoadOptions {
   variant: string | null;
   context: number | null;
   threads: number | null;
+  tuned: boolean;
   /** Variants that crashed when they were last loaded. */
   crashed: string[];
   /** Name of the Web Lock the worker holds while it lives. */

@@ -76,7 +76,9 @@ export class Recovery {
     const soon = before?.variant === variant && this.loss.at - before.at < PATIENCE_MS;
     if (!soon && failedBefore !== variant) return;
     try {
-      this.ladder.leaveDevice(fault); // its kernels did well until then
+      // Other kernels may do where these went wrong, but hardly on a device that gave up.
+      if (fault.code === "gpu-validation") this.ladder.drop(fault);
+      else this.ladder.leaveDevice(fault);
     } catch (error) {
       throw this.noted(error);
     }

@@ -12,6 +12,8 @@ export interface Footing {
   variant: string;
   kind: Kind;
   threads: number;
+  /** Vendor whose tuned kernels it runs. */
+  tuned: string | null;
   backend: Backend;
 }
 

@@ -42,12 +42,13 @@ export class Session {
 
   get info(): EngineInfo {
     const { manifest, context, notes, ladder } = this.loaded;
-    const { variant, kind, threads } = this.recovery.footing;
+    const { variant, kind, threads, tuned } = this.recovery.footing;
     return {
       model: manifest.name,
       variant,
       backend: kind,
       threads,
+      tuned,
       context,
       vocabulary: manifest.vocabulary,
       notes,

@@ -4,6 +4,7 @@ const KEPT = 0.85; // how much a step counts beside the next one
 const PRIOR_STEPS = 5; // single tokens that guessing is taken to have given so far
 const PRIOR_COST = 1.5; // of a verify step in decode steps, until it is measured
 const MOST_RISE = 2; // of cost by one step: a hiccup of the machine says little about the step
+const LEAST_COST = 1.05;
 const FORGOTTEN = 0.002; // of a measured cost above the prior, with every decode step
 const MARGIN = 1.1; // of gain over cost before guessing begins: switching back and forth is no use
 
@@ -68,10 +69,14 @@ export class Speculator {
     this.last = time;
     if (taken === null) return;
     if (!verified) {
-      this.decodeMs = faded(this.decodeMs ?? taken, taken);
+      // One slow step (a laptop that slept) must not make every later verify step look cheap.
+      const usual = this.decodeMs ?? taken;
+      this.decodeMs = faded(usual, Math.min(taken, MOST_RISE * usual));
       this.cost -= Math.max(0, this.cost - PRIOR_COST) * FORGOTTEN;
     } else if (this.decodeMs !== null && this.decodeMs > 0) {
-      this.cost = faded(this.cost, Math.min(taken / this.decodeMs, MOST_RISE * this.cost));
+      const cost = Math.min(taken / this.decodeMs, MOST_RISE * this.cost);
+      // It never takes less than a decode step; were that believed, none would be taken again.
+      this.cost = Math.max(LEAST_COST, faded(this.cost, cost));
     }
   }
 

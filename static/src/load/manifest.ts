@@ -2,6 +2,8 @@
 
 import { WebkilnError } from "../engine/api";
 import {
+  CONTROL_SLOTS,
+  Control,
   FORMAT,
   type Manifest,
   type Plan,
@@ -92,6 +94,9 @@ function checkShards(manifest: Manifest, tensor: string, shards: Span[], bytes: 
   }
 }
 
+const MOST_ROWS = 4096; // of a prompt at a time
+const MOST_VERIFIED = CONTROL_SLOTS - Control.TOKEN; // tokens that `control` has room for
+
 export function parsePlan(bytes: Uint8Array, file: string, manifest: Manifest): Plan {
   const plan = parse(bytes, file, readPlan);
   for (const [name, fn] of Object.entries(plan.functions)) checkFunction(plan, file, name, fn);
@@ -122,7 +127,8 @@ export function parsePlan(bytes: Uint8Array, file: string, manifest: Manifest): 
 /** A variant as it runs on adapters of `vendor`: tuned for them, where it was. */
 export function variantFor(manifest: Manifest, name: string, vendor?: string): Variant {
   const variant = manifest.variants[name] as Variant; // rungs are named by the manifest
-  return { ...variant, ...variant.tuned[vendor ?? ""] };
+  if (variant.backend !== "webgpu" || !vendor) return variant; // a browser may hide the vendor
+  return { ...variant, ...variant.tuned[vendor] };
 }
 
 /** Every plan of the bundle with its kernels and self-tests. */
@@ -149,11 +155,17 @@ function checkFunction(
   name: string,
   fn: Plan["functions"][string],
 ): void {
+  const least = name === "decode" ? 1 : 2;
+  const most = name === "decode" ? 1 : name.startsWith("verify_") ? MOST_VERIFIED : MOST_ROWS;
+  if (fn.rows < least || fn.rows > most) {
+    throw badBundle(file, `${name} works on ${fn.rows} tokens; ${least} to ${most} are possible`);
+  }
   fn.steps.forEach((step, index) => {
     const kernel = plan.kernels[step.kernel];
     const fits =
       kernel !== undefined &&
       step.grid.length === 3 &&
+      (step.rows_axis === null || step.rows_axis < 3) &&
       step.bindings.length === kernel.access.length &&
       step.bindings.every((binding) => plan.buffers[binding.buffer] !== undefined);
     if (!fits) throw badBundle(file, `${name}: step ${index} names a kernel or buffer wrongly`);

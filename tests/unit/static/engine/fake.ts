@@ -58,7 +58,7 @@ export class FakeBackend implements Backend {
     this.enqueue(() => {
       this.onChunk();
       const { [Control.POSITION]: position = 0, [Control.COUNT]: count = 0 } = this.control;
-      this.log.push(`${name} ${position}+${count}`);
+      this.log.push(`${name} ${position}+${count}${rows === count ? "" : ` of ${rows}`}`);
       // Like the kernels, it works on the rows asked for, whatever is real of them.
       const real = this.tokens.subarray(position, position + Math.min(count, rows));
       this.kv.set(real, position);

@@ -196,6 +196,23 @@ describe("speculation", () => {
     expect(without.guessedTokens).toBe(0);
   });
 
+  test.each([
+    ["auto", true],
+    ["off", false],
+  ] as const)("%s verifies an answer that repeats itself: %s", async (speculation, verifies) => {
+    const backend = new FakeBackend(400, () => true);
+    let position = 0;
+    backend.step = async (name) => {
+      backend.steps.push(name);
+      return Array.from({ length: name === "decode" ? 1 : 4 }, () => position++ % 3);
+    };
+    let time = 0;
+    const generator = new Generator(backend, VOCABULARY, () => (time += 10));
+    await generator.run(request(PROMPT, { speculation, maxTokens: 300 }));
+    expect(backend.steps.includes("verify_4")).toBe(verifies);
+    expect(backend.steps.length < 200).toBe(verifies);
+  });
+
   test("a step that gives nothing is a fault, not an endless wait", async () => {
     const backend = new FakeBackend();
     backend.step = async () => [];

@@ -41,7 +41,7 @@ function ladder(faults: Record<string, unknown>, order = NAMES, asked = NAMES) {
   const open = async (variant: string): Promise<Footing> => {
     log.push(`open ${variant}`);
     if (variant in faults) throw faults[variant];
-    return { variant, kind: "wasm", threads: 1, backend: new FakeBackend() };
+    return { variant, kind: "wasm", threads: 1, tuned: null, backend: new FakeBackend() };
   };
   const lookout = {
     loading: async (variant: string) => {

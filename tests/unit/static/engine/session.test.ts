@@ -47,7 +47,13 @@ async function open(variant: string): Promise<Footing> {
   const backend = new FakeBackend(CONTEXT, (position) => position % 3 > 0);
   opened.push([variant, backend]);
   fates.shift()?.(backend);
-  return { variant, kind: variant === "wasm" ? "wasm" : "webgpu", threads: 1, backend };
+  return {
+    variant,
+    kind: variant === "wasm" ? "wasm" : "webgpu",
+    threads: 1,
+    tuned: null,
+    backend,
+  };
 }
 
 async function session(names = RUNGS): Promise<Session> {

@@ -96,4 +96,22 @@ describe("Speculator", () => {
     }
     expect(speculator.pays()).toBe(true);
   });
+
+  test("a slow decode step just before a repetition does not make it pay for ever", () => {
+    let time = 0;
+    const speculator = new Speculator(ROWS, () => time);
+    const sequence = Array.from({ length: 50 }, (_, index) => 1000 + index);
+    speculator.begin(sequence);
+    let verified = 0;
+    for (let index = 0; index < 500; index++) {
+      const verifies = speculator.pays();
+      if (index > 60 && verifies) verified += 1;
+      // Verifying never pays here: it takes 2.5 times as long, and gives one token.
+      time += index === 3 ? 3000 : verifies ? 25 : 10;
+      speculator.arrived(verifies);
+      sequence.push(index < 40 ? index % 4 : 5000 + index);
+      speculator.push(sequence);
+    }
+    expect(verified).toBeLessThan(10);
+  });
 });

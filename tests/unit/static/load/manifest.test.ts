@@ -69,6 +69,7 @@ describe("tuned kernels", () => {
     for (const vendor of ["other", "", undefined]) {
       expect(variantFor(made, "f32", vendor).plan).toBe("plans/p.json");
     }
+    expect(variantFor(tunedFor(""), "f32", "").plan).toBe("plans/p.json");
   });
 
   test("must be among the files", () => {
@@ -83,6 +84,14 @@ describe("a plan is refused where it leads nowhere", () => {
     ["functions/decode/steps/0/kernel", 7, /decode: step 0/],
     ["functions/decode/steps/0/bindings/0/buffer", 9, /decode: step 0/],
     ["functions/decode/steps/0/bindings", [], /decode: step 0/],
+    ["functions/decode/steps/0/rows_axis", 3, /decode: step 0/],
+    ["functions/decode/rows", 2, /decode works on 2 tokens/],
+    ["functions/prefill_4/rows", 0, /prefill_4 works on 0 tokens/],
+    [
+      "functions/verify_4",
+      { rows: 16, outputs: {}, steps: [] },
+      /verify_4 works on 16 tokens; 2 to 15/,
+    ],
     ["functions/decode/outputs", { logits: 9 }, /decode: no output logits/],
     ["buffers/0/bytes", 44, /weight w does not match/],
     ["buffers/1/name", "controls", /state buffer control is missing/],

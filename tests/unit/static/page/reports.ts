@@ -29,6 +29,7 @@ export function info(variant: string, parts: Partial<EngineInfo> = {}): EngineIn
     variant,
     backend: variant.startsWith("wasm") ? "wasm" : "webgpu",
     threads: 1,
+    tuned: null,
     context: 512,
     vocabulary: 320,
     notes: [],
