@@ -176,9 +176,13 @@ def kernel_files(programs: Sequence[Programs], progress: Progress) -> dict[str, 
     files = {}
     with progress.stage("kernels", total=len(lowered)) as stage, ThreadPoolExecutor() as pool:
         futures = {pool.submit(one.files): one.target.name for one in lowered}
-        for future in as_completed(futures):
-            files[futures[future]] = future.result()
-            stage.advance(1, futures[future])
+        try:
+            for future in as_completed(futures):
+                files[futures[future]] = future.result()
+                stage.advance(1, futures[future])
+        except BaseException:  # Ctrl-C too
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return files
 
 

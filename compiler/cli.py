@@ -122,20 +122,22 @@ def tune_kernels(
 ) -> None:
     """Measure tilings of a model's kernels on this machine's GPU and keep the fastest."""
     with _translated():
-        from compiler.kernels.gpu.tilings import name
+        from compiler.kernels.gpu import tilings
         from compiler.shapes import tiled_shapes
         from web.errors import SiteError
         from web.tune import tune
 
+        file = table or tilings.FILE
+        tilings.write(tilings.measured(file) if file.exists() else {}, file)  # fails now, not later
         with progress.shown_on(Console(stderr=True)) as shown:
             kept = None if quantization is None else quantization.value
             shapes = tiled_shapes(source, kept, revision, shown)
-            chosen = [spec for spec in shapes if only in name(spec)]
+            chosen = [spec for spec in shapes if only in tilings.name(spec)]
             if not chosen:
-                names = ", ".join(map(name, shapes))
+                names = ", ".join(map(tilings.name, shapes))
                 raise UsageError(f"--only {only}: no shape has that in its name; there are {names}")
             try:
-                result = tune(chosen, software=software, file=table, progress=shown)
+                result = tune(chosen, software=software, file=file, progress=shown)
             except SiteError as error:
                 _fail(str(error), error.exit_code)
         Console().print(result)

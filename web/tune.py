@@ -21,7 +21,7 @@ from starlette.routing import Route
 from compiler.kernels.dsl import KernelFunction
 from compiler.kernels.gpu import tilings
 from compiler.kernels.gpu.tilings import Choice, Tiled
-from compiler.kernels.specs import Attend
+from compiler.kernels.specs import Attend, ProjectAppend
 from compiler.lower.targets import DEFAULT_LIMITS
 from compiler.lower.wgsl import Shader, compile_kernels
 from compiler.progress import Progress
@@ -30,7 +30,7 @@ from web.errors import SiteError
 from web.verify import running
 
 MEMORY = DEFAULT_LIMITS["maxComputeWorkgroupStorageSize"]
-POSITION = 511  # of attention's first token: a conversation of medium length
+POSITION = 2047  # of attention's first token: a long conversation
 WORTH = 0.97  # a winner takes at most so much of the default's time; less is noise
 
 OPEN = """async () => {
@@ -89,12 +89,13 @@ MEASURE = """async ({ candidates, control, rounds, spread, milliseconds }) => {
     await device.queue.onSubmittedWorkDone();
     return (performance.now() - start) / count;
   };
+  for (const kind of ["validation", "out-of-memory"]) device.pushErrorScope(kind);
   const ready = [];
   for (const candidate of candidates) {
     const { layout, pipeline } = await stages(candidate);
     const weights = candidate.buffers.filter(({ weight }) => weight);
     const bytes = weights.reduce((sum, each) => sum + each.bytes, 0);
-    const copies = Math.max(1, Math.min(64, Math.ceil(spread / bytes)));
+    const copies = Math.max(1, Math.min(64, bytes ? Math.ceil(spread / bytes) : 1));
     const groups = Array.from({ length: copies }, (_, copy) => device.createBindGroup({
       layout,
       entries: candidate.buffers.map(({ name, bytes, weight }, binding) => (
@@ -112,6 +113,11 @@ MEASURE = """async ({ candidates, control, rounds, spread, milliseconds }) => {
   for (let round = 0; round < rounds; round++)
     for (const each of kept) each.best = Math.min(each.best, await run(each.step, each.count));
   for (const each of made.values()) each.destroy();
+  // What the device refused took no time, and is no measurement.
+  for (let scope = 0; scope < 2; scope++) {
+    const error = await device.popErrorScope();
+    if (error) throw new Error(error.message);
+  }
   return ready.map(({ best }) => best);
 }"""
 
@@ -148,7 +154,10 @@ class Tuner:
         self._page, self._rounds, self._milliseconds = page, rounds, milliseconds
         page.set_default_timeout(0)
         page.goto(address)
-        found = page.evaluate(OPEN)
+        try:
+            found = page.evaluate(OPEN)
+        except Error as error:
+            raise SiteError(f"the browser opens no WebGPU device: {_reason(error)}") from error
         if found is None:
             raise SiteError("this browser offers no WebGPU adapter: update it or its GPU driver")
         self.adapter = Adapter(**found)
@@ -172,18 +181,16 @@ class Tuner:
         try:
             times = self._page.evaluate(MEASURE, {"candidates": described, **settings})
         except Error as error:
-            reason = error.message.splitlines()[0].removeprefix("Page.evaluate: ")
-            raise SiteError(f"{tilings.name(spec)} cannot be measured: {reason}") from error
+            raise SiteError(f"{tilings.name(spec)} cannot be measured: {_reason(error)}") from error
         best = min(range(len(times)), key=times.__getitem__)
         return Measured(spec, times[0], candidates[best], times[best])
 
 
 def tune(
-    shapes: Sequence[Tiled], *, software: bool, file: Path | None, progress: Progress
+    shapes: Sequence[Tiled], *, software: bool, file: Path, progress: Progress
 ) -> RenderableType:
-    """Measures every shape and adds the winners to the table in `file` (default: the compiler's);
-    what is printed at the end. Raises SiteError without a browser or a GPU."""
-    file = file or tilings.FILE
+    """Measures every shape and adds the winners to the table in `file`; what is printed at the end.
+    Raises SiteError without a browser or a GPU, UsageError for a file that is no such table."""
     known = tilings.measured(file) if file.exists() else {}
     table = {v: dict(s) for v, s in known.items()}
     results = []
@@ -191,6 +198,8 @@ def tune(
         tuner = Tuner(chromium.new_page(), address)
         if tuner.adapter.software and not software:
             raise SiteError("the browser found no GPU here; --software tunes for its own renderer")
+        if not tuner.adapter.vendor:
+            raise SiteError("the browser hides this adapter's vendor, by which winners are kept")
         winners = table.setdefault(tuner.adapter.vendor, {})
         with progress.stage("tune", total=len(shapes)) as stage:
             for spec in shapes:
@@ -230,10 +239,17 @@ def site() -> AbstractContextManager[str]:
 
 
 def _shortened(spec: Tiled) -> Tiled:
-    """Attention over a cache no longer than what is measured."""
+    """A cache no longer than what is measured."""
+    if isinstance(spec, ProjectAppend):
+        cache = replace(spec.append.cache, context=spec.linear.rows)
+        return replace(spec, append=replace(spec.append, cache=cache))
     if not isinstance(spec, Attend):
         return spec
     return replace(spec, cache=replace(spec.cache, context=POSITION + spec.rows))
+
+
+def _reason(error: Error) -> str:
+    return error.message.splitlines()[0].removeprefix("Page.evaluate: ")
 
 
 def _described(kernel: KernelFunction, shader: Shader) -> dict[str, Any]:

@@ -132,6 +132,9 @@ def _without_outer(line: str) -> str:
     for opening, closing in (("[(", ")]"), ("=(", ");")):
         start = line.find(opening)
         while start >= 0:
+            if line[start - 1] in "=!<>":  # a comparison, which binds less than what is inside
+                start = line.find(opening, start + 1)
+                continue
             end = _matching(line, start + 1)
             if line[end : end + 2] == closing:
                 line = line[: start + 1] + line[start + 2 : end] + line[end + 1 :]

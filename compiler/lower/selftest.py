@@ -6,7 +6,7 @@ The answers come from plain NumPy (compiler/kernels/reference.py), never from th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from math import prod
+from math import gcd, prod
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,7 @@ WEIGHTS = (0x807FFFFF, 0x3D000000)  # f32: 1/32 to 1/16, of either sign
 HALVES = (0x83FF83FF, 0x2C002C00)  # f16s: 1/16 to 1/8, of either sign
 SIGNED_HALVES = (0x83FF83FF, 0x38003800)  # f16s: 0.5 to 1, of either sign
 SCALES = (0x03FF03FF, 0x1C001C00)  # f16s: 1/256 to 1/128
+BYTES = (0xFEFEFEFE, 0x01010101)  # signed bytes but -128, which no weight has
 ANY = (0xFFFFFFFF, 0)
 ZERO = (0, 0)
 
@@ -92,7 +93,7 @@ def _test(kernel: KernelFunction, spec: Spec, files: KernelFiles, half: bool) ->
     index = files.index[kernel]
     names = files.arguments[index]
     flat = answer.reshape(-1)
-    stride = -(-flat.size // EXPECTED)
+    stride = _stride(flat.size, answer.shape[-1])
     return SelfTest(
         kernel=index,
         grid=list(kernel.grid),
@@ -102,6 +103,14 @@ def _test(kernel: KernelFunction, spec: Spec, files: KernelFiles, half: bool) ->
         expected=[float(np.float32(value)) for value in flat[::stride]],
         tolerance=_tolerance(terms, half and isinstance(spec, Linear) and spec.scheme.bits < 32),
     )
+
+
+def _stride(size: int, width: int) -> int:
+    """Between numbers that are looked at: at most EXPECTED of them, in columns of all kinds."""
+    stride = -(-size // EXPECTED)
+    while gcd(stride, width) > 1:
+        stride += 1
+    return stride
 
 
 def _tolerance(terms: int, half: bool) -> float:
@@ -119,7 +128,7 @@ def _input(size: int, kind: tuple[int, int], seed: int, words: Iterable[int] = (
 def _linear_inputs(spec: Linear) -> dict[str, TestInput]:
     rows, columns, scheme = spec.width, spec.columns, spec.scheme
     vectors = -(-columns * scheme.bits // 128)
-    codes = {16: HALVES, 32: WEIGHTS}.get(scheme.bits, ANY)
+    codes = {8: BYTES, 16: HALVES, 32: WEIGHTS}.get(scheme.bits, ANY)
     control = [0] * CONTROL_SLOTS
     control[Control.COUNT] = spec.rows
     return {

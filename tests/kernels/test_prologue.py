@@ -83,6 +83,26 @@ def test_gated(each_gpu: Gpu, rows: int) -> None:
     check(each_gpu, spec, default_tiling(spec))
 
 
+@pytest.mark.parametrize("rows", [1, 4])
+def test_what_was_not_normed_may_be_larger_than_f16_holds(each_gpu: Gpu, rows: int) -> None:
+    """Residual streams have channels like that: Gemma's reach 1e5."""
+    spec = Linear(rows, 40, 96, schemes.Q4, prologue=RMS)
+    buffers, _ = operands(replace(spec, prologue=Prologue()))
+    normed(spec, buffers, np.random.default_rng(3))
+    buffers["x"][:, 7] = 3e5
+    x = F.rms_norm(
+        torch.from_numpy(buffers["x"]).double(),
+        [96],
+        torch.from_numpy(buffers["vectors"]).double(),
+        1e-5,
+    )
+    _, expected = operands(replace(spec, prologue=Prologue()), x=x.numpy())
+    kernel = linear(spec, default_tiling(spec), each_gpu.language)
+    after = each_gpu.run(kernel, {name: buffers[name] for name in kernel.arguments})
+    limit = 12 * tolerance(96, in_half(each_gpu, spec))  # one channel is 9.8, the others nearly 0
+    assert_close(after["out"], expected, limit, f"{rows} rows")
+
+
 @pytest.mark.parametrize("tiling", [Tiling(1, 32, 8), Tiling(2, 16, 2, 3), Tiling(8, 8, 1, 1)])
 @pytest.mark.parametrize("scheme", [schemes.Q8, schemes.F32])
 def test_columns_in_several_pieces(each_gpu: Gpu, tiling: Tiling, scheme: Scheme) -> None:

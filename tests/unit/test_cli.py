@@ -141,3 +141,15 @@ def test_inspect_refuses_what_is_no_bundle(
 ) -> None:
     assert run(monkeypatch, "inspect", str(tmp_path)) == 5
     assert "is no bundle" in capsys.readouterr().err
+
+
+def test_a_table_that_cannot_be_used_is_told_before_any_work(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Capture
+) -> None:
+    damaged = tmp_path / "table.json"
+    damaged.write_text("{")
+    for table, reason in [(damaged, "is not a table"), (tmp_path / "no" / "t", "cannot be wri")]:
+        assert run(monkeypatch, "tune", "no-such-model", "--table", str(table)) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("compile-model: ")
+        assert reason in line

@@ -5,7 +5,8 @@ which costs little beside the weights it reads and saves a launch: x is staged i
 one piece of K after the other, each invocation of a token's `lanes` reading its share once.
 
 RMSNorm's factor is the same for all values of a token, so the product is taken of x weight and
-multiplied with the factor afterwards, when the sum of squares is known: x is read once.
+multiplied with the factor afterwards, when the sum of squares is known: x is read once. LayerNorm
+subtracts the mean, and half precision cannot hold what was not normed yet: there x is read twice.
 
 Where x is attention over splits of the positions, it is put together as it is staged (splits.py).
 """
@@ -86,6 +87,8 @@ class Staged:
     def __init__(self, k: Builder, spec: Linear, tiling: Tiling, vectors: Vectors) -> None:
         self.k, self.spec, self.tiling, self.vectors = k, spec, tiling, vectors
         self.half = k.language.half_for(spec.scheme)
+        # What was not normed yet may be larger than f16 can hold.
+        self.early = spec.prologue.norm == "rms" and self.half is not None
         self.quads, rest = divmod(spec.columns, 4)
         self.lanes, left = divmod(tiling.threads, tiling.rows)
         if rest or left or (spec.prologue.combine and spec.rows > 1):
@@ -119,10 +122,13 @@ class Staged:
             self.sum_factor = self._kept(self._rsqrt(squares, summed.epsilon))
 
     def _before_stage(self) -> None:
-        """LayerNorm subtracts the mean, so that its factors must be known first."""
+        """What LayerNorm and half precision need first."""
         before = self.spec.prologue
         self.squares = self.k.local(1)
         store(self.squares, f32(0), 0)
+        if self.early:
+            squares = self._total(lambda quad: dot(self._value(quad), self._value(quad)))
+            self.scale = self._kept(self._rsqrt(squares, before.epsilon))
         if before.norm == "layer":
             one = vec4(f32(1))
             total = self._total(lambda quad: dot(self._value(quad), one))
@@ -152,7 +158,7 @@ class Staged:
                 if self.store_sum is not None:
                     with when(both(inside, self.real, self.first)):
                         self.store_sum(self.token, quad, value)
-                if self.spec.prologue.norm == "rms":
+                if self.spec.prologue.norm == "rms" and not self.early:
                     square = select(inside, dot(value, value), f32(0))
                     store(self.squares, self.squares[0] + square, 0)
                 normed = self._normed(value, tirx.min(quad, self.quads - 1))
@@ -173,7 +179,7 @@ class Staged:
         return kept[0]
 
     def factor(self, i: int) -> Expr | None:
-        if self.spec.prologue.norm != "rms":
+        if self.spec.prologue.norm != "rms" or self.early:
             return None
         if i == 0:
             self.totals.put(self.thread, self.squares[0])
@@ -193,10 +199,12 @@ class Staged:
         return let(self._value(quad) - vec4(self.mean[0]))
 
     def _normed(self, value: Expr, quad: Expr) -> Expr:
-        """The norm of four values, but for RMSNorm's factor."""
+        """The norm of four values, but for RMSNorm's factor where that comes late."""
         kind = self.spec.prologue.norm
         if kind == "none":
             return value
+        if self.early:
+            value = value * vec4(self.scale[0])
         if kind == "rms":
             return value * self.vectors.quad("norm", quad)
         scaled = (value - vec4(self.mean[0])) * vec4(self.scale[0])

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
+from compiler.errors import UsageError
 from compiler.kernels.dsl import KernelFunction
 from compiler.kernels.gpu import attend, linear, project
 from compiler.kernels.gpu.product import Tiling
@@ -34,7 +35,8 @@ def name(spec: Tiled) -> str:
     """What the table calls a kernel's shape."""
     if not isinstance(spec, Attend):
         return spec.name
-    return f"attend_{spec.rows}x{spec.heads}x{spec.cache.depth}_of_{spec.cache.kv_heads}"
+    window = f"_in_{spec.window}" if spec.window else ""
+    return f"attend_{spec.rows}x{spec.heads}x{spec.cache.depth}_of_{spec.cache.kv_heads}{window}"
 
 
 def default(spec: Tiled) -> Choice:
@@ -66,26 +68,51 @@ def build(spec: Tiled, choice: Choice) -> KernelFunction:
 
 
 def _measured(spec: Tiled, vendor: str | None) -> Choice | None:
-    return measured().get(vendor or "", {}).get(name(spec))
+    return None if vendor is None else measured().get(vendor, {}).get(name(spec))
 
 
 @cache
 def measured(file: Path = FILE) -> Table:
-    """The table, by the vendor's name as WebGPU's `adapter.info.vendor` gives it."""
-    vendors = json.loads(file.read_text())
-    return {
-        vendor: {shape: tuple(choice) for shape, choice in shapes.items()}
-        for vendor, shapes in vendors.items()
-    }
+    """The table, by the vendor's name as WebGPU's `adapter.info.vendor` gives it.
+
+    Raises UsageError for a file that is none.
+    """
+    try:
+        vendors = json.loads(file.read_text())
+        return {
+            vendor: {shape: _choice(numbers) for shape, numbers in shapes.items()}
+            for vendor, shapes in vendors.items()
+        }
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise UsageError(
+            f"{file} is not a table of tilings ({error}): repair or remove it"
+        ) from error
+
+
+def _choice(numbers: object) -> Choice:
+    if not isinstance(numbers, list) or len(numbers) not in (1, 4):
+        raise ValueError(f"{numbers} is no choice of 1 or 4 numbers")
+    if not all(isinstance(number, int) and 1 <= number <= MOST_INVOCATIONS for number in numbers):
+        raise ValueError(f"{numbers} are not all from 1 to {MOST_INVOCATIONS}")
+    return tuple(numbers)
 
 
 def write(table: Table, file: Path = FILE) -> None:
-    """A line per shape, in order, so that changes can be read."""
+    """A line per shape, in order, so that changes can be read; all of the file or nothing.
+
+    Raises UsageError where the file cannot be written.
+    """
     vendors = []
     for vendor, shapes in sorted((v, s) for v, s in table.items() if s):
         lines = [f"    {json.dumps(n)}: {json.dumps(c)}" for n, c in sorted(shapes.items())]
         vendors.append(f"  {json.dumps(vendor)}: {{\n" + ",\n".join(lines) + "\n  }")
-    file.write_text("{\n" + "".join(f"{v}\n" for v in [",\n".join(vendors)] if v) + "}\n")
+    text = "{\n" + "".join(f"{v}\n" for v in [",\n".join(vendors)] if v) + "}\n"
+    whole = file.with_name(f"{file.name}.new")
+    try:
+        whole.write_text(text)
+        whole.replace(file)
+    except OSError as error:
+        raise UsageError(f"--table {file} cannot be written: {error}; choose another") from error
     measured.cache_clear()
 
 

@@ -126,9 +126,9 @@ async function measureVariant(
   name: string,
   { gpu }: Surroundings,
   lengths: Lengths,
-  { bandwidth }: Conditions,
+  { bandwidth, adapter: { vendor } }: Conditions,
 ): Promise<VariantReport> {
-  const program = await openProgram(bundle, name);
+  const program = await openProgram(bundle, name, vendor);
   const speed = await measureSpeed(await adapterOf(gpu as GPU), program, lengths);
   const requests: ProfileRequest[] = [
     ...lengths.prompts.map((position) => ({ function: "decode", position })),

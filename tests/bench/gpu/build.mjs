@@ -42,7 +42,8 @@ async function copyBundle(folder) {
   const to = join(kit, "models", basename(folder));
   await rm(to, { recursive: true, force: true });
   const variants = Object.values(manifest.variants).filter(({ backend }) => backend === "webgpu");
-  const files = new Set(variants.flatMap(({ plan, kernels }) => [plan, kernels]));
+  const programs = variants.flatMap((one) => [one, ...Object.values(one.tuned)]);
+  const files = new Set(programs.flatMap(({ plan, kernels }) => [plan, kernels]));
   for (const name of ["manifest.json", ...files]) await cp(join(folder, name), join(to, name));
 }
 

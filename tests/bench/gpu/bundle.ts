@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Bytes } from "../../../static/src/load/files";
-import { parseManifest, parsePlan } from "../../../static/src/load/manifest";
+import { parseManifest, parsePlan, variantFor } from "../../../static/src/load/manifest";
 import type { Manifest, Plan, Variant } from "../../../static/src/plan";
 
 export interface Bundle {
@@ -24,9 +24,14 @@ export async function openBundle(folder: string): Promise<Bundle> {
   return { folder, manifest: parseManifest(await readFile(join(folder, "manifest.json"))) };
 }
 
-export async function openProgram({ folder, manifest }: Bundle, name: string): Promise<Program> {
-  const variant = manifest.variants[name];
-  if (variant === undefined) throw new Error(`${folder} has no variant ${name}`);
+/** The variant as the engine would run it on adapters of `vendor`. */
+export async function openProgram(
+  { folder, manifest }: Bundle,
+  name: string,
+  vendor: string,
+): Promise<Program> {
+  if (manifest.variants[name] === undefined) throw new Error(`${folder} has no variant ${name}`);
+  const variant = variantFor(manifest, name, vendor);
   const plan = parsePlan(await readFile(join(folder, variant.plan)), variant.plan, manifest);
   const kernels = new Uint8Array(await readFile(join(folder, variant.kernels)));
   return { manifest, name, variant, plan, kernels };

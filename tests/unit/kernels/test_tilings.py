@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from compiler.errors import UsageError
 from compiler.kernels.gpu import attend, linear, tilings
 from compiler.kernels.gpu.product import Tiling
 from compiler.kernels.gpu.tilings import Product
@@ -72,3 +73,35 @@ def test_the_table_reads_as_it_was_written(tmp_path: Path) -> None:
     assert tilings.measured(file) == {"b": table["b"]}
     lines = [line.strip() for line in file.read_text().splitlines()]
     assert lines == ["{", '"b": {', '"x": [5],', '"y": [1, 2, 3, 4]', "}", "}"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", '{"nvidia": 3}', '{"nvidia": {"a": 3}}', '{"a": {"b": [1, 2]}}',
+     '{"a": {"b": [0]}}', '{"a": {"b": ["x"]}}', '{"a": {"b": [1, 512, 1, 1]}}'],
+)  # fmt: skip
+def test_a_file_that_is_no_table_is_named(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "table.json"
+    file.write_text(text)
+    with pytest.raises(UsageError, match=r"table\.json is not a table of tilings .*repair or"):
+        tilings.measured(file)
+
+
+def test_a_table_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"--table .*missing.* cannot be written"):
+        tilings.write({}, tmp_path / "missing" / "table.json")
+    with pytest.raises(UsageError, match="cannot be written"):
+        tilings.write({}, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_measured_for_a_nameless_vendor_is_nobodys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table = {"": {tilings.name(PLAIN): (1, 16, 1, 8)}}
+    monkeypatch.setattr(tilings, "measured", lambda: table)
+    assert tilings.choose(PLAIN, None) == linear.default_tiling(PLAIN)
+
+
+def test_windows_are_shapes_of_their_own() -> None:
+    assert tilings.name(replace(ATTEND, window=512)) == tilings.name(ATTEND) + "_in_512"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from tvm import relax
@@ -167,3 +169,23 @@ def test_constants_are_named_by_content() -> None:
     assert integers.name == Constants.of(np.array([1, 2], np.int32)).name
     assert integers.name != Constants.of(np.array([1, 2], np.int32).view(np.float32)).name
     assert Constants.of(np.array([True, False])).values.tolist() == [1, 0]
+
+
+def scores(g: Graph) -> relax.Expr:
+    """Products of activations, a softmax and a mean, none of them of attention."""
+    x = g(R.reshape(g(R.astype(g.ids, "float32")), (1, 4, 128, 64)))
+    products = g(R.matmul(x, g(R.permute_dims(x, [0, 1, 3, 2]))))
+    return g(R.mean(g(R.matmul(g(R.nn.softmax(products, axis=-1)), x)), axis=2))
+
+
+def test_kernels_of_prompts_keep_to_limits_and_registers() -> None:
+    """Their caches are of a tile, not of a tensor."""
+    source = program(scores, {"ids": (4, 128 * 64), "positions": (1, ROWS)}, {}, INTEGERS)
+    listing = listed(source, store())
+    kernels = list(dict.fromkeys(launch.kernel for launch in listing.launches))
+    shaders = compile_kernels(kernels).values()
+    assert max(shader.workgroup_bytes for shader in shaders) > 0
+    for shader in shaders:
+        assert shader.workgroup_bytes <= 16384
+        private = re.findall(r"^var \w+:array<\w+,(\d+)>", shader.text, re.MULTILINE)
+        assert all(int(count) <= 256 for count in private)

@@ -92,3 +92,10 @@ def test_parentheses_that_change_nothing_go() -> None:
         "out_ptr[((((v__1 * 2i) + 1i) + (v__1 * (v__1 + 3i))))] = (x_ptr[0i] * (x_ptr[1i] + 1f));"
     )
     assert lines[1:] == ["a[c*2+1+(c*(c+3))]=b[0]*(b[1]+1f);"]
+
+
+def test_parentheses_beside_a_comparison_stay() -> None:
+    lines = body("out_ptr[0i] = select(0f, 1f, (v__1 == (v__1 & 3i)));")
+    assert "==(" in lines[-1]
+    lines = body("out_ptr[0i] = select(0f, 1f, (v__1 != (v__1 & 3i)));")
+    assert "!=(" in lines[-1]
