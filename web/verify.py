@@ -39,9 +39,9 @@ PROMPTS = (
     "Once upon a time, in a village by the sea, there lived an old clockmaker who",
 )
 
-LOAD = """async ({ model, variant, context }) => {
+LOAD = """async ({ model, variant, context, tuned }) => {
   const { createEngine } = await import("/engine.js");
-  globalThis.engine = await createEngine({ model, variant, context });
+  globalThis.engine = await createEngine({ model, variant, context, tuned });
   return globalThis.engine.info;
 }"""
 FEATURES = """async () => {
@@ -65,10 +65,13 @@ class BrowserEngine:
         self.page = page
         self._address = address
 
-    def load(self, name: str, variant: str, context: int | None = None) -> dict[str, Any]:
-        """Loads models/<name>; returns the engine's `info`."""
+    def load(
+        self, name: str, variant: str, context: int | None = None, *, tuned: bool = True
+    ) -> dict[str, Any]:
+        """Loads models/<name>; returns the engine's `info`. Without `tuned`, kernels for any device
+        run even where there are some for this adapter's vendor."""
         self.page.goto(f"{self._address}/healthz")  # any page of the origin, without its script
-        options: dict[str, Any] = {"model": f"/models/{name}/", "variant": variant}
+        options: dict[str, Any] = {"model": f"/models/{name}/", "variant": variant, "tuned": tuned}
         if context is not None:
             options["context"] = context
         try:
@@ -238,7 +241,8 @@ def verify(
     revision: str | None = None,
 ) -> Iterator[tuple[str, Comparison | NotRun]]:
     """Compares `bundle` with its `source`: each variant, each prompt. By default all variants that
-    the graphics adapter has the features for.
+    the graphics adapter has the features for. Where there are kernels tuned for the adapter's
+    vendor, those for any device run as well.
 
     Raises SiteError for a variant the bundle lacks.
     """
@@ -261,6 +265,11 @@ def verify(
                 yield variant, NotRun(lacking)
                 continue
             tolerance = HALF_TOLERANCE if HALF in features else TOLERANCE
-            engine.load(bundle.absolute().name, variant, min(opened.manifest.context, longest))
-            for prompt in prompts:
-                yield variant, compare(engine, reference, prompt, count, tolerance)
+            for tuned in (False, True) if needed.tuned else (False,):
+                context = min(opened.manifest.context, longest)
+                info = engine.load(bundle.absolute().name, variant, context, tuned=tuned)
+                if tuned and info["tuned"] is None:
+                    continue  # for others' adapters
+                label = f"{variant}, tuned for {info['tuned']}" if tuned else variant
+                for prompt in prompts:
+                    yield label, compare(engine, reference, prompt, count, tolerance)

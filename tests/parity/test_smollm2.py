@@ -33,6 +33,13 @@ LONG = (
     "always been looking. He walked up in the rain, knocked, and asked her for the twelfth of "
     "March. She found the page in less than a minute, and put her finger on the line that said"
 )
+REPEAT = """async () => {
+  const content = "Repeat this three times: the cat sat on the mat and looked at the moon.";
+  const answer = await engine.chat.completions.create({
+    messages: [{ role: "user", content }], max_tokens: 32, temperature: 0, speculation: "on",
+  });
+  return answer.usage;
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +62,7 @@ def engine(
     skip_unless_offered(page, request.param)
     info = page.load(smollm2_bundle.name, request.param, 512)
     assert info["variant"] == request.param
+    assert info["tuned"] == ("google" if info["backend"] == "webgpu" else None)
     return page
 
 
@@ -71,6 +79,20 @@ def test_guessed_tokens(reference: Reference, smollm2_bundle: Path, page: Browse
     ids = page.tokenize("One two three four, one two three four, one two three four, one two")
     expected = reference.generate(ids, 24)
     assert page.generate(ids, 24, "on") == expected
+    usage = page.page.evaluate(REPEAT)
+    assert usage["guessed_tokens"] > 4
+    assert usage["completion_tokens"] <= 32
+
+
+def test_kernels_for_any_device(
+    reference: Reference, smollm2_bundle: Path, page: BrowserEngine
+) -> None:
+    """SwiftShader has kernels of its own, which the tests above ran; graphics cards have these."""
+    assert page.load(smollm2_bundle.name, "f32", 512, tuned=False)["tuned"] is None
+    ids = page.tokenize(QUESTION)
+    assert page.generate(ids, 16) == reference.generate(ids, 16)
+    logits = page.logits(ids, len(ids) - 8)
+    assert_close(logits, reference.logits(ids, len(ids) - 8), TOLERANCE, "logits")
 
 
 def test_logits_under_forced_decoding(reference: Reference, engine: BrowserEngine) -> None:
