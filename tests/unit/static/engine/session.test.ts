@@ -239,6 +239,24 @@ test("what changed is told at once, and stays told", async () => {
   });
 });
 
+test.each<[ErrorCode, string]>([
+  ["device-lost", "wasm"], // other kernels would be lost with the same device
+  ["gpu-validation", "f32"], // other kernels may be valid
+])("after two losses by %s it goes on with %s", async (code, variant) => {
+  const lost = (backend: FakeBackend) => {
+    let steps = 0;
+    backend.onStep = () => {
+      if (++steps === 5) backend.lose(fault(code));
+    };
+  };
+  fates = [lost, lost];
+  const subject = await session(["f16", "f32", "wasm"]);
+  const answer = await ask(subject);
+  expect(answer.text).toBe((await undisturbed()).text);
+  expect(opened.map(([name]) => name).slice(0, 3)).toEqual(["f16", "f16", variant]);
+  expect(subject.info.variant).toBe(variant);
+});
+
 test("losses in two answers within a minute count as one rung's failure", async () => {
   fates = [atStep(5), atStep(40)]; // 30 steps are the first answer's
   const subject = await session();

@@ -121,6 +121,16 @@ describe("a self-test is refused that does not fit its kernel", () => {
     return parsePlan(bytesOf(plan()), "plans/p.json", source);
   };
 
+  test("of tuned kernels too", () => {
+    const source = manifest();
+    const tuned = { plan: "plans/t.json", kernels: "kernels/t.wgsl", selftest: [fitting] };
+    source.variants.f32 = { ...(source.variants.f32 as Variant), tuned: { acme: tuned } };
+    expect(parsePlan(bytesOf(plan()), "plans/t.json", source)).toEqual(plan());
+    tuned.selftest = [{ ...fitting, kernel: 1 }];
+    const again = () => parsePlan(bytesOf(plan()), "plans/t.json", source);
+    expect(again).toThrow(/self-test 0 does not fit/);
+  });
+
   test("one that fits is accepted", () => {
     expect(read(fitting)).toEqual(plan());
   });
