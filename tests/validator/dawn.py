@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from compiler.lower.wgsl import Shader
@@ -13,10 +13,10 @@ SCRIPT = Path(__file__).with_name("validate.mjs")
 PATIENCE = 300  # seconds for a bundle's kernels
 
 
-def refusals(shaders: Sequence[Shader], features: Sequence[str]) -> dict[str, str]:
-    """What is wrong with each shader, by entry, on a device that has `features` and no more than
+def refusals(shaders: Mapping[str, Shader], features: Sequence[str]) -> dict[str, str]:
+    """What is wrong with each shader, by its name, on a device that has `features` and no more than
     WebGPU's default limits; empty where nothing is. Warnings count."""
-    listed = [{"name": one.entry, "entry": one.entry, "text": one.text} for one in shaders]
+    listed = [{"name": n, "entry": one.entry, "text": one.text} for n, one in shaders.items()]
     done = subprocess.run(
         ["node", str(SCRIPT)],
         input=json.dumps({"features": list(features), "shaders": listed}),
@@ -28,4 +28,5 @@ def refusals(shaders: Sequence[Shader], features: Sequence[str]) -> dict[str, st
     if done.returncode:
         raise AssertionError(f"{SCRIPT.name} failed: {done.stderr}")
     verdicts: dict[str, str | None] = json.loads(done.stdout)
+    assert verdicts.keys() == shaders.keys()
     return {name: error for name, error in verdicts.items() if error is not None}
