@@ -21,8 +21,8 @@ from tests.support.gpu import assert_close
 from web.reference import Reference
 from web.verify import BrowserEngine, browser_engine
 
-# Two layers of at most 128 products each, logits of size 5: errors of 2e-6 (root mean square; 2.4e-6
-# where codes are scaled after their products), the worst of 4,000 eight times that; twice the worst.
+# Two layers of at most 128 products each, logits of size 5: the root mean square of errors is 2e-6
+# (2.4e-6 where codes are scaled after their products), the worst of 4,000 is 2e-5; twice that.
 TOLERANCE = 4e-5
 QUANTIZATION = {"qwen2": "q8", "mistral": "f16", "phi": "q8", "olmo2": "f32"}  # others: q4
 # Steps of one decoder layer. OLMo 2 norms all heads together, between projection and rotation.
