@@ -18,7 +18,16 @@ import numpy as np
 import transformers
 from transformers import LlamaConfig, PretrainedConfig
 
-from compiler.build import DEFAULT_CONTEXT, lower, manifest, trace_functions, write_variants
+from compiler.build import (
+    DEFAULT_CONTEXT,
+    Programs,
+    kernel_files,
+    legal_graphs,
+    lower,
+    manifest,
+    trace_functions,
+    write_variants,
+)
 from compiler.bundle.codec import to_json
 from compiler.bundle.schema import FileEntry, Manifest, Span, Tensor, Variant
 from compiler.bundle.write import MANIFEST, BundleWriter
@@ -125,13 +134,15 @@ def compile_shape(
     store = Store(Coding(checkpoint, tied_names(model), QUANTIZATION, model.base_model_prefix))
     graphs = trace_functions(model, store.coding, progress)
     webgpu = [one for one in targets.TARGETS if one.backend == "webgpu"]
-    programs = [lower(graphs, one, limits, store) for one in webgpu]
+    legal = legal_graphs(graphs, targets.WEBGPU)
+    programs = [Programs(lower(legal, one, limits, store), {}) for one in webgpu]
     tensors = _tensors(store)
     packed = {each: PackedTensor(tensor.bytes, tensor.parts) for each, tensor in tensors.items()}
     with BundleWriter(target) as writer:
         variants: dict[str, Variant] = {}
+        files = kernel_files(programs, progress)
         for program in programs:
-            variants |= write_variants(writer, program, packed, limits.vocabulary, context)
+            variants |= write_variants(writer, program, files, packed, limits.vocabulary, context)
         described = (name, checkpoint, model, limits, context)
         complete = writer.finish(manifest(*described, variants, packed, [], writer))
     complete = _with_tensors(complete, tensors)
