@@ -67,9 +67,8 @@ def build(
         _check_tokenizer(checkpoint, limits.vocabulary)
         default_context = _default_context(limits.context, context)
         kept = quantization or default_quantization(checkpoint)
-        coding = Coding(checkpoint, tied_names(model), kept, model.base_model_prefix)
-        store = Store(coding)
-        graphs = trace_functions(model, coding, progress)
+        store = Store(Coding(checkpoint, tied_names(model), kept, model.base_model_prefix))
+        graphs = trace_functions(model, store.coding, progress)
         with progress.stage("lower"):
             programs = lower_all(graphs, limits, store)
         with BundleWriter(target, _expected_bytes(store)) as writer:
@@ -79,7 +78,7 @@ def build(
             variants: dict[str, Variant] = {}
             for program in programs:
                 variants |= write_variants(writer, program, files, tensors, *sizes)
-            notes = _notes(coding, store, variants)
+            notes = _notes(store, variants)
             described = (name, checkpoint, model, limits, default_context)
             writer.finish(manifest(*described, variants, tensors, notes, writer))
     return Summary(target, time.monotonic() - start, peak_bytes())
@@ -253,37 +252,44 @@ def write_variants(
     context: int,
 ) -> dict[str, Variant]:
     """Writes a target's plans and each variant's kernels, and says what they need at most."""
-    target = programs.base.target
-
-    def plan_of(program: Lowered) -> Plan:
-        own = files[program.target.name]
-        listed = (program.listings, own, program.caches)
-        return write_plan(program.target.name, *listed, tensors, vocabulary)
-
-    plan, kernels = plan_of(programs.base), files[target.name]
+    target, rest = programs.base.target, (files, tensors, vocabulary)
+    plan, written = _write_program(writer, programs.base, *rest)
     plans, tuned = [plan], {}
     for vendor, program in programs.tuned.items():
-        special, own = plan_of(program), files[program.target.name]
+        special, own = _write_program(writer, program, *rest)
         plans.append(special)
-        tuned[vendor] = Tuned(
-            plan=writer.add_file("plans", special.variant, ".json", to_json(special)),
-            kernels=writer.add_file("kernels", special.variant, ".wgsl", *own.files.values()),
-            selftest=self_tests(program.listings, own, half=target.kernels.half),
-        )
-    suffix = ".wasm" if target.backend == "wasm" else ".wgsl"
-    file = writer.add_file("plans", plan.variant, ".json", to_json(plan))
-    tests = self_tests(programs.base.listings, kernels, half=target.kernels.half)
+        (tuned[vendor],) = own.values()
     return {
         name: Variant(
             backend=target.backend,
-            plan=file,
-            kernels=writer.add_file("kernels", name, suffix, kernels.files[name]),
+            plan=written[name].plan,
+            kernels=written[name].kernels,
             requires=targets.requirements(target, plans, features, context),
             memory=targets.memory(plans),
-            selftest=tests,
+            selftest=written[name].selftest,
             tuned=tuned,
         )
         for name, features in target.variants.items()
+    }
+
+
+def _write_program(
+    writer: BundleWriter,
+    program: Lowered,
+    files: Mapping[str, KernelFiles],
+    tensors: Mapping[str, PackedTensor],
+    vocabulary: int,
+) -> tuple[Plan, dict[str, Tuned]]:
+    """Writes one plan and its kernels: what a manifest says of each variant that shares it."""
+    target, own = program.target, files[program.target.name]
+    listed = (program.listings, own, program.caches)
+    plan = write_plan(target.name, *listed, tensors, vocabulary)
+    file = writer.add_file("plans", plan.variant, ".json", to_json(plan))
+    tests = self_tests(program.listings, own, half=target.kernels.half)
+    suffix = ".wasm" if target.backend == "wasm" else ".wgsl"
+    return plan, {
+        name: Tuned(file, writer.add_file("kernels", name, suffix, code), tests)
+        for name, code in own.files.items()
     }
 
 
@@ -325,7 +331,8 @@ def manifest(
     )
 
 
-def _notes(coding: Coding, store: Store, variants: Mapping[str, Variant]) -> list[str]:
+def _notes(store: Store, variants: Mapping[str, Variant]) -> list[str]:
+    coding = store.coding
     limits = {k: v for variant in variants.values() for k, v in variant.requires.limits.items()}
     notes = targets.beyond_default(limits)
     matrices = [t for t in store.tensors.values() if isinstance(t, Matrix)]

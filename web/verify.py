@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import uvicorn
 from playwright.sync_api import Error, Page
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from compiler.bundle.read import Bundle
+from compiler.bundle.schema import Variant
 from compiler.checkpoint.open import open_checkpoint
 from web.browser import browser
 from web.errors import SiteError
@@ -110,7 +111,7 @@ def serving(models: Path) -> AbstractContextManager[str]:
 
 
 @contextmanager
-def running(application: Starlette) -> Iterator[str]:
+def running(application: ASGIApp) -> Iterator[str]:
     """Serves an application on a free port of this machine; yields the address."""
     config = uvicorn.Config(application, host="127.0.0.1", port=0, log_level="warning")
     server = uvicorn.Server(config)
@@ -265,11 +266,18 @@ def verify(
                 yield variant, NotRun(lacking)
                 continue
             tolerance = HALF_TOLERANCE if HALF in features else TOLERANCE
-            for tuned in (False, True) if needed.tuned else (False,):
-                context = min(opened.manifest.context, longest)
-                info = engine.load(bundle.absolute().name, variant, context, tuned=tuned)
-                if tuned and info["tuned"] is None:
-                    continue  # for others' adapters
-                label = f"{variant}, tuned for {info['tuned']}" if tuned else variant
+            context = min(opened.manifest.context, longest)
+            for label in _loaded(engine, bundle.absolute().name, variant, needed, context):
                 for prompt in prompts:
                     yield label, compare(engine, reference, prompt, count, tolerance)
+
+
+def _loaded(
+    engine: BrowserEngine, name: str, variant: str, needed: Variant, context: int
+) -> Iterator[str]:
+    """Loads a variant with its kernels for any device, then with those tuned for the adapter's
+    vendor, if it has any; what to call each."""
+    engine.load(name, variant, context, tuned=False)
+    yield variant
+    if needed.tuned and (vendor := engine.load(name, variant, context)["tuned"]) is not None:
+        yield f"{variant}, tuned for {vendor}"

@@ -24,6 +24,7 @@ from tvm.target import Target
 from compiler.bundle.schema import WASM_STACK
 from compiler.errors import UnsupportedModelError
 from compiler.kernels.dsl import KernelFunction
+from compiler.lower.passes import FLATTEN, TIDY
 from compiler.lower.walk import statements
 
 RUNTIME = Path(__file__).with_name("runtime.c")
@@ -97,20 +98,9 @@ _SCHEDULED_TO_LOOPS = ir.transform.Sequential(
         s_tir.transform.PlanAndUpdateBufferAllocationLocation(),
         s_tir.transform.ConvertBlocksToOpaque(),
         s_tir.transform.CompactBufferAllocation(),
-        s_tir.transform.LowerMatchBuffer(),
-        s_tir.transform.StmtSimplify(),
-        s_tir.transform.LowerOpaqueBlock(),
-        tirx.transform.FlattenBuffer(),
-        tirx.transform.NarrowDataType(32),
-        s_tir.transform.LoopPartition(),
-        tirx.transform.VectorizeLoop(True),
+        *FLATTEN,
         s_tir.transform.HoistIfThenElse(),
-        tirx.transform.UnrollLoop(),
-        s_tir.transform.RenormalizeSplitPattern(),
-        tirx.transform.StmtSimplify(),
-        tirx.transform.RemoveNoOp(),
-        s_tir.transform.RewriteUnsafeSelect(),
-        tirx.transform.CommonSubexprElim(),
+        *TIDY,
     ]
 )
 _TO_LLVM = ir.transform.Sequential([tirx.transform.LowerTVMBuiltin(), tirx.transform.LowerIntrin()])

@@ -14,6 +14,7 @@ from compiler.errors import UnsupportedModelError
 from compiler.kernels.dsl import KernelFunction
 from compiler.lower.generic import TARGETS
 from compiler.lower.minify import minify
+from compiler.lower.passes import FLATTEN, TIDY
 
 # TVM adds a uniform with the grid's extent for launches of more than 65,535 workgroups in x, and a
 # guard that reads it. Ours never launch that many, so both go, and no kernel needs a uniform.
@@ -88,21 +89,10 @@ _SCHEDULED_TO_LAUNCHES = ir.transform.Sequential(
         s_tir.transform.LiftThreadBinding(),
         s_tir.transform.CompactBufferAllocation(),
         s_tir.transform.UnifyThreadBinding(),
-        s_tir.transform.LowerMatchBuffer(),
-        s_tir.transform.StmtSimplify(),
-        s_tir.transform.LowerOpaqueBlock(),
-        tirx.transform.FlattenBuffer(),
-        tirx.transform.NarrowDataType(32),
-        s_tir.transform.LoopPartition(),
-        tirx.transform.VectorizeLoop(True),
+        *FLATTEN,
         s_tir.transform.InjectVirtualThread(),
         tirx.transform.StorageRewrite(),
-        tirx.transform.UnrollLoop(),
-        s_tir.transform.RenormalizeSplitPattern(),
-        tirx.transform.StmtSimplify(),
-        tirx.transform.RemoveNoOp(),
-        s_tir.transform.RewriteUnsafeSelect(),
-        tirx.transform.CommonSubexprElim(),
+        *TIDY,
         tirx.transform.VerifyMemory(),
         tirx.transform.AnnotateEntryFunc(),
         s_tir.transform.ThreadSync("shared"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
@@ -97,7 +98,7 @@ class Budget:
 def budgets(bundle: Bundle, name: str, variant: str, chromium: Browser) -> list[Budget]:
     """The figures of one variant of models/<name>."""
     site = CountBytes(create_app(bundle.path.parent))
-    with running(site) as address:  # type: ignore[arg-type]
+    with running(site) as address:
         with visit(chromium, address) as chat:
             _answer(chat, name, variant)
             sent = dict(site.sent)
@@ -111,7 +112,7 @@ def budgets(bundle: Bundle, name: str, variant: str, chromium: Browser) -> list[
     used = seen["most" if manifest.variants[variant].backend == "webgpu" else "wasm"]
     shards = [f.bytes for path, f in manifest.files.items() if path.startswith("weights/")]
     return [
-        Budget("payload", sum(_payload(sent).values()), PAYLOAD),
+        Budget("payload", payload(sent), PAYLOAD),
         Budget("device memory", used, round(MEMORY * (memory.weights + state))),
         Budget("shards held", IN_FLIGHT * max(shards), HELD),
     ]
@@ -126,8 +127,9 @@ def _answer(chat: ChatPage, name: str, variant: str) -> None:
     chat.assert_clean()
 
 
-def _payload(sent: dict[str, int]) -> dict[str, int]:
-    return {path: count for path, count in sent.items() if not any(p in path for p in FREE)}
+def payload(sent: Mapping[str, int]) -> int:
+    """Bytes that are neither weights nor tokenizer nor manifest, of those sent by path."""
+    return sum(count for path, count in sent.items() if not any(part in path for part in FREE))
 
 
 def main() -> None:
