@@ -141,12 +141,19 @@ class Product:
 
     def _terms(self, rows: Sequence[Unit], local: Expr) -> Iterator[tuple[int, Expr, Expr]]:
         """The number of each sum, and the quads of x and weight whose product belongs to it."""
-        for j in range(self.weight.quads):
-            values = [row.quad(j) for row in rows]
-            for i in range(self.tiling.rows):
-                x = self.x.load(i, local * self.weight.quads + j)
-                for row, value in enumerate(values):
-                    yield row * self.tiling.rows + i, x, value
+        parts = self.weight.parts
+        count = self.weight.width // 4 // parts  # quads of a part
+        for number in range(self.weight.unit):
+            vectors = [row.turning(number) for row in rows]
+            with loop(parts) as part:
+                first = ((local * self.weight.unit + number) * parts + part) * count
+                for j, values in enumerate(zip(*(v.quads() for v in vectors), strict=True)):
+                    for i in range(self.tiling.rows):
+                        x = self.x.load(i, first + j)
+                        for row, value in enumerate(values):
+                            yield row * self.tiling.rows + i, x, value
+                for vector in vectors:
+                    vector.turn()
 
     def _reduce(self) -> None:
         """Adds up the shares of K through workgroup memory."""

@@ -132,7 +132,7 @@ def _splits(spec: Attend) -> Iterator[Choice]:
 
 def _tilings(spec: Product) -> Iterator[Tiling]:
     product = spec if isinstance(spec, Linear) else spec.linear
-    rows = (1,) if product.rows == 1 else (4, 8, 16)
+    rows = (1,) if product.rows == 1 else [r for r in (4, 8, 16) if r <= max(4, product.rows)]
     splits = (1, 2, 4) if product.rows == 1 else (1,)
     found = (
         Tiling(r, width, split, outputs)

@@ -55,6 +55,11 @@ class Weight:
         return self.unit * self.width // 4
 
     @property
+    def parts(self) -> int:
+        """Pieces in which a loop can take a vector: the four words of codes."""
+        return 1 if self.scales is None else 4
+
+    @property
     def one(self) -> float:
         """The code that decodes to 1: what WGSL divides normalised integers by. In half precision,
         which cannot hold such fractions, codes stay integers."""
@@ -64,6 +69,22 @@ class Weight:
     def shifted(self) -> bool:
         """Whether values have an offset besides their scale."""
         return self.scheme.has_minimum or self.scheme.bits == 4
+
+    def decode(self, vector: Expr) -> list[Expr]:
+        """The codes of a vector as quads of f32, or of `half`."""
+        return _CODES[self.scheme.bits](vector, self.half)
+
+    def scaled(self, codes: Expr, scales: tuple[Expr, Expr] | None) -> Expr:
+        """The values of a quad of codes."""
+        if scales is None:
+            return self.kept(codes)
+        return self.kept((fma4 if self.half is None else self.half.fma4)(codes, *scales))
+
+    def kept(self, quad: Expr) -> Expr:
+        """In a register: TVM would spell a `let` out again at each of its uses."""
+        kept = self.builder.local(1, "float32x4" if self.half is None else self.half.quad)
+        store(kept, quad, 0)
+        return kept[0]
 
     def unit_of(self, unit: Expr, row: Expr) -> Unit:
         """Reads the codes and the scale of one unit of a row."""
@@ -105,36 +126,51 @@ class Unit:
 
     def quad(self, index: int) -> Expr:
         """Values 4 index .. 4 index + 3 as a vec4 of f32, or of `weight.half`."""
-        value = self._decoded(index)
-        if self.scale is not None:
-            factor, offset = self._scales
-            half = self.weight.half
-            value = (fma4 if half is None else half.fma4)(value, factor, offset)
-        return self._kept(value)
+        return self.weight.scaled(self.codes(index), self._scales)
 
     def codes(self, index: int) -> Expr:
         """The same without factor and offset, in f32, to be used once."""
-        return self._decoded(index)
+        return [code for word in self.words for code in self.weight.decode(word)][index]
+
+    def turning(self, index: int) -> Turning:
+        """A vector of the unit for a loop over its parts."""
+        register = self.weight.builder.local(1, "uint32x4")
+        store(register, self.words[index], 0)
+        return Turning(self.weight, register, self._scales)
 
     @cached_property
-    def _scales(self) -> tuple[Expr, Expr]:
+    def _scales(self) -> tuple[Expr, Expr] | None:
         """Factor and offset as vectors."""
-        assert self.scale is not None
+        if self.scale is None:
+            return None
         factor, offset = self.scale
         if (half := self.weight.half) is None:
             return let(vec4(factor)), let(vec4(offset))
-        return self._kept(half.quad_of(factor)), self._kept(half.quad_of(offset))
+        kept = self.weight.kept
+        return kept(half.quad_of(factor)), kept(half.quad_of(offset))
 
-    def _decoded(self, index: int) -> Expr:
-        decode = _CODES[self.weight.scheme.bits]
-        return [code for word in self.words for code in decode(word, self.weight.half)][index]
 
-    def _kept(self, quad: Expr) -> Expr:
-        """In a register: TVM would spell a `let` out again at each of its uses."""
-        half = self.weight.half
-        kept = self.weight.builder.local(1, "float32x4" if half is None else half.quad)
-        store(kept, quad, 0)
-        return kept[0]
+@dataclass(frozen=True)
+class Turning:
+    """A vector of which a loop takes one part after the other, always the one that comes first. A
+    kernel that visitors load is so a quarter as long as with all parts written out, and drivers
+    have a quarter to compile."""
+
+    weight: Weight
+    register: Expr
+    scales: tuple[Expr, Expr] | None
+
+    def quads(self) -> list[Expr]:
+        """The values of the part that comes first."""
+        codes = self.weight.decode(self.register[0])
+        first = codes[: len(codes) // self.weight.parts]
+        return [self.weight.scaled(code, self.scales) for code in first]
+
+    def turn(self) -> None:
+        """Puts the next part first."""
+        if self.weight.parts > 1:
+            words = [lane(self.register[0], index) for index in (1, 2, 3, 0)]
+            store(self.register, extern("uint32x4", "vec4<u32>", *words), 0)
 
 
 def declare(builder: Builder, scheme: Scheme, rows: int, columns: int) -> Weight:
