@@ -28,6 +28,7 @@ Table: TypeAlias = Mapping[str, Mapping[str, Choice]]  # vendor, name of the sha
 FILE = Path(__file__).with_name("tilings.json")
 MOST_INVOCATIONS = 256
 MOST_SUMS = 128  # of one invocation: registers run out beyond
+MOST_APPENDED = 64  # of those that are turned and stored one by one: visitors load that text
 SPLITS = (1, 2, 4, 8, 16, 32)
 
 
@@ -158,6 +159,8 @@ def _makes_sense(spec: Product, product: Linear, tiling: Tiling) -> bool:
         pairs = spec.append.cache.depth // 2
         too_many = tiling.rows * tiling.width * tiling.outputs // 2 > project.MOST_PAIRS
         if tiling.outputs % 2 or (spec.append.normed and (tiling.width % pairs or too_many)):
+            return False
+        if tiling.rows * tiling.outputs > MOST_APPENDED:
             return False
     return (
         16 <= tiling.threads <= MOST_INVOCATIONS
