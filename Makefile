@@ -30,7 +30,7 @@ GPU_SHAPES := $(SHAPES:%=build/bench-gpu/models/%/manifest.json)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build test check bench bench-gpu budgets wheel clean prerequisites browser test-browsers lint types units quick
+.PHONY: help run build test check coverage bench bench-gpu budgets wheel clean prerequisites browser test-browsers lint types units quick
 
 help: ## List the commands.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -54,6 +54,10 @@ test-browsers: $(DEV_READY) $(PUPPETEER_READY) $(PAGE) ## Tests in Firefox and i
 	$(SAY) "Firefox and WebKit's engine"
 	@PYTHONPATH=. $(PYTHON) scripts/other_browsers.py
 	@$(PYTHON) -m pytest tests/other_browsers
+
+coverage: browser $(DEV_READY) $(PAGE) ## Compare every architecture of transformers with PyTorch; hours. COVERAGE="--help".
+	$(SAY) "Architectures"
+	@$(PYTHON) -m tests.coverage $(COVERAGE)
 
 bench: $(BENCH_READY) $(PEERS_READY) $(PAGE) browser $(MANIFEST) ## Measure speed against other engines. BENCH="--help".
 	$(SAY) "Benchmark (about a quarter of an hour, on a machine that does nothing else)"

@@ -16,6 +16,7 @@ from compiler.bundle.codec import to_json
 from compiler.bundle.schema import FORMAT, Manifest, Plan, Tuned, Variant
 from compiler.bundle.write import BundleWriter
 from compiler.checkpoint.base import Checkpoint
+from compiler.checkpoint.conversion import Converted
 from compiler.checkpoint.open import open_checkpoint
 from compiler.errors import CheckpointError, UsageError
 from compiler.graph.passes import optimise
@@ -24,12 +25,12 @@ from compiler.graph.prologue import fuse_prologues
 from compiler.graph.quantize import KEEP, Coding
 from compiler.kernels.dsl import KernelFunction
 from compiler.kernels.specs import CacheShape
-from compiler.lower import targets
 from compiler.lower.generic import Backend, legalise
 from compiler.lower.kernel_files import KernelFiles, wasm_files, wgsl_files
 from compiler.lower.plan import PackedTensor, kernels_of, write_plan
 from compiler.lower.selftest import self_tests
 from compiler.lower.steps import Lister, Listing, Model
+from compiler.lower.targets import TARGETS, Target, beyond_default, memory, requirements
 from compiler.lower.tensors import Constants, Matrix, Plain, Store
 from compiler.progress import Progress
 from compiler.quantize.layout import Packed, pack, pack_plain
@@ -50,6 +51,7 @@ def build(
     context: int | None,
     revision: str | None,
     progress: Progress,
+    targets: Sequence[Target] = TARGETS,
 ) -> Summary:
     """Compiles `source` into the bundle `output` (default: models/<model name in lower case>).
 
@@ -57,20 +59,23 @@ def build(
     """
     start = time.monotonic()
     with progress.stage("open"):
-        checkpoint = open_checkpoint(source, revision)
-    with checkpoint:
+        opened = open_checkpoint(source, revision)
+    with opened:
         name = model_name(source)
         target = output or Path("models") / name.lower()
         with progress.stage("build model"):
-            model = build_model(checkpoint.config)
+            model = build_model(opened.config)
+        checkpoint = Converted(opened, model)
         limits = limits_of(model)
         _check_tokenizer(checkpoint, limits.vocabulary)
         default_context = _default_context(limits.context, context)
         kept = quantization or default_quantization(checkpoint)
-        store = Store(Coding(checkpoint, tied_names(model), kept, model.base_model_prefix))
-        graphs = trace_functions(model, store.coding, progress)
+        names = tied_names(model)
+        coding = Coding(checkpoint, names, kept, model.base_model_prefix, checkpoint.pieces)
+        store = Store(coding)
+        graphs = trace_functions(model, store.coding, targets, progress)
         with progress.stage("lower"):
-            programs = lower_all(graphs, limits, store)
+            programs = lower_all(graphs, targets, limits, store)
         with BundleWriter(target, _expected_bytes(store)) as writer:
             files = kernel_files(programs, progress)
             tensors = write_tensors(store, writer, progress)
@@ -85,10 +90,13 @@ def build(
 
 
 def trace_functions(
-    model: transformers.PreTrainedModel, coding: Coding, progress: Progress
+    model: transformers.PreTrainedModel,
+    coding: Coding,
+    targets: Sequence[Target],
+    progress: Progress,
 ) -> dict[str, Graph]:
     """Every function of a target, traced and optimised; kernels mask what the context lacks."""
-    rows = {name: n for target in targets.TARGETS for name, n in target.functions.items()}
+    rows = {name: n for target in targets for name, n in target.functions.items()}
     graphs: dict[str, Graph] = {}
     with progress.stage("trace", total=2 * len(rows)) as stage:
         for function, count in rows.items():
@@ -107,7 +115,7 @@ def _samples(function: str) -> bool:
 class Lowered:
     """All functions of one target as launches."""
 
-    target: targets.Target
+    target: Target
     listings: Mapping[str, Listing]
     caches: Mapping[int, CacheShape]
 
@@ -131,11 +139,13 @@ class Programs:
     tuned: Mapping[str, Lowered]
 
 
-def lower_all(graphs: Mapping[str, Graph], limits: Model, store: Store) -> list[Programs]:
+def lower_all(
+    graphs: Mapping[str, Graph], targets: Sequence[Target], limits: Model, store: Store
+) -> list[Programs]:
     """The functions of every target; those of one backend share what TVM lowered."""
     legal: dict[Backend, Mapping[str, Graph]] = {}
     programs = []
-    for target in targets.TARGETS:
+    for target in targets:
         if target.backend not in legal:
             legal[target.backend] = legal_graphs(graphs, target)
         graph = legal[target.backend]
@@ -146,7 +156,7 @@ def lower_all(graphs: Mapping[str, Graph], limits: Model, store: Store) -> list[
     return programs
 
 
-def legal_graphs(graphs: Mapping[str, Graph], target: targets.Target) -> dict[str, Graph]:
+def legal_graphs(graphs: Mapping[str, Graph], target: Target) -> dict[str, Graph]:
     """The functions that `target` has, with nothing in them but what kernels compute."""
     fused = target.kernels.fused is not None
     return {
@@ -155,9 +165,7 @@ def legal_graphs(graphs: Mapping[str, Graph], target: targets.Target) -> dict[st
     }
 
 
-def lower(
-    graphs: Mapping[str, Graph], target: targets.Target, limits: Model, store: Store
-) -> Lowered:
+def lower(graphs: Mapping[str, Graph], target: Target, limits: Model, store: Store) -> Lowered:
     """Kernels and launches of legal graphs."""
     listings: dict[str, Listing] = {}
     caches: dict[int, CacheShape] = {}
@@ -264,8 +272,8 @@ def write_variants(
             backend=target.backend,
             plan=written[name].plan,
             kernels=written[name].kernels,
-            requires=targets.requirements(target, plans, features, context),
-            memory=targets.memory(plans),
+            requires=requirements(target, plans, features, context),
+            memory=memory(plans),
             selftest=written[name].selftest,
             tuned=tuned,
         )
@@ -334,7 +342,7 @@ def manifest(
 def _notes(store: Store, variants: Mapping[str, Variant]) -> list[str]:
     coding = store.coding
     limits = {k: v for variant in variants.values() for k, v in variant.requires.limits.items()}
-    notes = targets.beyond_default(limits)
+    notes = beyond_default(limits)
     matrices = [t for t in store.tensors.values() if isinstance(t, Matrix)]
     recoded = [t.name for t in matrices if coding.recoded(t.recipe)]
     if coding.quantization == KEEP and recoded:

@@ -24,7 +24,7 @@ def tiled_shapes(
         model = build_model(checkpoint.config)
         kept = quantization or default_quantization(checkpoint)
         coding = Coding(checkpoint, tied_names(model), kept, model.base_model_prefix)
-        graphs = trace_functions(model, coding, progress)
+        graphs = trace_functions(model, coding, [targets.WEBGPU], progress)
         legal = legal_graphs(graphs, targets.WEBGPU)
         program = lower(legal, targets.WEBGPU, limits_of(model), Store(coding))
     launches = [x for listing in program.listings.values() for x in listing.launches]

@@ -10,6 +10,7 @@ import transformers
 from compiler.bundle.read import Bundle
 from compiler.bundle.schema import Tensor
 from compiler.checkpoint.base import Checkpoint
+from compiler.checkpoint.conversion import Converted
 from compiler.errors import BundleError
 from compiler.quantize.layout import unpack
 from compiler.quantize.schemes import dequantize
@@ -28,6 +29,7 @@ class Reference:
         self.model = transformers.AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
             config, attn_implementation="eager", dtype=torch.float32
         ).eval()
+        checkpoint = Converted(checkpoint, self.model)
         self._names = tied_names(self.model)
         # Every variant of a bundle is asked the same.
         self._generated: dict[tuple[int, ...], list[int]] = {}
@@ -53,10 +55,10 @@ class Reference:
             if source not in self._parameters:
                 raise BundleError(f"{name} of the bundle is no weight of {bundle.manifest.source}")
             target = self._parameters[source]
-            transposed = part != source
-            count = target.shape[1] if transposed else target.shape[0]
-            piece = torch.from_numpy(np.ascontiguousarray(values[start : start + count]))
-            target.copy_(piece.T if transposed else piece)
+            turned = target.swapaxes(-1, -2) if part != source else target
+            count = turned.shape[:-1].numel()  # of experts, one on top of the other
+            piece = np.ascontiguousarray(values[start : start + count])
+            turned.copy_(torch.from_numpy(piece).reshape(turned.shape))
             start += count
 
     def generate(self, ids: list[int], count: int) -> list[int]:

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 from tvm import relax
 
-from compiler.errors import UnsupportedModelError
 from compiler.graph import fuse, ops
 from compiler.graph.rewrite import Rule, View
+
+# What `attend` has of `attention`, besides where the cache is.
+SETTINGS = ("scale", "window", "softcap", "slopes", "sinks")
 
 
 @dataclass(frozen=True)
@@ -44,15 +46,10 @@ class _Lowering:
         self.view = view
         self.call = call
         self.same_coding = same_coding
-        query, key, value = ops.operands(call)
+        query, key, value, *self.per_head = ops.operands(call)
         _, self.heads, self.rows, self.depth = ops.shape(query)
         self.kv_heads = ops.shape(key)[1]
         self.operands = (query, key, value)
-        if ops.shape(value)[3] != self.depth or ops.shape(value)[1] != self.kv_heads:
-            raise UnsupportedModelError(
-                f"keys {ops.shape(key)} and values {ops.shape(value)} of different shape "
-                "are not supported yet"
-            )
 
     def expression(self) -> relax.Expr:
         extra, rotary, normed, epsilon, inputs = self._recognise()
@@ -71,8 +68,9 @@ class _Lowering:
             epsilon=epsilon,
             **shared,
         )
-        settings = {key: ops.setting(self.call, key) for key in ("scale", "window", "softcap")}
-        attend = ops.make("attend", [append], shape, deferred=False, **shared, **settings)
+        settings = {key: ops.setting(self.call, key) for key in SETTINGS}
+        operands = [append, *self.per_head]
+        attend = ops.make("attend", operands, shape, deferred=False, **shared, **settings)
         return relax.op.reshape(attend, (1, *shape))
 
     def _recognise(

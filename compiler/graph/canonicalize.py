@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from tvm import relax
 
+from compiler.errors import UnsupportedModelError
 from compiler.graph import ops
-from compiler.graph.program import ARITHMETIC, Elementwise, Transposed
+from compiler.graph.program import ARITHMETIC, Elementwise, Stacked, Transposed
 from compiler.graph.rewrite import View
 
 
@@ -27,6 +28,18 @@ def fold_weight_arithmetic(view: View, var: relax.Var, value: relax.Expr) -> rel
         f"{left.name}_{var.name}", Elementwise(name, recipe, number), ops.shape(left)
     )
     return relax.op.reshape(folded, ops.shape(value))
+
+
+def drop_empty(view: View, var: relax.Var, value: relax.Expr) -> relax.Expr | None:
+    """Parts of a concatenation without elements are left out: what is not rotated of a head that
+    is rotated whole."""
+    if ops.name(value) != "relax.concat":
+        return None
+    fields = list(value.args[0].fields)
+    full = [field for field in fields if 0 not in ops.shape(field)]
+    if len(full) == len(fields) or not full:
+        return None
+    return full[0] if len(full) == 1 else relax.op.concat(full, value.attrs["axis"])
 
 
 def drop_identity(view: View, var: relax.Var, value: relax.Expr) -> relax.Expr | None:
@@ -51,6 +64,23 @@ def canonical_linear(view: View, var: relax.Var, value: relax.Expr) -> relax.Exp
     rows = _rows(ops.shape(value.args[0]))
     x = relax.op.reshape(value.args[0], (rows, columns))
     return relax.op.reshape(ops.make("linear", [x, weight], (rows, count), **PLAIN), ops.shape(var))
+
+
+def canonical_experts(view: View, var: relax.Var, value: relax.Expr) -> relax.Expr | None:
+    """The matrices of experts become one matrix, transposed where they have to be."""
+    if ops.name(value) != "webkiln.expert_linear" or len(ops.shape(ops.operands(value)[2])) != 3:
+        return None
+    x, chosen, weight = ops.operands(value)
+    recipe = view.recipe(view.base(weight))
+    if recipe is None:
+        raise UnsupportedModelError("experts' weights that are computed are not supported yet")
+    count, *_ = ops.shape(weight)
+    turned = bool(ops.setting(value, "transposed"))
+    columns = ops.shape(weight)[1 if turned else 2]
+    recipe = Stacked(Transposed(recipe) if turned else recipe)
+    shape = (count * ops.shape(var)[1], columns)
+    stacked = view.weight(f"{view.base(weight).name}_stacked", recipe, shape)
+    return ops.make("expert_linear", [x, chosen, stacked], ops.shape(var), experts=count)
 
 
 # Settings of a `linear` before anything is fused into it.

@@ -9,12 +9,17 @@ written. Shapes are those of the operands in C order:
                 activation: applied to the product; gated: weight (2N, K) holds gate then up rows
                 and the result is activation(gate) * up; norm: "rms" or "layer", of x before the
                 product, with epsilon
+    expert_linear
+                x (rows / k, K), experts (rows,) i32, weight (E, N, K), or (E N, K) with `experts`
+                E -> (rows, N): row i is row i // k of x times the weight of experts[i]; as traced,
+                transposed: weight (E, K, N)
     embed       ids (rows,) i32, weight (V, K) -> (rows, K)
     rms_norm    x (..., K), weight (K,) -> as x; epsilon
     layer_norm  x (..., K), weight (K,), bias (K,) -> as x; epsilon
     add_norm    x (..., K), skip as x, weight (K,) -> skip + rms_norm(x); epsilon; deferred: the
                 linear layer that reads it first computes it; kept: for others, who read it later
-    attention   query, key, value (1, heads, rows, depth) -> (1, rows, heads, depth); as traced
+    attention   query, key, value (1, heads, rows, depth) [, slopes (heads,)] [, sinks (heads,)]
+                -> (1, rows, heads, depth); as traced
     append      packed (rows, (heads + 2 kv) * depth) | query, key, value (rows, heads * depth)
                 [, cos, sin (rows, rotary)] [, query norm, key norm (depth,)]
                 -> rotated query (rows, heads, depth); key and value go to the layer's KV cache
@@ -22,7 +27,8 @@ written. Shapes are those of the operands in C order:
     project_append
                 linear's operands and settings, then place [, query norm, key norm (depth,)]:
                 append, with head_epsilon for epsilon, of the layer's packed result
-    attend      query (rows, heads, depth) -> (rows, heads, depth), over the layer's KV cache;
+    attend      query (rows, heads, depth) [, slopes (heads,)] [, sinks (heads,)] -> (rows, heads,
+                depth), over the layer's KV cache;
                 deferred: what is computed in parts is put together by its readers, linear layers
 """
 

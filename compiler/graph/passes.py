@@ -12,8 +12,10 @@ from compiler.graph.rewrite import Rule, View, dump, rewrite
 def passes(same_coding: fuse.SameCoding) -> list[tuple[str, Rule]]:
     """(name, rule) of every pass. Each is right whether or not any other recognises its pattern."""
     return [
+        ("drop-empty", canonicalize.drop_empty),
         ("drop-identity", canonicalize.drop_identity),
         ("fold-weight-arithmetic", canonicalize.fold_weight_arithmetic),
+        ("experts", canonicalize.canonical_experts),
         ("linear", canonicalize.canonical_linear),
         ("bias", canonicalize.canonical_bias),
         ("embedding", canonicalize.canonical_embedding),

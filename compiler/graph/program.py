@@ -23,7 +23,14 @@ class Source:
 
 @dataclass(frozen=True)
 class Transposed:
-    """(a, b) -> (b, a): GPT-2 keeps its projections as (inputs, outputs)."""
+    """(..., a, b) -> (..., b, a): GPT-2 keeps its projections as (inputs, outputs)."""
+
+    of: Recipe
+
+
+@dataclass(frozen=True)
+class Stacked:
+    """(E, N, K) -> (E N, K): the matrices of experts on top of each other."""
 
     of: Recipe
 
@@ -44,7 +51,7 @@ class Elementwise:
     constant: float
 
 
-Recipe: TypeAlias = Source | Transposed | Rows | Elementwise
+Recipe: TypeAlias = Source | Transposed | Stacked | Rows | Elementwise
 
 ARITHMETIC: Mapping[str, Callable[[np.ndarray, np.float32], np.ndarray]] = {
     "relax.add": np.add,
@@ -69,5 +76,5 @@ def sources(recipe: Recipe) -> list[str]:
             return [name]
         case Rows(parts):
             return [name for part in parts for name in sources(part)]
-        case Transposed(of) | Elementwise(_, of, _):
+        case Transposed(of) | Stacked(of) | Elementwise(_, of, _):
             return sources(of)

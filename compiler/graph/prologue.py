@@ -9,6 +9,7 @@ from __future__ import annotations
 from tvm import relax
 
 from compiler.graph import ops
+from compiler.graph.attention import SETTINGS
 from compiler.graph.canonicalize import PLAIN
 from compiler.graph.program import Program
 from compiler.graph.rewrite import Rule, View, dump, rewrite
@@ -103,7 +104,7 @@ def defer_combine(view: View, var: relax.Var, value: relax.Expr) -> relax.Expr |
     readers = view.readers(var)
     if not readers or not all(_combines(view, reader, var) for reader in readers):
         return None
-    keys = ("layer", "kv_heads", "scale", "window", "softcap")
+    keys = ("layer", "kv_heads", *SETTINGS)
     settings = {key: ops.setting(value, key) for key in keys}
     return ops.make("attend", ops.operands(value), ops.shape(var), deferred=True, **settings)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +17,7 @@ from compiler.graph.program import (
     Recipe,
     Rows,
     Source,
+    Stacked,
     Transposed,
     sources,
 )
@@ -58,6 +59,8 @@ class Coding:
     names: dict[str, list[str]]  # names of tied parameters, from trace.model.tied_names
     quantization: str  # a key of SCHEMES, or KEEP
     prefix: str = ""  # transformers' base_model_prefix, such as "model"
+    # What stacked experts are made of, for those that are stored apart.
+    pieces: Callable[[str], list[str]] = lambda name: [name]
     # Matrices whose codes were not carried over, known once `matrix` has been asked for them.
     anew: set[Recipe] = field(default_factory=set)
 
@@ -118,8 +121,26 @@ class Coding:
         carried = self._carried(recipe, scheme)
         if carried is not None:
             return carried
+        pieces = self._pieces(recipe)
+        if len(pieces) > 1:
+            return schemes.concat_rows([self._piece(name, recipe, scheme) for name in pieces])
         self.anew.add(recipe)
         return schemes.quantize(self.values(recipe), scheme, " + ".join(sources(recipe)))
+
+    def _pieces(self, recipe: Recipe) -> list[str]:
+        """Stored tensors that stacked experts are made of."""
+        match recipe:
+            case Stacked(Source(name)):
+                return self.pieces(self.resolve(name))
+            case _:
+                return []
+
+    def _piece(self, name: str, recipe: Recipe, scheme: Scheme) -> Quantized:
+        codes = self.checkpoint.quantized(name)
+        if codes is not None and codes.scheme == scheme:
+            return codes
+        self.anew.add(recipe)
+        return schemes.quantize(self.checkpoint.load(name), scheme, name)
 
     def _carried(self, recipe: Recipe, scheme: Scheme) -> Quantized | None:
         if isinstance(recipe, Source):
@@ -137,7 +158,10 @@ class Coding:
             case Source(name):
                 return self.checkpoint.load(self.resolve(name))
             case Transposed(of):
-                return np.ascontiguousarray(self.values(of).T)
+                return np.ascontiguousarray(self.values(of).swapaxes(-1, -2))
+            case Stacked(of):
+                experts = self.values(of)
+                return experts.reshape(-1, experts.shape[-1])
             case Rows(parts):
                 return np.concatenate([self.values(part) for part in parts])
             case Elementwise(op, of, constant):
@@ -152,6 +176,8 @@ def describe(recipe: Recipe) -> str:
             return name
         case Transposed(of):
             return f"{describe(of)}.T"
+        case Stacked(of):
+            return describe(of)
         case Rows(parts):
             return "+".join(describe(part) for part in parts)
         case Elementwise(op, of, constant):

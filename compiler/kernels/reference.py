@@ -20,8 +20,16 @@ def linear(
     return out if residual is None else out + residual
 
 
-def attend(spec: Attend, query: F64Array, cache: F64Array, position: int) -> F64Array:
-    """query (rows, heads, depth) at `position` on, cache (context, 2, kv_heads, depth) -> as query.
+def attend(
+    spec: Attend,
+    query: F64Array,
+    cache: F64Array,
+    position: int,
+    slopes: F64Array | None = None,
+    sinks: F64Array | None = None,
+) -> F64Array:
+    """query (rows, heads, depth) at `position` on, cache (context, 2, kv_heads, depth), slopes and
+    sinks (heads,) -> as query.
 
     Causal softmax attention, head by head; `window` keeps the newest positions only.
     """
@@ -35,6 +43,11 @@ def attend(spec: Attend, query: F64Array, cache: F64Array, position: int) -> F64
             scores = keys @ query[row, head] * spec.scale
             if spec.softcap:
                 scores = spec.softcap * np.tanh(scores / spec.softcap)
-            weights = np.exp(scores - scores.max())
-            out[row, head] = weights @ values / weights.sum()
+            if slopes is not None:
+                scores = scores - slopes[head] * np.arange(end - start)[::-1]
+            sink = scores.max() if sinks is None else sinks[head]
+            highest = max(scores.max(), sink)
+            weights = np.exp(scores - highest)
+            total = weights.sum() + (0 if sinks is None else np.exp(sink - highest))
+            out[row, head] = weights @ values / total
     return out

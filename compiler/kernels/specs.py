@@ -39,7 +39,11 @@ class Prologue:
 
 @dataclass(frozen=True)
 class Linear:
-    """One linear layer. `width` is N of the result."""
+    """One linear layer. `width` is N of the result.
+
+    With `experts`, weight (E N, K) holds their matrices, an operand names the one of each row of
+    the result, and `shared` rows in a row of the result are of one row of x.
+    """
 
     rows: int  # M
     width: int  # N
@@ -50,6 +54,18 @@ class Linear:
     gated: bool = False
     activation: str = "none"
     prologue: Prologue = Prologue()
+    experts: int = 0
+    shared: int = 1
+
+    @property
+    def inputs(self) -> int:
+        """Rows of x."""
+        return self.rows // self.shared
+
+    @property
+    def weight_rows(self) -> int:
+        """Rows of the weight."""
+        return max(1, self.experts) * self.stacked * self.width
 
     @property
     def stacked(self) -> int:
@@ -66,6 +82,7 @@ class Linear:
         before = "" if self.prologue.norm == "none" else f"{self.prologue.norm}_"
         before = before if self.prologue.sum is None else f"sum_{before}"
         before = before if self.prologue.combine is None else f"combine_{before}"
+        extras += f"_of_{self.experts}" if self.experts else ""
         return (
             f"{before}{kind}_{coding}_{self.rows}x{self.width}x{self.columns}{activation}{extras}"
         )
@@ -116,6 +133,8 @@ class Attend:
     window: int  # 0: all positions
     softcap: float  # 0: off
     splits: int = 1  # more: of a single row only
+    slopes: bool = False  # an operand has each head's, times how far back a position is
+    sinks: bool = False  # an operand has each head's score of a position that is not there
 
 
 @dataclass(frozen=True)

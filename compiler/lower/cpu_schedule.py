@@ -46,6 +46,8 @@ def _scheduled(function: tirx.PrimFunc) -> tirx.PrimFunc:
 def _items(block: Any) -> int:
     """Extent of the outermost loop if it may be shared, else 1. What a normalised block sums over
     comes last, and it has no axis of a single value unless that is all it has."""
+    if not block.iters:  # a single number
+        return 1
     first = block.iters[0]
     return int(first.dom) if first.kind == "S" else 1
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import tvm
 from tvm import relax, tirx
@@ -14,11 +14,12 @@ from tvm.target import Target
 from compiler.errors import UnsupportedModelError
 from compiler.graph.program import Program
 from compiler.kernels.dsl import KernelFunction
-from compiler.lower import cpu_schedule
-from compiler.lower.precise import LEGALISATIONS
+from compiler.lower import cpu_schedule, precise, selection
 from compiler.lower.walk import statements
 
 Backend: TypeAlias = Literal["webgpu", "wasm"]
+
+LEGALISATIONS = precise.LEGALISATIONS | selection.LEGALISATIONS
 
 TARGETS: dict[Backend, Target] = {"webgpu": Target("webgpu", host="llvm"), "wasm": Target("llvm")}
 
@@ -52,12 +53,25 @@ def legalise(program: Program, backend: Backend) -> Program:
     return Program(module, program.weights)
 
 
+class _IfItCan:
+    """A rule of dlight that leaves alone what it fails at: the next one may know better."""
+
+    def __init__(self, rule: Any) -> None:
+        self._rule = rule
+
+    def apply(self, *arguments: Any) -> Any:
+        try:
+            return self._rule.apply(*arguments)
+        except Exception:  # failed assertions, missing keys, TVM's own errors
+            return None
+
+
 _SCHEDULES: dict[Backend, Callable[[tvm.IRModule], tvm.IRModule]] = {
     "webgpu": dlight.ApplyDefaultSchedule(
-        dlight.gpu.Matmul(),
-        dlight.gpu.GEMV(),
-        dlight.gpu.Reduction(),
-        dlight.gpu.GeneralReduction(),
+        _IfItCan(dlight.gpu.Matmul()),
+        _IfItCan(dlight.gpu.GEMV()),
+        _IfItCan(dlight.gpu.Reduction()),
+        _IfItCan(dlight.gpu.GeneralReduction()),
         dlight.gpu.Fallback(),
     ),
     "wasm": cpu_schedule.schedule,

@@ -118,6 +118,7 @@ class Lister:
         self._moved: dict[Value, Value] = {}  # values that a kernel writes elsewhere
         self._emitters: dict[str, Callable[[relax.Call, Value], None]] = {
             "webkiln.linear": self._linear,
+            "webkiln.expert_linear": self._expert_linear,
             "webkiln.embed": self._embed,
             "webkiln.rms_norm": self._norm,
             "webkiln.layer_norm": self._norm,
@@ -274,6 +275,21 @@ class Lister:
         kept = value if before is not None and before.kept else None
         return _Layer(spec, [*inputs, *parts], vectors, residual, kept)
 
+    def _expert_linear(self, call: relax.Call, out: Value) -> None:
+        x, chosen, weight = ops.operands(call)
+        matrix, parts = self._matrix(weight)
+        rows, width = ops.shape(call)
+        spec = Linear(
+            rows=rows,
+            width=width,
+            columns=ops.shape(weight)[1],
+            scheme=matrix.scheme,
+            experts=int(ops.setting(call, "experts")),
+            shared=rows // ops.shape(x)[0],
+        )
+        values = (self._value(x), self._value(chosen), *parts, out)
+        self._launch(self.kernels.linear(spec), *values)
+
     def _vectors(self, vectors: list[relax.Var]) -> list[Value]:
         """The one buffer that holds them all, if there are any."""
         if len(vectors) < 2:
@@ -366,19 +382,23 @@ class Lister:
             scale=float(ops.setting(call, "scale")),
             window=int(ops.setting(call, "window")),
             softcap=float(ops.setting(call, "softcap")),
+            slopes=bool(ops.setting(call, "slopes")),
+            sinks=bool(ops.setting(call, "sinks")),
         )
-        query = self._value(ops.operands(call)[0])
-        operands = (query, Value("state", f"kv.{layer}", 0), CONTROL)
+        query, *per_head = (self._value(operand) for operand in ops.operands(call))
+        operands = (query, Value("state", f"kv.{layer}", 0), CONTROL, *per_head)
+        known = None if per_head else spec  # self-tests make up no operands for heads
         splits = 1 if self.kernels.fused is None else self._fused.splits(spec)
         if splits == 1:
-            self._launch(self.kernels.attend(spec), *operands, out, layer=layer, spec=spec)
+            self._launch(self.kernels.attend(spec), *operands, out, layer=layer, spec=known)
             return
         spec = replace(spec, splits=splits)
         deferred = bool(ops.setting(call, "deferred"))
         parts = replace(out if deferred else self._new(0), bytes=out.bytes * splits)
         found = _Splits(self._new(splits * heads * 4), Combine(heads, splits))
         results = (parts, found.log_sums)
-        self._launch(self.kernels.attend(spec), *operands, *results, layer=layer, spec=spec)
+        known = None if per_head else spec
+        self._launch(self.kernels.attend(spec), *operands, *results, layer=layer, spec=known)
         if deferred:
             self._splits[out] = found
         else:

@@ -23,6 +23,7 @@ IGNORED = {
     "dropout",
     "head_mask",
     "layer_idx",
+    "logits_to_keep",
     "output_attentions",
     "output_hidden_states",
     "output_router_logits",
@@ -37,6 +38,8 @@ def attention(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
+    slopes: torch.Tensor | None,
+    sinks: torch.Tensor | None,
     layer: int,
     scale: float,
     window: int,
@@ -45,7 +48,9 @@ def attention(
     """Causal attention over the KV cache of `layer`.
 
     query (1, heads, rows, depth), key and value (1, kv_heads, rows, depth) -> (1, rows, heads,
-    value depth). `window` 0: unlimited; `softcap` 0: off (else cap * tanh(score / cap), Gemma 2).
+    depth). `slopes` (heads,): scores fall by them with each position back (ALiBi, Press et al.,
+    arXiv 2108.12409); `sinks` (heads,): scores of a position that is not there (gpt-oss); `window`
+    0: unlimited; `softcap` 0: off (else cap * tanh(score / cap), Gemma 2).
     """
     raise NotImplementedError("exists for tracing only")
 
@@ -55,12 +60,43 @@ def _(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
+    slopes: torch.Tensor | None,
+    sinks: torch.Tensor | None,
     layer: int,
     scale: float,
     window: int,
     softcap: float,
 ) -> torch.Tensor:
     return query.new_empty(query.shape[0], query.shape[2], query.shape[1], value.shape[3])
+
+
+def attend(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    *,
+    layer: int,
+    scale: float | None = None,
+    window: int = 0,
+    softcap: float = 0.0,
+    slopes: torch.Tensor | None = None,
+    sinks: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """`attention` of heads of any depth, values' own included: the cache has one depth, a multiple
+    of 4, and zeros change neither products nor sums."""
+    depth, wanted = query.shape[-1], value.shape[-1]
+    padded = -(-max(depth, wanted) // 4) * 4
+    heads = [_padded(x, padded) for x in (query, key, value)]
+    scale = depth**-0.5 if scale is None else scale
+    out: torch.Tensor = attention(
+        *heads, slopes, sinks, layer, float(scale), int(window), float(softcap)
+    )
+    return out if wanted == padded else out[..., :wanted]
+
+
+def _padded(x: torch.Tensor, depth: int) -> torch.Tensor:
+    missing = depth - x.shape[-1]
+    return torch.cat([x, x.new_zeros(*x.shape[:-1], missing)], dim=-1) if missing else x
 
 
 def _attend(
@@ -72,6 +108,7 @@ def _attend(
     scaling: float | None = None,
     sliding_window: int | None = None,
     softcap: float | None = None,
+    s_aux: torch.Tensor | None = None,
     **others: Any,
 ) -> tuple[torch.Tensor, None]:
     """The function transformers calls in place of eager or SDPA attention."""
@@ -89,9 +126,16 @@ def _attend(
     layer = getattr(module, "layer_idx", None)
     if layer is None:
         raise UnsupportedModelError(f"{type(module).__name__} does not number its layers")
-    scale = query.shape[-1] ** -0.5 if scaling is None else float(scaling)
-    window = int(sliding_window or 0)
-    out = attention(query, key, value, int(layer), scale, window, float(softcap or 0.0))
+    out = attend(
+        query,
+        key,
+        value,
+        layer=int(layer),
+        scale=scaling,
+        window=sliding_window or 0,
+        softcap=softcap or 0.0,
+        sinks=s_aux,
+    )
     return out, None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 import torch
 import transformers
@@ -13,7 +12,9 @@ from tvm.relax.frontend.torch import from_exported_program
 from compiler.errors import UnsupportedModelError
 from compiler.graph import ops
 from compiler.graph.program import Program, Source
-from compiler.trace import attention, model
+from compiler.trace import model
+from compiler.trace.narrow import narrow
+from compiler.trace.operators import CONVERTERS
 
 PREFIX = "model."  # what the wrapper module adds to parameter names
 
@@ -42,7 +43,7 @@ def import_program(exported: torch.export.ExportedProgram) -> Program:
             module = from_exported_program(
                 exported,
                 keep_params_as_input=True,
-                custom_convert_map={attention.OP: _convert_attention},
+                custom_convert_map=CONVERTERS,
             )
     except Exception as error:  # the importer raises many kinds, all about an operator
         raise UnsupportedModelError(f"TVM cannot import an operator: {error}") from error
@@ -55,7 +56,7 @@ def import_program(exported: torch.export.ExportedProgram) -> Program:
         if p.name in tensors
     }
     module.update_func(module.get_global_var("main"), main)
-    return Program(module, dict(weights))
+    return Program(narrow(module), dict(weights))
 
 
 def _require_cached_attention(program: Program, torch_model: transformers.PreTrainedModel) -> None:
@@ -64,10 +65,11 @@ def _require_cached_attention(program: Program, torch_model: transformers.PreTra
     bindings = program.module["main"].body.blocks[0].bindings
     calls = [b.value for b in bindings if ops.name(b.value) == "webkiln.attention"]
     positions = program.module["main"].params[1]
-    if positions not in set(relax.analysis.free_vars(program.module["main"].body)):
+    counted = positions in set(relax.analysis.free_vars(program.module["main"].body))
+    if not counted and not all(ops.setting(call, "slopes") for call in calls):
         raise UnsupportedModelError(
-            f"{type(torch_model).__name__} ignores position_ids; models that count positions "
-            "themselves are not supported yet"
+            f"{type(torch_model).__name__} neither takes positions nor asks its cache for them, "
+            "which is not supported yet"
         )
     layers = sorted(int(ops.setting(call, "layer")) for call in calls)
     count = torch_model.config.get_text_config().num_hidden_layers
@@ -77,18 +79,3 @@ def _require_cached_attention(program: Program, torch_model: transformers.PreTra
             "attention interface; architectures with their own attention code or a recurrent state "
             "are not supported yet"
         )
-
-
-def _convert_attention(node: Any, importer: Any) -> relax.Var:
-    query, key, value, layer, scale, window, softcap = importer.retrieve_args(node)
-    batch, heads, rows, _ = ops.shape(query)
-    call = ops.make(
-        "attention",
-        [query, key, value],
-        (batch, rows, heads, ops.shape(value)[3]),
-        layer=layer,
-        scale=scale,
-        window=window,
-        softcap=softcap,
-    )
-    return importer.block_builder.emit(call)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import logging
 import warnings
 from collections.abc import Iterator
@@ -12,7 +13,8 @@ import torch
 import transformers
 
 from compiler.errors import UnsupportedModelError
-from compiler.trace import attention
+from compiler.trace import attention, experts, legacy
+from compiler.trace.positions import CountingCache, count_from_input
 
 
 def build_model(config: transformers.PretrainedConfig) -> transformers.PreTrainedModel:
@@ -21,14 +23,10 @@ def build_model(config: transformers.PretrainedConfig) -> transformers.PreTraine
     Raises UnsupportedModelError where transformers has no causal LM for the configuration.
     """
     attention.register()
+    experts.register()
     logging.getLogger("transformers").setLevel(logging.ERROR)
-    config = copy.deepcopy(config)  # from_config notes the attention implementation in it
-    config.use_cache = False
     try:
-        with _parameters_on_meta():
-            model = transformers.AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
-                config, attn_implementation=attention.IMPLEMENTATION, dtype=torch.float32
-            )
+        model = _reserved(config)
     except Exception as error:  # whatever a model's own constructor raises
         raise UnsupportedModelError(
             f"model type {config.model_type!r} cannot be built as a causal language model on "
@@ -39,7 +37,26 @@ def build_model(config: transformers.PretrainedConfig) -> transformers.PreTraine
             reserved = torch.empty_like(parameter, device="cpu")  # address space, never written
             setattr(module, name, torch.nn.Parameter(reserved, requires_grad=False))
     model.tie_weights()
-    return model.eval()  # type: ignore[no-any-return]
+    legacy.install(model)
+    return model.eval()  # type: ignore[no-untyped-call, no-any-return]
+
+
+def _reserved(config: transformers.PretrainedConfig) -> transformers.PreTrainedModel:
+    """The model without its parameters. Older ones look their attention class up by name, and have
+    none for ours: legacy.py adapts their plain one."""
+    for name in (attention.IMPLEMENTATION, "eager"):
+        try:
+            with _parameters_on_meta():
+                return transformers.AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call, no-any-return]
+                    copy.deepcopy(config),  # it notes the implementations in there
+                    attn_implementation=name,
+                    experts_implementation=experts.IMPLEMENTATION,
+                    dtype=torch.float32,
+                )
+        except KeyError as error:
+            if error.args != (attention.IMPLEMENTATION,):
+                raise
+    raise AssertionError("transformers has no plain attention")
 
 
 @contextmanager
@@ -80,7 +97,9 @@ def export(model: transformers.PreTrainedModel, rows: int) -> torch.export.Expor
     ids = torch.zeros(1, rows, dtype=torch.int32)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        return torch.export.export(_Logits(model), (ids, ids.clone()), strict=False)
+        exported = torch.export.export(_Logits(model), (ids, ids.clone()), strict=False)
+    count_from_input(exported, rows)
+    return exported
 
 
 class _Logits(torch.nn.Module):
@@ -91,7 +110,8 @@ class _Logits(torch.nn.Module):
         self.model = model
 
     def forward(self, ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.model(
-            input_ids=ids, position_ids=positions, use_cache=False
-        ).logits
+        taken = inspect.signature(self.model.forward).parameters
+        given = {"position_ids": positions, "past_key_values": CountingCache()}
+        known = {name: value for name, value in given.items() if name in taken}
+        logits: torch.Tensor = self.model(input_ids=ids, use_cache=len(known) > 1, **known).logits
         return logits

@@ -97,6 +97,9 @@ ATTEND = {
     "softcap": Attend(1, 2, CacheShape(160, 2, 20), 0.2, 0, 2.0),
     "deep": Attend(2, 2, CacheShape(160, 2, 256), 0.0625, 0, 0.0),
     "odd": Attend(2, 3, CacheShape(160, 1, 96), 0.1, 0, 0.0),
+    "slopes": Attend(1, 4, CacheShape(160, 2, 64), 0.125, 0, 0.0, slopes=True),
+    "sinks": Attend(1, 4, CacheShape(160, 2, 64), 0.125, 0, 0.0, sinks=True),
+    "both": Attend(5, 6, CacheShape(160, 2, 16), 0.25, 70, 0.0, slopes=True, sinks=True),
 }
 
 
@@ -117,17 +120,25 @@ def attend_buffers(
     random = np.random.default_rng(5)
     query = random.standard_normal((spec.rows, spec.heads, shape.depth)).astype("f4")
     cache = random.standard_normal((shape.context, 2, shape.kv_heads, shape.depth)).astype("f4")
-    return {
+    buffers = {
         "query": query,
         "kv": machine.stored(cache),
         "control": control(position, spec.rows if count is None else count, shape.context),
         "out": np.full_like(query, 7),
     }
+    for name in per_head(spec):
+        buffers[name] = random.uniform(0.1, 1.5, spec.heads).astype("f4")
+    return buffers
+
+
+def per_head(spec: Attend) -> list[str]:
+    return [name for name in ("slopes", "sinks") if getattr(spec, name)]
 
 
 def attended(spec: Attend, buffers: dict[str, Array], position: int) -> Array:
     query, cache = (buffers[name].astype("f8") for name in ("query", "kv"))
-    return reference.attend(spec, query, cache, position)
+    heads = {name: buffers[name].astype("f8") for name in per_head(spec)}
+    return reference.attend(spec, query, cache, position, **heads)
 
 
 DEPTHS = [64, 80, 96, 128, 256]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -113,6 +115,20 @@ def test_bias_and_residual(machine: Gpu | Wasm, rows: int) -> None:
 def test_columns_that_fill_no_vector(machine: Gpu | Wasm, columns: int) -> None:
     scheme = schemes.fallback(schemes.Q4, columns)
     check(machine, Linear(3, 5, columns, scheme))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("shared", [1, 2])
+def test_rows_with_experts(machine: Gpu | Wasm, scheme: str, shared: int) -> None:
+    spec = Linear(6, 44, 64, SCHEMES[scheme], experts=5, shared=shared)
+    stacked = replace(spec, rows=spec.inputs, width=5 * 44, experts=0, shared=1)
+    buffers, products = operands(stacked)
+    chosen = np.array([3, 0, 4, 3, 3, 1], np.int32)  # none for 2
+    own = products.reshape(spec.inputs, 5, 44)[np.arange(6) // shared, chosen]
+    buffers |= {"experts": chosen, "out": np.zeros((6, 44), np.float32)}
+    kernel = machine.kernels.linear(spec)
+    got = machine.run(kernel, {name: buffers[name] for name in kernel.arguments})["out"]
+    assert_close(got, own, tolerance(spec.columns, in_half(machine, spec)), str(spec))
 
 
 @pytest.mark.parametrize("tiling", [Tiling(1, 32, 8), Tiling(1, 64, 4, 2), Tiling(4, 16, 2, 3)])

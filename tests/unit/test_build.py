@@ -207,9 +207,15 @@ def test_a_vendor_with_measured_tilings_gets_kernels_of_its_own(
 
 
 def test_unsupported_model_leaves_no_bundle(tmp_path: Path) -> None:
-    model = hf.BloomForCausalLM(hf.BloomConfig(vocab_size=288, hidden_size=16, n_layer=1, n_head=2))
-    source = save(model, tmp_path / "bloom")
-    with pytest.raises(UnsupportedModelError, match="BloomForCausalLM"):
+    config = hf.DiffLlamaConfig(
+        vocab_size=288,
+        hidden_size=16,
+        intermediate_size=24,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+    )
+    source = save(hf.DiffLlamaForCausalLM(config), tmp_path / "diffllama")
+    with pytest.raises(UnsupportedModelError, match="DiffLlamaForCausalLM"):
         compile_(source, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -35,7 +35,8 @@ SUMS = 4  # quads of the result summed at a time
 
 @cache
 def attend(spec: Attend) -> KernelFunction:
-    """query (rows, heads, depth), kv, control -> out (rows, heads, depth). depth % 4 == 0."""
+    """query (rows, heads, depth), kv, control, slopes, sinks (heads,) (where present) -> out (rows,
+    heads, depth). depth % 4 == 0."""
     with kernel(f"attend_{spec.rows}x{spec.heads}x{spec.cache.depth}") as k:
         body = _Body(k, spec)
         with k.call():
@@ -55,6 +56,8 @@ class _Body:
         self.query = k.buffer("query", (spec.rows, spec.heads, depth), "float32")
         self.kv = k.buffer("kv", (spec.cache.context, 2, kv_heads, depth), "float32")
         self.control = k.buffer("control", (CONTROL_SLOTS,), "int32")
+        self.slopes = k.buffer("slopes", (spec.heads,), "float32") if spec.slopes else None
+        self.sinks = k.buffer("sinks", (spec.heads,), "float32") if spec.sinks else None
         self.out = k.buffer("out", (spec.rows, spec.heads, depth), "float32", write=True)
 
     def prepare(self) -> None:
@@ -68,8 +71,8 @@ class _Body:
         self.kv_head = let(head // (self.spec.heads // self.spec.cache.kv_heads))
         end = let(self.control[Control.POSITION] + row + 1)
         first = let(tirx.max(end - self.spec.window, 0)) if self.spec.window else 0
-        self.highest.set(f32(LOWEST))
-        self.total.set(f32(0))
+        self.highest.set(f32(LOWEST) if self.sinks is None else self.sinks[head])
+        self.total.set(f32(0 if self.sinks is None else 1))
         self._each_quad(lambda quad: splat(0.0))
         with loop((end - first + (BLOCK - 1)) // BLOCK) as block:
             start = let(first + block * BLOCK)
@@ -95,6 +98,10 @@ class _Body:
                 for key, total in zip(rows, sums, strict=True):
                     total.add_product(query, load(self.kv, key, 0, self.kv_head, quad * LANES))
             score = let(self._scaled(lane_sums([total.value for total in sums])))
+            if self.slopes is not None:
+                places = tirx.Ramp(position, 1, LANES) - tirx.Broadcast(end - 1, LANES)
+                slope = splat(self.slopes[self.head])
+                score = let(score + places.astype("float32x4") * slope)
             inside = tirx.Ramp(position, 1, LANES) < tirx.Broadcast(end, LANES)
             kept = let(tirx.Select(inside, score, splat(LOWEST)))
             store4(self.weights, kept, group * LANES)

@@ -36,7 +36,7 @@ from compiler.kernels.cpu.dsl import (
     store4,
     vector_of,
 )
-from compiler.kernels.dsl import Expr, KernelFunction, ceil_div, f32, let, loop, store
+from compiler.kernels.dsl import Expr, KernelFunction, ceil_div, f32, let, loop, store, when
 from compiler.kernels.specs import Linear
 
 # A row's vectors lie N x 16 bytes apart, often a multiple of 4 KiB and so in one set of a
@@ -49,8 +49,10 @@ TOKENS = 2  # tokens side by side in the matrix-matrix product
 
 @cache
 def linear(spec: Linear) -> KernelFunction:
-    """Arguments: x, codes, scales (quantized), bias, residual (where present), out; for several
-    rows control, whose COUNT says how many are real."""
+    """Arguments: x, experts (if there are any), codes, scales (quantized), bias, residual (where
+    present), out; for several rows without experts control, whose COUNT says how many are real."""
+    if spec.experts:
+        return _build(spec, _Experts)
     if spec.rows > 1:
         return _build(spec, _Matrix)
     plain = _build(spec, _Vector)
@@ -73,13 +75,14 @@ class _Body:
 
     def __init__(self, k: Builder, spec: Linear) -> None:
         self.k, self.spec = k, spec
-        self.x = k.buffer("x", (spec.rows, spec.columns), "float32")
-        self.weight = weights.declare(k, spec.scheme, spec.stacked * spec.width, spec.columns)
+        self.x = k.buffer("x", (spec.inputs, spec.columns), "float32")
+        self.experts = k.buffer("experts", (spec.rows,), "int32") if spec.experts else None
+        self.weight = weights.declare(k, spec.scheme, spec.weight_rows, spec.columns)
         self.bias = k.buffer("bias", (spec.stacked * spec.width,), "float32") if spec.bias else None
         out = (spec.rows, spec.width)
         self.residual = k.buffer("residual", out, "float32") if spec.residual else None
         self.out = k.buffer("out", out, "float32", write=True)
-        if spec.rows > 1:
+        if spec.rows > 1 and not spec.experts:
             self.control = k.buffer("control", (CONTROL_SLOTS,), "int32")
         self.padded = self.weight.units * self.weight.unit_width
 
@@ -322,6 +325,36 @@ class _Matrix(_Body):
             weight = let(load(self.panel, stack * LANES + i, quad * LANES))
             for t, value in enumerate(x):
                 sums[t][i].add_product(weight, value)
+
+
+class _Experts(_Matrix):
+    """Rows with experts: four weight rows of one expert after the other meet the rows of x that
+    were sent to it; those of an expert without any are not read."""
+
+    def prepare(self) -> None:
+        self.panel = self.k.workspace((self.spec.stacked * LANES, self.padded))
+        self.expert: Expr = 0
+
+    def row(self, n: Expr, stack: int, i: int) -> Expr:
+        return super().row(n, stack, i) + self.expert * (self.spec.stacked * self.spec.width)
+
+    def _item(self, n: Expr) -> None:
+        with loop(self.spec.experts) as expert:
+            self.expert = expert
+            count = self.k.register(tirx.const(0, "int32"), "int32")
+            with loop(self.spec.rows) as m:
+                count.add(self._is_of(m, expert))
+            with when(count.value > 0):
+                for stack in range(self.spec.stacked):
+                    self._fill(n, stack)
+                with loop(self.spec.rows) as m, when(self._is_of(m, expert) > 0):
+                    x = m // self.spec.shared
+                    sums = [self._products([x], stack)[0] for stack in range(self.spec.stacked)]
+                    self.finish(m, n, sums)
+
+    def _is_of(self, m: Expr, expert: Expr) -> Expr:
+        assert self.experts is not None
+        return (self.experts[m] == expert).astype("int32")
 
 
 def _total(quads: list[Expr]) -> Expr:

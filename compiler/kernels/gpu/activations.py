@@ -39,7 +39,7 @@ class Direct:
     def __init__(self, k: Builder, spec: Linear) -> None:
         self.spec = spec
         self.aligned = spec.columns % 4 == 0
-        shape = (spec.rows, spec.columns // 4) if self.aligned else (spec.rows, spec.columns)
+        shape = (spec.inputs, spec.columns // 4) if self.aligned else (spec.inputs, spec.columns)
         self.x = k.buffer("x", shape, "float32x4" if self.aligned else "float32")
         self.k, self.half = k, k.language.half_for(spec.scheme)
         self.m: Expr = 0
@@ -68,7 +68,7 @@ class Direct:
     def _load(self, i: int, quad: Expr) -> Expr:
         """Rows past the end repeat the last one's; columns past the end are zero."""
         columns = self.spec.columns
-        row = tirx.min(self.m + i, self.spec.rows - 1)
+        row = tirx.min(self.m + i, self.spec.rows - 1) // self.spec.shared
         if self.aligned:
             inside = columns % self.width == 0
             x = self.x[row, quad]

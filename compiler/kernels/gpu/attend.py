@@ -33,7 +33,7 @@ from compiler.kernels.gpu import prompt
 from compiler.kernels.gpu.dsl import Builder, dot, exp, extern, finished, kernel, lane, vec4
 from compiler.kernels.gpu.language import BASE, Language
 from compiler.kernels.gpu.reduce import fold
-from compiler.kernels.gpu.scores import Cache, finish
+from compiler.kernels.gpu.scores import Cache, Heads, finish
 from compiler.kernels.gpu.splits import MOST_SHARES
 from compiler.kernels.specs import Attend
 
@@ -119,9 +119,9 @@ def default_splits(spec: Attend) -> int:
 
 @cache
 def attend(spec: Attend, language: Language = BASE) -> KernelFunction:
-    """Arguments: query (rows, heads, depth), kv, control; out, as query. With splits: out
-    (splits, heads, depth) and log_sums (splits, heads), LOWEST for splits without a position,
-    whose values are not written. depth % 4 == 0."""
+    """Arguments: query (rows, heads, depth), kv, control; slopes, sinks (heads,) (where present);
+    out, as query. With splits: out (splits, heads, depth) and log_sums (splits, heads), LOWEST for
+    splits without a position, whose values are not written. depth % 4 == 0."""
     if spec.rows > 1:
         return prompt.attend(spec, language)
     name = f"attend_{spec.splits}x{spec.heads}x{spec.cache.depth}"
@@ -136,6 +136,7 @@ class _Body:
         self.query = k.buffer("query", (spec.heads, shape.quads), "float32x4")
         self.cache = Cache(k, spec.cache)
         self.control = k.buffer("control", (CONTROL_SLOTS,), "int32")
+        self.heads = Heads(k, spec)
         out = (spec.splits, spec.heads, shape.quads)
         self.out = k.buffer("out", out, "float32x4", write=True)
         if spec.splits > 1:
@@ -176,8 +177,11 @@ class _Body:
         self.factors = k.shared(shape.heads)
         self.highest, self.total = k.local(1), k.local(1)
         self.sums = k.local(shape.heads * shape.columns, "float32x4")
-        store(self.highest, f32(LOWEST), 0)
-        store(self.total, f32(0), 0)
+        own = self.head + tirx.min(self.own_head, shape.heads - 1)
+        with_sink = both(self.split == 0, self.piece == 0) if self.spec.sinks else None
+        highest, _ = self.heads.start(own, self.split == 0, LOWEST)
+        store(self.highest, highest, 0)
+        store(self.total, self.heads.start(own, with_sink, LOWEST)[1], 0)
         for index in range(shape.heads * shape.columns):
             store(self.sums, vec4(f32(0)), index)
 
@@ -236,7 +240,9 @@ class _Body:
             for other in at[1:]:
                 product = product + self.products[other]
             seen = start + place < self.end
-            store(scores, select(seen, finish(self.spec, product), f32(LOWEST)), i)
+            back = self.control[Control.POSITION] - (start + place)
+            score = self.heads.bias(self.head + head, finish(self.spec, product), back)
+            store(scores, select(seen, score, f32(LOWEST)), i)
             store(top, maximum(top[0], scores[i]), 0)
         owned = self.own_head < shape.heads
         with when(owned):

@@ -28,6 +28,8 @@ def default_tiling(spec: Linear) -> Tiling:
     """Matrix-vector, for a few vectors too: split K where a layer is so narrow that few invocations
     would be left. Matrix-matrix: each invocation reuses what it reads, a weight for several tokens
     and an activation for several weight rows."""
+    if spec.experts:  # each row has a weight of its own
+        return Tiling(1, 32, 2) if spec.width < 1024 else Tiling(1, 64, 1)
     rows = next(n for n in (8, 4, 2, 1) if n <= spec.rows)  # shares a workgroup evenly
     few = spec.rows <= FEW
     if few and not spec.prologue.empty and spec.width >= WIDE:
@@ -39,8 +41,8 @@ def default_tiling(spec: Linear) -> Tiling:
 
 @cache
 def linear(spec: Linear, tiling: Tiling, language: Language = BASE) -> KernelFunction:
-    """Arguments: x; skip (with a sum); log_sums (of splits); codes, scales (quantized); bias, or
-    with a prologue all vectors; residual; out; sum (where kept)."""
+    """Arguments: x; skip (with a sum); log_sums (of splits); experts (if there are any); codes,
+    scales (quantized); bias, or with a prologue all vectors; residual; out; sum (where kept)."""
     with kernel(spec.name, language) as k:
         _Body(k, spec, tiling).write()
     return finished(k)
@@ -65,8 +67,8 @@ class _Body:
             store_sum = self._store_sum if self.sum is not None else None
             self.x.begin(self.m, thread, block == 0, store_sum)
         inside = self.columns[0] < spec.width
-        rows = self._weight_rows()
-        self.product = Product(k, tiling, self.x, self.weight, self.threads, rows, inside)
+        self.rows = self._weight_rows()
+        self.product = Product(k, tiling, self.x, self.weight, self.threads, self.rows, inside)
 
     def _declare(self) -> None:
         k, spec, out = self.k, self.spec, (self.spec.rows, self.spec.width)
@@ -76,7 +78,8 @@ class _Body:
             self.x: Direct | Staged = Direct(k, spec)
         else:
             self.x = Staged(k, spec, self.tiling, self.vectors)
-        self.weight = weights.declare(k, spec.scheme, spec.stacked * spec.width, spec.columns)
+        self.experts = k.buffer("experts", (spec.rows,), "int32") if spec.experts else None
+        self.weight = weights.declare(k, spec.scheme, spec.weight_rows, spec.columns)
         self.vectors.declare(k)
         self.residual = k.buffer("residual", out, "float32") if spec.residual else None
         self.out = k.buffer("out", out, "float32", write=True)
@@ -89,7 +92,12 @@ class _Body:
 
     def _weight_rows(self) -> list[Expr]:
         """The weight rows this invocation multiplies with: gates first, then ups."""
-        return [n + i * self.spec.width for i in range(self.spec.stacked) for n in self.columns]
+        first: Expr = 0
+        if self.experts is not None:
+            expert = tirx.max(tirx.min(self.experts[self.m], self.spec.experts - 1), 0)
+            first = let(expert * (self.spec.stacked * self.spec.width))
+        stacks = [first + i * self.spec.width for i in range(self.spec.stacked)]
+        return [stack + n for stack in stacks for n in self.columns]
 
     def write(self) -> None:
         """Writes each result once."""
@@ -102,11 +110,10 @@ class _Body:
     def _finish(self, i: int, output: int) -> Expr:
         """Bias, activation, gate and residual, in the order PyTorch applies them."""
         n, parts = self.columns[output], []
-        rows = self._weight_rows()
-        for index in range(output, len(rows), self.tiling.outputs):
+        for index in range(output, len(self.rows), self.tiling.outputs):
             value = self.product.sum(index, i)
             if self.spec.bias:
-                value = value + self.vectors.value("bias", rows[index])
+                value = value + self.vectors.value("bias", self.rows[index])
             parts.append(let(value))
         value = ACTIVATIONS[self.spec.activation](parts[0])
         if self.spec.gated:

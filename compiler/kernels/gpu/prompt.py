@@ -33,7 +33,7 @@ from compiler.kernels.dsl import (
 from compiler.kernels.gpu.dsl import Builder, dot, extern, finished, kernel, lane, vec4
 from compiler.kernels.gpu.language import BASE, Language
 from compiler.kernels.gpu.reduce import fold
-from compiler.kernels.gpu.scores import Cache, finish
+from compiler.kernels.gpu.scores import Cache, Heads, finish
 from compiler.kernels.specs import Attend
 
 OWN = 4  # queries of an invocation
@@ -69,7 +69,8 @@ def default_tile(spec: Attend) -> Tile:
 
 
 def attend(spec: Attend, language: Language) -> KernelFunction:
-    """Arguments: query (rows, heads, depth), kv, control, out (rows, heads, depth).
+    """Arguments: query (rows, heads, depth), kv, control, slopes, sinks (heads,) (where present),
+    out (rows, heads, depth).
 
     Rows that are padding get zeros. depth % 4 == 0.
     """
@@ -96,6 +97,7 @@ class _Body:
         self.query = k.buffer("query", shape, "float32x4")
         self.cache = Cache(k, spec.cache)
         self.control = k.buffer("control", (CONTROL_SLOTS,), "int32")
+        self.heads = Heads(k, spec)
         self.out = k.buffer("out", shape, "float32x4", write=True)
         self.shared_heads = spec.heads // spec.cache.kv_heads
         tiles = ceil_div(spec.rows * self.shared_heads, tile.queries)
@@ -126,8 +128,11 @@ class _Body:
         self.scores = k.local(OWN * PLACES)
         self.highest, self.total = k.local(1, "float32x4"), k.local(1, "float32x4")
         self.sums = k.local(OWN * self.columns, "float32x4")
-        store(self.highest, vec4(f32(FLOOR)), 0)
-        store(self.total, vec4(f32(0)), 0)
+        own = [self._head(i) for i in range(OWN)] if self.spec.sinks else [0] * OWN
+        starts = [self.heads.start(head, self.across == 0, FLOOR) for head in own]
+        sinks = [self.heads.start(head, self.across >= 0, FLOOR)[0] for head in own]
+        store(self.highest, vec4(*sinks), 0)
+        store(self.total, vec4(*(total for _, total in starts)), 0)
         for index in range(OWN * self.columns):
             store(self.sums, vec4(f32(0)), index)
 
@@ -191,6 +196,12 @@ class _Body:
         head = self.kv_head * self.shared_heads + query % self.shared_heads
         return query // self.shared_heads, head
 
+    def _head(self, i: int) -> Expr:
+        """The head of own query i; the last one's for those past the end."""
+        last = self.spec.rows * self.shared_heads - 1
+        query = self.first_query + self.group * OWN + i
+        return self._place(minimum(query, last))[1]
+
     def _softmax(self, start: Expr) -> None:
         """The weights of a block; what was summed before is scaled to the new maximum."""
         tops, masked = self.k.local(1, "float32x4"), self.k.local(PLACES, "float32x4")
@@ -220,7 +231,10 @@ class _Body:
         seen = position < self.ends[i]
         if self.spec.window:
             seen = both(seen, position >= self.ends[i] - self.spec.window)
-        return select(seen, finish(self.spec, product), f32(LOWEST))
+        score = finish(self.spec, product)
+        if self.spec.slopes:
+            score = self.heads.bias(self._head(i), score, self.ends[i] - 1 - position)
+        return select(seen, score, f32(LOWEST))
 
     def _accumulate(self, start: Expr, part: Expr) -> None:
         """sums += weights x values of a part of a block."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tvm import tirx
 
-from compiler.kernels.dsl import Expr, f32
+from compiler.kernels.dsl import Expr, f32, select
 from compiler.kernels.gpu.dsl import Builder, exp
 from compiler.kernels.specs import Attend, CacheShape
 
@@ -21,6 +21,28 @@ class Cache:
 
     def value(self, position: Expr, kv_head: Expr, quad: Expr) -> Expr:
         return self._kv.read4(position, 1, kv_head, quad)
+
+
+class Heads:
+    """What attention is told of each head, besides its query."""
+
+    def __init__(self, k: Builder, spec: Attend) -> None:
+        count = (spec.heads,)
+        self._slopes = k.buffer("slopes", count, "float32") if spec.slopes else None
+        self._sinks = k.buffer("sinks", count, "float32") if spec.sinks else None
+
+    def bias(self, head: Expr, score: Expr, back: Expr) -> Expr:
+        """The score of a position that is so far back."""
+        if self._slopes is None:
+            return score
+        return score - self._slopes[head] * back.astype("float32")
+
+    def start(self, head: Expr, first: Expr, lowest: float) -> tuple[Expr, Expr]:
+        """Maximum and sum of a softmax before any position; the sink counts where `first`."""
+        if self._sinks is None:
+            return f32(lowest), f32(0)
+        sink = select(first, self._sinks[head], f32(lowest))
+        return sink, select(first, f32(1), f32(0))
 
 
 def finish(spec: Attend, product: Expr) -> Expr:

@@ -132,7 +132,7 @@ def compile_shape(
     limits = Model(config.vocab_size, config.max_position_embeddings)
     context = min(limits.context, DEFAULT_CONTEXT)
     store = Store(Coding(checkpoint, tied_names(model), QUANTIZATION, model.base_model_prefix))
-    graphs = trace_functions(model, store.coding, progress)
+    graphs = trace_functions(model, store.coding, [targets.WEBGPU], progress)
     webgpu = [one for one in targets.TARGETS if one.backend == "webgpu"]
     legal = legal_graphs(graphs, targets.WEBGPU)
     programs = [Programs(lower(legal, one, limits, store), {}) for one in webgpu]

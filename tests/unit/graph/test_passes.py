@@ -110,8 +110,8 @@ def test_every_pass_is_dumped(
     monkeypatch.setenv("WEBKILN_DUMP", str(tmp_path))
     optimise(llama, same_coding, logits=False)
     names = sorted(path.name for path in tmp_path.iterdir())
-    assert names[0] == "00-drop-identity.py"
-    assert names[-1] == "13-cache-only.py"
+    assert names[0] == "00-drop-empty.py"
+    assert names[-1] == "15-cache-only.py"
 
 
 def test_gpt2_computes_what_pytorch_does() -> None:

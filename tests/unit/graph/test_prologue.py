@@ -31,6 +31,9 @@ RULES = (
 )
 
 
+NO_HEADS = {"slopes": False, "sinks": False}
+
+
 def made(emit: Emit, columns: int = 4) -> Program:
     """The program once its norms and products are canonical."""
     weights = {"w": (6, columns), "v": (6, columns), "g": (columns,), "h": (columns,), "b": (6,)}
@@ -179,7 +182,7 @@ def attention(
     shared = {"layer": layer, "kv_heads": 1}
     settings = {"packed": True, "rotary": rotary, "normed": normed, "epsilon": 1e-2, **shared}
     append = g(ops.make("append", [projection, *extra], (3, 2, 4), **settings))
-    settings = {"scale": 0.5, "window": 0, "softcap": 0.0, "deferred": False, **shared}
+    settings = {"scale": 0.5, "window": 0, "softcap": 0.0, "deferred": False, **NO_HEADS, **shared}
     return g(ops.make("attend", [append], (3, 2, 4), **settings))
 
 
@@ -232,7 +235,7 @@ def attended(g: Graph, rows: int = 1) -> relax.Var:
     shared = {"layer": 0, "kv_heads": 1}
     settings = {"packed": True, "rotary": 0, "normed": False, "epsilon": 1e-2, **shared}
     append = g(ops.make("append", [g.x], (rows, 2, 4), **settings))
-    settings = {"scale": 0.5, "window": 0, "softcap": 0.0, "deferred": False, **shared}
+    settings = {"scale": 0.5, "window": 0, "softcap": 0.0, "deferred": False, **NO_HEADS, **shared}
     return g(ops.make("attend", [append], (rows, 2, 4), **settings))
 
 

@@ -24,12 +24,12 @@ class Unnumbered(torch.nn.Module):
 
 @pytest.fixture
 def recorded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
-    """Layer, scale, window and softcap of each call of the operator."""
+    """Layer, scale, window and softcap of each call of the operator, after slopes and sinks."""
     calls: list[tuple[Any, ...]] = []
 
     def record(query: torch.Tensor, key: Any, value: Any, *settings: Any) -> torch.Tensor:
         calls.append(settings)
-        return query
+        return query.transpose(1, 2)
 
     monkeypatch.setattr(attention, "attention", record)
     return calls
@@ -45,12 +45,12 @@ def call(module: torch.nn.Module | None = None, **arguments: Any) -> None:
 
 def test_defaults(recorded: list[tuple[Any, ...]]) -> None:
     call()
-    assert recorded == [(3, 0.25, 0, 0.0)]  # 16 ** -0.5
+    assert recorded == [(None, None, 3, 0.25, 0, 0.0)]  # 16 ** -0.5
 
 
 def test_settings(recorded: list[tuple[Any, ...]]) -> None:
     call(scaling=0.5, sliding_window=128, softcap=50.0)
-    assert recorded == [(3, 0.5, 128, 50.0)]
+    assert recorded == [(None, None, 3, 0.5, 128, 50.0)]
 
 
 def test_arguments_that_change_nothing_are_ignored(recorded: list[tuple[Any, ...]]) -> None:
@@ -59,14 +59,38 @@ def test_arguments_that_change_nothing_are_ignored(recorded: list[tuple[Any, ...
 
 
 def test_unknown_arguments_that_are_none_are_ignored(recorded: list[tuple[Any, ...]]) -> None:
-    call(s_aux=None)
+    call(position_bias=None)
     assert len(recorded) == 1
 
 
 def test_unknown_arguments_are_refused() -> None:
-    message = r"Attention passes s_aux, position_bias to its attention, which is not supported"
+    message = r"Attention passes mystery, position_bias to its attention, which is not supported"
     with pytest.raises(UnsupportedModelError, match=message):
-        call(s_aux=torch.zeros(2), position_bias=torch.zeros(1))
+        call(mystery=torch.zeros(2), position_bias=torch.zeros(1))
+
+
+def test_sinks_reach_the_operator(recorded: list[tuple[Any, ...]]) -> None:
+    sinks = torch.ones(2)
+    call(s_aux=sinks)
+    assert recorded[0][1] is sinks
+
+
+@pytest.mark.parametrize(("depth", "own", "padded"), [(16, 16, 16), (6, 6, 8), (24, 16, 24)])
+def test_heads_are_padded_to_one_depth_in_fours(
+    depth: int, own: int, padded: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Multi-head latent attention has values less deep than its keys."""
+    seen: list[torch.Size] = []
+
+    def record(query: torch.Tensor, key: Any, value: Any, *_: Any) -> torch.Tensor:
+        seen.extend(x.shape for x in (query, key, value))
+        return value.transpose(1, 2)
+
+    monkeypatch.setattr(attention, "attention", record)
+    query, value = torch.ones(1, 2, 5, depth), torch.rand(1, 2, 5, own)
+    out = attention.attend(query, query, value, layer=0)
+    assert seen == [(1, 2, 5, padded)] * 3
+    torch.testing.assert_close(out, value.transpose(1, 2))
 
 
 def test_explicit_mask_is_refused() -> None:
@@ -88,5 +112,5 @@ def test_shape_of_the_result() -> None:
     with FakeTensorMode():
         query, key = torch.empty(1, 4, 5, 16), torch.empty(1, 2, 5, 16)
         value = torch.empty(1, 2, 5, 8)
-        out = attention.attention(query, key, value, 0, 1.0, 0, 0.0)
+        out = attention.attention(query, key, value, None, None, 0, 1.0, 0, 0.0)
     assert out.shape == (1, 5, 4, 8)

@@ -70,7 +70,13 @@ def test_operator_without_a_converter_is_named() -> None:
 @pytest.mark.parametrize(
     "config",
     [
-        hf.BloomConfig(vocab_size=64, hidden_size=16, n_layer=1, n_head=2),  # attention of its own
+        hf.DiffLlamaConfig(  # attention of its own
+            vocab_size=64,
+            hidden_size=16,
+            intermediate_size=24,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+        ),
         hf.MambaConfig(vocab_size=64, hidden_size=16, num_hidden_layers=1, state_size=4),
     ],
 )

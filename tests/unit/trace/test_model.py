@@ -115,4 +115,4 @@ def test_export_is_two_inputs_to_logits() -> None:
 def test_attention_cannot_be_run() -> None:
     x = torch.zeros(1, 2, 3, 4)
     with pytest.raises(NotImplementedError, match="tracing only"):
-        attention.attention(x, x, x, 0, 1.0, 0, 0.0)
+        attention.attention(x, x, x, None, None, 0, 1.0, 0, 0.0)

@@ -1,0 +1,109 @@
+"""Attention classes older than transformers' attention interface, led to the same operator.
+
+Each adapter replaces what comes after the heads are split: scores, softmax and their product with
+the values. Projections, rotary embedding and everything else stay the model's own code.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import MethodType
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+from compiler.trace.attention import attend
+
+
+def install(model: PreTrainedModel) -> None:
+    """Adapts every module of `model` whose class is listed below."""
+    adapted = [m for m in model.modules() if type(m).__name__ in _ADAPTERS]
+    for module in adapted:
+        _ADAPTERS[type(module).__name__](module)
+    if adapted:  # they expect masks, which nothing reads
+        model.config._attn_implementation = "eager"
+
+
+def _only_scores(layer: str) -> Callable[[Any], None]:
+    """Classes with a method `_attn` of query, key, value and mask; `layer` numbers them."""
+
+    def adapter(module: Any) -> None:
+        local = getattr(module, "attention_type", "") == "local"
+        settings = {
+            "layer": getattr(module, layer),
+            "scale": 1 / float(getattr(module, "scale_attn", 1)),
+            "window": module.config.window_size if local else 0,
+        }
+
+        def _attn(self: Any, query: Any, key: Any, value: Any, *_: Any) -> tuple[Any, None]:
+            return attend(query, key, value, **settings).transpose(1, 2), None
+
+        module._attn = MethodType(_attn, module)
+
+    return adapter
+
+
+def _bloom(module: Any) -> None:
+    code = sys.modules[type(module).__module__]
+    slopes = code._get_alibi_slopes(module.num_heads, torch.device("cpu")) * module.beta
+
+    def forward(self: Any, hidden_states: Any, residual: Any, *_: Any, **__: Any) -> Any:
+        heads = self._reshape(self.query_key_value(hidden_states))
+        out = attend(*heads, layer=self.layer_idx, scale=self.inv_norm_factor, slopes=slopes)
+        return self.dense(out.flatten(2)) + residual, None
+
+    module.forward = MethodType(forward, module)
+
+
+def _falcon(module: Any) -> None:
+    code = sys.modules[type(module).__module__]
+    # Scores are scaled after the bias is added. One position's bias less the one before is a slope.
+    bias = code.build_alibi_tensor(torch.ones(1, 2), module.num_heads, torch.float32)
+    slopes = (bias[:, 0, 1] - bias[:, 0, 0]) * module.inv_norm_factor
+
+    def forward(
+        self: Any,
+        hidden_states: Any,
+        alibi: Any,
+        *_: Any,
+        position_embeddings: Any = None,
+        **__: Any,
+    ) -> Any:
+        split = self._split_heads(self.query_key_value(hidden_states))
+        query, key, value = (x.transpose(1, 2) for x in split)
+        if alibi is None:
+            query, key = code.apply_rotary_pos_emb(query, key, *position_embeddings)
+        own = None if alibi is None else slopes
+        out = attend(query, key, value, layer=self.layer_idx, slopes=own)
+        return self.dense(out.flatten(2)), None
+
+    module.forward = MethodType(forward, module)
+
+
+def _mpt(module: Any) -> None:
+    code = sys.modules[type(module).__module__]
+    bias = code.build_mpt_alibi_tensor(module.n_heads, 2)
+    slopes = bias[:, 0, 1] - bias[:, 0, 0]
+
+    def forward(self: Any, hidden_states: Any, position_bias: Any, *_: Any, **__: Any) -> Any:
+        packed = self.Wqkv(hidden_states)
+        if self.clip_qkv:
+            packed = packed.clamp(min=-self.clip_qkv, max=self.clip_qkv)
+        heads = (x.unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for x in packed.chunk(3, 2))
+        own = None if position_bias is None else slopes
+        out = attend(*heads, layer=self.layer_idx, scale=self.softmax_scale, slopes=own)
+        return self.out_proj(out.flatten(2)), None
+
+    module.forward = MethodType(forward, module)
+
+
+_ADAPTERS: dict[str, Callable[[Any], None]] = {
+    "BloomAttention": _bloom,
+    "CodeGenAttention": _only_scores("layer_idx"),
+    "FalconAttention": _falcon,
+    "GPTJAttention": _only_scores("layer_idx"),
+    "GPTNeoSelfAttention": _only_scores("layer_id"),
+    "MptAttention": _mpt,
+}

@@ -1,0 +1,108 @@
+"""How operators become Relax where TVM's importer cannot or must not: ours, and what it lacks.
+
+A complex tensor is one of its real and imaginary parts, along a last axis of two.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from torch import fx
+from tvm import relax
+
+from compiler.graph import ops
+from compiler.trace import attention, experts
+
+
+def _attention(node: Any, importer: Any) -> relax.Var:
+    query, key, value, slopes, sinks, *settings = importer.retrieve_args(node)
+    batch, heads, rows, depth = ops.shape(query)
+    names = ("layer", "scale", "window", "softcap")
+    call = ops.make(
+        "attention",
+        [query, key, value, *(x for x in (slopes, sinks) if x is not None)],
+        (batch, rows, heads, depth),
+        slopes=slopes is not None,
+        sinks=sinks is not None,
+        **dict(zip(names, settings, strict=True)),
+    )
+    return importer.block_builder.emit(call)
+
+
+def _expert_linear(node: Any, importer: Any) -> relax.Var:
+    x, chosen, weight, transposed = importer.retrieve_args(node)
+    width = ops.shape(weight)[2 if transposed else 1]
+    shape = (ops.shape(chosen)[0], width)
+    call = ops.make("expert_linear", [x, chosen, weight], shape, transposed=bool(transposed))
+    return importer.block_builder.emit(call)
+
+
+def _topk(node: fx.Node, importer: Any) -> relax.Var:
+    """Sorted, whether or not that was asked for."""
+    x, k, *rest = importer.retrieve_args(node)
+    axis, largest = (*rest, *(-1, True)[len(rest) :])[:2]
+    return importer.block_builder.emit(relax.op.topk(x, k, axis, "both", largest, "int64"))
+
+
+def _log(node: fx.Node, importer: Any) -> relax.Var:
+    """Of integers too, as positions are."""
+    (x,) = importer.retrieve_args(node)
+    if "float" not in ops.dtype(x):
+        x = importer.block_builder.emit(relax.op.astype(x, "float32"))
+    return importer.block_builder.emit(relax.op.log(x))
+
+
+def _same(node: fx.Node, importer: Any) -> relax.Expr:
+    return importer.retrieve_args(node)[0]
+
+
+def _polar(node: fx.Node, importer: Any) -> relax.Var:
+    size, angle = importer.retrieve_args(node)
+    emit = importer.block_builder.emit
+    parts = [emit(relax.op.multiply(size, emit(f(angle)))) for f in (relax.op.cos, relax.op.sin)]
+    return emit(relax.op.stack(parts, axis=-1))
+
+
+def _multiply(node: fx.Node, importer: Any) -> relax.Var:
+    """Complex numbers with complex ones, with real ones, and everything else."""
+    if not node.meta["val"].is_complex():
+        convert = importer._binary_op(relax.op.multiply, operator.mul)
+        return convert(node)
+    emit = importer.block_builder.emit
+    factors = []
+    for argument, x in zip(node.args, importer.retrieve_args(node), strict=True):
+        if not isinstance(argument, fx.Node):
+            factors.append((relax.const(x, "float32"), None))
+        elif argument.meta["val"].is_complex():
+            axis = len(ops.shape(x)) - 1
+            both = emit(relax.op.split(x, 2, axis))
+            factors.append(tuple(emit(relax.op.squeeze(emit(both[i]), [axis])) for i in (0, 1)))
+        else:
+            factors.append((x, None))
+    (a, b), (c, d) = factors
+
+    def product(x: relax.Expr | None, y: relax.Expr | None) -> relax.Expr | None:
+        return None if x is None or y is None else emit(relax.op.multiply(x, y))
+
+    def total(x: relax.Expr | None, y: relax.Expr | None, op: Any) -> relax.Expr:
+        if x is None or y is None:
+            return y if x is None else x
+        return emit(op(x, y))
+
+    real = total(product(a, c), product(b, d), relax.op.subtract)
+    imaginary = total(product(a, d), product(b, c), relax.op.add)
+    return emit(relax.op.stack([real, imaginary], axis=-1))
+
+
+CONVERTERS: dict[str, Callable[[fx.Node, Any], relax.Expr]] = {
+    attention.OP: _attention,
+    experts.OP: _expert_linear,
+    "log.default": _log,
+    "mul.Tensor": _multiply,
+    "polar.default": _polar,
+    "topk.default": _topk,
+    "view_as_complex.default": _same,
+    "view_as_real.default": _same,
+}

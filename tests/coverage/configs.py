@@ -1,0 +1,144 @@
+"""A tiny configuration of every architecture: sizes by the names that configurations give them."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import transformers as hf
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+NAMES: tuple[str, ...] = tuple(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
+
+VOCABULARY = 260  # bytes, and the tokens the test tokenizer adds
+_BY_NAME: dict[Any, tuple[str, ...]] = {
+    VOCABULARY: ("vocab_size",),
+    320: (
+        "max_position_embeddings",
+        "n_positions",
+        "max_seq_len",
+        "n_ctx",
+        "max_sequence_length",
+        "model_max_length",
+    ),
+    96: (
+        "intermediate_size",
+        "ffn_dim",
+        "ffn_hidden_size",
+        "dim_feedforward",
+        "dim_ff",
+        "dff",
+        "d_inner",
+        "encoder_ffn_dim",
+        "decoder_ffn_dim",
+        "mlp_dim",
+    ),
+    64: (
+        "hidden_size",
+        "d_model",
+        "n_embd",
+        "embed_dim",
+        "dim",
+        "embedding_size",
+        "word_embed_proj_dim",
+    ),
+    32: (
+        "moe_intermediate_size",
+        "expert_ffn_hidden_size",
+        "shared_expert_intermediate_size",
+        "shared_intermediate_size",
+        "expert_hidden_size",
+        "q_lora_rank",
+    ),
+    48: ("sliding_window",),
+    16: ("head_dim", "attention_head_dim", "kv_lora_rank", "qk_nope_head_dim", "v_head_dim"),
+    8: ("qk_rope_head_dim", "state_size", "ssm_state_size", "mamba_d_state", "d_state"),
+    4: (
+        "num_attention_heads",
+        "n_head",
+        "n_heads",
+        "num_heads",
+        "encoder_attention_heads",
+        "decoder_attention_heads",
+        "num_experts",
+        "num_local_experts",
+        "n_routed_experts",
+        "moe_num_experts",
+    ),
+    2: (
+        "num_hidden_layers",
+        "n_layer",
+        "n_layers",
+        "num_layers",
+        "encoder_layers",
+        "decoder_layers",
+        "num_key_value_heads",
+        "num_experts_per_tok",
+        "num_experts_per_token",
+        "moe_top_k",
+        "top_k_experts",
+        "moe_topk",
+        "experts_per_token",
+        "moe_k",
+    ),
+    # Large enough initial weights that attention and activations are far from linear.
+    0.15: ("initializer_range", "init_std"),
+    0: ("pad_token_id",),
+    257: ("bos_token_id",),
+    258: ("eos_token_id",),
+}
+SIZES: dict[str, Any] = {name: size for size, names in _BY_NAME.items() for name in names}
+
+# What an architecture needs besides, or instead.
+ENCODER: dict[str, Any] = {"is_decoder": True}
+SPECIAL: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(
+        (
+            "bert",
+            "bert-generation",
+            "big_bird",
+            "camembert",
+            "data2vec-text",
+            "electra",
+            "ernie",
+            "megatron-bert",
+            "rembert",
+            "roberta",
+            "roberta-prelayernorm",
+            "roc_bert",
+            "roformer",
+            "xlm-roberta",
+            "xlm-roberta-xl",
+            "xmod",
+        ),
+        ENCODER,
+    ),
+    "gptj": {"rotary_dim": 8},
+    "codegen": {"rotary_dim": 8},
+    "falcon": {"new_decoder_architecture": True, "num_kv_heads": 2},
+    "gpt_neo": {"attention_types": [[["global", "local"], 1]], "window_size": 8},
+}
+
+
+def tiny(name: str) -> hf.PretrainedConfig:
+    """Two layers of a few heads. Raises whatever the architecture's configuration does."""
+    kind = CONFIG_MAPPING[name]
+    known = _parameters(kind)
+    aliases = getattr(kind, "attribute_map", None) or {}
+    settings = {
+        size: value
+        for size, value in SIZES.items()
+        if size in known and aliases.get(size) not in known
+    }
+    return kind(**settings | SPECIAL.get(name, {}))  # type: ignore[no-any-return]
+
+
+def _parameters(kind: type[hf.PretrainedConfig]) -> set[str]:
+    """What a configuration can be given: fields of dataclasses, arguments of older ones."""
+    found: set[str] = set()
+    for base in kind.__mro__:
+        found |= set(getattr(base, "__annotations__", {}))
+        if "__init__" in vars(base):
+            found |= set(inspect.signature(base.__init__).parameters)
+    return found

@@ -1,0 +1,110 @@
+"""One architecture: a tiny random model, compiled, run in the browser, compared with PyTorch.
+
+`python -m tests.coverage.judge NAME` prints a line of JSON. A process of its own, so that nothing
+one architecture does to transformers, TVM or the browser reaches the next.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import transformers as hf
+
+from compiler.build import build
+from compiler.bundle.inspect import variant_facts
+from compiler.bundle.read import Bundle
+from compiler.checkpoint.open import open_checkpoint
+from compiler.errors import CompileError
+from compiler.lower import targets
+from compiler.progress import SilentProgress
+from tests.coverage.configs import VOCABULARY, tiny
+from tests.unit.checkpoint.tiny import write_tokenizer
+from web.errors import SiteError
+from web.reference import Reference
+from web.verify import BrowserEngine, browser_engine
+
+PROMPT = 20  # tokens, read by `prefill`
+STEPS = 8  # more, read by `decode` one at a time
+# Two layers of at most 128 products each, logits of size 5 (tests/parity/test_architectures.py);
+# twice that for models with more layers or exponentials of their own.
+TOLERANCE = 8e-5
+VARIANTS = ("f32", "wasm-threads-relaxed")
+TARGETS = (targets.WEBGPU, targets.WASM)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is known of one architecture."""
+
+    name: str
+    matches: bool
+    reason: str = ""  # why not
+    dispatches: int = 0  # of a layer at decode, on WebGPU
+    worst: float = 0.0  # largest error of a logit, relative to max(1, |expected|)
+
+
+def judge(name: str) -> Verdict:
+    """Builds, runs and compares; whatever stops it is the reason."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            source = _save(name, Path(folder) / "source")
+        except Exception as error:  # whatever a model's own code raises
+            return Verdict(name, False, f"no tiny model: {_line(error)}")
+        try:
+            return _compare(name, source, Path(folder))
+        except (CompileError, SiteError) as error:
+            return Verdict(name, False, _line(error))
+
+
+def _save(name: str, directory: Path) -> Path:
+    torch.manual_seed(0)
+    model = hf.AutoModelForCausalLM.from_config(tiny(name), dtype=torch.float32)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim == 1:  # norms of all ones and biases of zero would hide mistakes
+                parameter.add_(torch.randn_like(parameter) * 0.3)
+    model.save_pretrained(directory)
+    write_tokenizer(directory)
+    return directory
+
+
+def _compare(name: str, source: Path, folder: Path) -> Verdict:
+    models = folder / "models"
+    options = {"quantization": "f32", "context": None, "revision": None}
+    silent = SilentProgress()
+    build(str(source), output=models / name, progress=silent, targets=TARGETS, **options)
+    bundle = Bundle.open(models / name)
+    dispatches = variant_facts(bundle, "f32").dispatches_per_layer["decode"]
+    ids = np.random.default_rng(7).integers(0, VOCABULARY - 4, PROMPT + STEPS).tolist()
+    with open_checkpoint(str(source)) as checkpoint:
+        expected = Reference(checkpoint, bundle).logits(ids, PROMPT - 1)
+    with browser_engine(models) as engine:
+        errors = {v: _worst(engine, name, v, ids, expected) for v in VARIANTS}
+    worst = max(errors.values())
+    wrong = [f"{v} differs by {e:.2g}" for v, e in errors.items() if not e <= TOLERANCE]
+    return Verdict(name, not wrong, "; ".join(wrong), dispatches, float(f"{worst:.2g}"))
+
+
+def _worst(
+    engine: BrowserEngine, name: str, variant: str, ids: list[int], expected: np.ndarray
+) -> float:
+    engine.load(name, variant)
+    found = engine.logits(ids, PROMPT - 1)
+    error = np.abs(found - expected) / np.maximum(1, np.abs(expected))
+    return float(np.where(np.isfinite(error), error, np.inf).max())
+
+
+def _line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    prefix = "" if isinstance(error, CompileError | SiteError) else f"{type(error).__name__}: "
+    return (prefix + text)[:300]
+
+
+if __name__ == "__main__":
+    print(json.dumps(asdict(judge(sys.argv[1]))))

@@ -1,0 +1,48 @@
+"""Models that count positions get them from the input."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from compiler.errors import UnsupportedModelError
+from compiler.trace.positions import LENGTH, count_from_input
+
+ROWS = 3
+
+
+class Counting(torch.nn.Module):
+    """Positions as a model makes them that asks its cache how long it is."""
+
+    def __init__(self, make: str) -> None:
+        super().__init__()
+        self.make = make
+
+    def forward(self, ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        made = {
+            "range": lambda: torch.arange(LENGTH, LENGTH + ROWS),
+            "offset": lambda: torch.arange(LENGTH + 2, LENGTH + 2 + ROWS),
+            "sum": lambda: torch.arange(ROWS) + LENGTH,
+            "all": lambda: torch.arange(LENGTH + ROWS)[-ROWS:],
+        }[self.make]()
+        return ids + made
+
+
+def exported(make: str) -> torch.export.ExportedProgram:
+    ids = torch.zeros(1, ROWS, dtype=torch.int32)
+    return torch.export.export(Counting(make), (ids, ids.clone()))
+
+
+@pytest.mark.parametrize(("make", "offset"), [("range", 0), ("offset", 2), ("sum", 0)])
+def test_what_was_counted_follows_the_input(make: str, offset: int) -> None:
+    program = exported(make)
+    count_from_input(program, ROWS)
+    ids = torch.tensor([[10, 20, 30]], dtype=torch.int32)
+    places = torch.tensor([[7, 8, 9]], dtype=torch.int32)
+    got = program.graph_module(ids, places)[0]
+    assert got.tolist() == (ids + places + offset).tolist()
+
+
+def test_other_uses_of_the_length_are_refused() -> None:
+    with pytest.raises(UnsupportedModelError, match="counts positions in a way"):
+        count_from_input(exported("all"), ROWS)
