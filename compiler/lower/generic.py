@@ -14,12 +14,12 @@ from tvm.target import Target
 from compiler.errors import UnsupportedModelError
 from compiler.graph.program import Program
 from compiler.kernels.dsl import KernelFunction
-from compiler.lower import cpu_schedule, precise, selection
+from compiler.lower import cpu_schedule, plain, precise, selection
 from compiler.lower.walk import statements
 
 Backend: TypeAlias = Literal["webgpu", "wasm"]
 
-LEGALISATIONS = precise.LEGALISATIONS | selection.LEGALISATIONS
+LEGALISATIONS = plain.LEGALISATIONS | precise.LEGALISATIONS | selection.LEGALISATIONS
 
 TARGETS: dict[Backend, Target] = {"webgpu": Target("webgpu", host="llvm"), "wasm": Target("llvm")}
 

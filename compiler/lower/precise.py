@@ -97,28 +97,7 @@ def _elementwise(name: str, function: Callable[[Any], Any]) -> Any:
     return legalise
 
 
-def _filled(number: float | None = None) -> Any:
-    """Tensors of one value; TVM's own lowering looks for letters in a type."""
-
-    def legalise(builder: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
-        shape, kind = ops.shape(call), ops.dtype(call)
-        value = relax.const(number, kind) if number is not None else call.args[1]
-
-        def compute(x: te.Tensor) -> te.Tensor:
-            return te.compute(shape, lambda *_: x().astype(kind), name="y")
-
-        return builder.call_te(compute, value, primfunc_name_hint="full")
-
-    return legalise
-
-
 LEGALISATIONS = {
-    "relax.full": _filled(),
-    "relax.full_like": _filled(),
-    "relax.zeros": _filled(0),
-    "relax.zeros_like": _filled(0),
-    "relax.ones": _filled(1),
-    "relax.ones_like": _filled(1),
     "relax.power": _power,
     "relax.sin": _elementwise("sin", partial(sine, quadrant_offset=0)),
     "relax.cos": _elementwise("cos", partial(sine, quadrant_offset=1)),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tvm import relax, te, tirx
+from tvm import relax, te, tirx, topi
 
 LOWEST = -3.402823e38
 
@@ -103,7 +103,9 @@ def _scatter_elements(builder: relax.BlockBuilder, call: relax.Call) -> relax.Ex
     data, indices, updates = call.args
     axis = int(call.attrs.axis) % len(data.ty.shape)
     if str(call.attrs.reduction) == "add":
-        return builder.call_te(_added, data, indices, updates, axis, primfunc_name_hint="scatter")
+        arguments = (data, indices, updates, axis)
+        totals = builder.emit(builder.call_te(_totals, *arguments, primfunc_name_hint="totals"))
+        return builder.call_te(topi.add, data, totals)
     found = builder.emit(
         builder.call_te(_updates, data, indices, axis, primfunc_name_hint="updates")
     )
@@ -129,7 +131,7 @@ def _updated(data: te.Tensor, found: te.Tensor, updates: te.Tensor, axis: int) -
     return te.compute(data.shape, element, name="scattered")
 
 
-def _added(data: te.Tensor, indices: te.Tensor, updates: te.Tensor, axis: int) -> te.Tensor:
+def _totals(data: te.Tensor, indices: te.Tensor, updates: te.Tensor, axis: int) -> te.Tensor:
     update = te.reduce_axis((0, indices.shape[axis]), "update")
     zero = tirx.const(0, data.dtype)
 
@@ -137,8 +139,7 @@ def _added(data: te.Tensor, indices: te.Tensor, updates: te.Tensor, axis: int) -
         value = updates(*_inside(updates, i, axis, update))
         return te.sum(tirx.Select(_hits(indices, i, axis, update), value, zero), axis=update)
 
-    totals = te.compute(data.shape, total, name="totals")
-    return te.compute(data.shape, lambda *i: data(*i) + totals(*i), name="scattered")
+    return te.compute(data.shape, total, name="totals")
 
 
 def _hits(indices: te.Tensor, i: Sequence[Any], axis: int, update: Any) -> Any:

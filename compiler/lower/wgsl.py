@@ -59,6 +59,10 @@ def compile_kernels(kernels: Sequence[KernelFunction]) -> dict[str, Shader]:
         if "@compute" in part:
             entry = _ENTRY.search(part)
             shaders["" if entry is None else entry.group(1).removesuffix("_kernel")] = _read(part)
+    if several := shaders.keys() - functions.keys():
+        raise UnsupportedModelError(
+            f"TVM made several kernels of one: {', '.join(sorted(several))} besides the first"
+        )
     missing = functions.keys() - shaders.keys()
     if missing:
         raise UnsupportedModelError(f"TVM generated no code for {', '.join(sorted(missing))}")

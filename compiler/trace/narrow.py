@@ -49,6 +49,8 @@ def _expr(expr: Any, env: dict[relax.Var, relax.Expr]) -> Any:
         return _extreme(_expr(expr.args[0], env), expr)
     if isinstance(expr, relax.Call):
         args = [_expr(arg, env) for arg in expr.args]
+        if ops.name(expr) == "relax.take":
+            args[1] = _from_start(args[1], ops.shape(args[0])[int(expr.attrs["axis"] or 0)])
         return relax.Call(expr.op, args, _attributes(expr.attrs), [_type(t) for t in expr.ty_args])
     return expr
 
@@ -74,6 +76,14 @@ def _constant(expr: Any) -> Any:
         limits = np.iinfo(kind)
         values = values.clip(limits.min, limits.max)
     return relax.const(values.astype(kind), kind)
+
+
+def _from_start(indices: Any, extent: int) -> Any:
+    """Constant indices that count from the end, as PyTorch's may, counted from the start."""
+    if not isinstance(indices, tvm.ir.GenericConst):
+        return indices
+    values = indices.value.numpy()
+    return relax.const(np.where(values < 0, values + extent, values), str(values.dtype))
 
 
 def _type(kind: Any) -> Any:

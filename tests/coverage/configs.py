@@ -51,8 +51,15 @@ _BY_NAME: dict[Any, tuple[str, ...]] = {
         "expert_hidden_size",
         "q_lora_rank",
     ),
-    48: ("sliding_window",),
-    16: ("head_dim", "attention_head_dim", "kv_lora_rank", "qk_nope_head_dim", "v_head_dim"),
+    16: (
+        "sliding_window",
+        "attention_window_size",
+        "head_dim",
+        "attention_head_dim",
+        "kv_lora_rank",
+        "qk_nope_head_dim",
+        "v_head_dim",
+    ),
     8: ("qk_rope_head_dim", "state_size", "ssm_state_size", "mamba_d_state", "d_state"),
     4: (
         "num_attention_heads",
@@ -81,7 +88,9 @@ _BY_NAME: dict[Any, tuple[str, ...]] = {
         "moe_topk",
         "experts_per_token",
         "moe_k",
+        "n_group",
     ),
+    1: ("topk_group", "n_shared_experts", "first_k_dense_replace"),
     # Large enough initial weights that attention and activations are far from linear.
     0.15: ("initializer_range", "init_std"),
     0: ("pad_token_id",),
@@ -122,8 +131,11 @@ SPECIAL: dict[str, dict[str, Any]] = {
 
 
 def tiny(name: str) -> hf.PretrainedConfig:
-    """Two layers of a few heads. Raises whatever the architecture's configuration does."""
-    kind = CONFIG_MAPPING[name]
+    """A few layers of a few heads. Raises whatever the architecture's configuration does."""
+    return _tiny(CONFIG_MAPPING[name], SPECIAL.get(name, {}))
+
+
+def _tiny(kind: type[hf.PretrainedConfig], special: dict[str, Any]) -> hf.PretrainedConfig:
     known = _parameters(kind)
     aliases = getattr(kind, "attribute_map", None) or {}
     settings = {
@@ -131,7 +143,32 @@ def tiny(name: str) -> hf.PretrainedConfig:
         for size, value in SIZES.items()
         if size in known and aliases.get(size) not in known
     }
-    return kind(**settings | SPECIAL.get(name, {}))  # type: ignore[no-any-return]
+    return kind(**settings | _layers(kind) | _nested(kind) | special)
+
+
+def _layers(kind: type[hf.PretrainedConfig]) -> dict[str, Any]:
+    """A layer of each kind that the architecture mixes."""
+    published = getattr(_published(kind), "layer_types", None)
+    kinds = list(dict.fromkeys(published or []))
+    if len(kinds) < 2:
+        return {}
+    return {"layer_types": kinds, "num_hidden_layers": len(kinds)}
+
+
+def _nested(kind: type[hf.PretrainedConfig]) -> dict[str, Any]:
+    """Those of text, vision and audio parts."""
+    published = _published(kind)
+    parts = {key: getattr(published, key, None) for key in kind.sub_configs}
+    found = {key: type(p) for key, p in parts.items() if isinstance(p, hf.PretrainedConfig)}
+    return {key: _tiny(part, {}).to_dict() for key, part in found.items()}
+
+
+def _published(kind: type[hf.PretrainedConfig]) -> hf.PretrainedConfig | None:
+    """The configuration with the sizes of the model it was written for, if it has such defaults."""
+    try:
+        return kind()
+    except Exception:  # some cannot be made without arguments
+        return None
 
 
 def _parameters(kind: type[hf.PretrainedConfig]) -> set[str]:

@@ -15,6 +15,7 @@ from compiler.graph.canonicalize import PLAIN
 from compiler.graph.program import Program, Source
 from compiler.graph.quantize import Coding
 from compiler.kernels import sets
+from compiler.lower import generic
 from compiler.lower.generic import Backend, legalise
 from compiler.lower.kernel_files import wasm_files
 from compiler.lower.steps import Lister, Listing, Model
@@ -189,3 +190,18 @@ def test_kernels_of_prompts_keep_to_limits_and_registers() -> None:
         assert shader.workgroup_bytes <= 16384
         private = re.findall(r"^var \w+:array<\w+,(\d+)>", shader.text, re.MULTILINE)
         assert all(int(count) <= 256 for count in private)
+
+
+def halves(g: Graph) -> relax.Expr:
+    parts = g(R.split(g(R.cos(g.b)), 2, 1))
+    first, second = (g(relax.TupleGetItem(parts, i)) for i in (0, 1))
+    return R.add(first, g(R.sum(second, [1], keepdims=True)))
+
+
+def test_several_loop_nests_are_not_one_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A launch has one; what TVM makes of the others would be lost."""
+    before = made(halves, {"b": (1, 8)})
+    compile_kernels([launch.kernel for launch in listed(before, store()).launches])
+    monkeypatch.setattr(generic, "LEGALISATIONS", {})
+    with pytest.raises(UnsupportedModelError, match="several kernels of one"):
+        compile_kernels([launch.kernel for launch in listed(before, store()).launches])

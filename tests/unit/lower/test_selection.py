@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,14 +16,16 @@ from compiler.lower.selection import LEGALISATIONS
 X = torch.tensor(np.random.default_rng(3).permutation(60).reshape(3, 20), dtype=torch.float32)
 
 
-def run(make: Callable[..., relax.Expr], *inputs: torch.Tensor) -> list[np.ndarray]:
+def run(
+    make: Callable[..., relax.Expr], *inputs: torch.Tensor, lowered: Any = LEGALISATIONS
+) -> list[np.ndarray]:
     """Lowers an operator with our legalisations alone and runs it on this machine."""
     builder = relax.BlockBuilder()
     kinds = [(list(x.shape), str(x.dtype).removeprefix("torch.")) for x in inputs]
     params = [relax.Var(f"x{i}", relax.TensorType(*kind)) for i, kind in enumerate(kinds)]
     with builder.function("main", params):
         builder.emit_func_output(builder.emit(make(*params)))
-    module = relax.transform.LegalizeOps(LEGALISATIONS)(builder.get())
+    module = relax.transform.LegalizeOps(lowered)(builder.get())
     machine = relax.VirtualMachine(tvm.compile(module, target="llvm"), tvm.cpu())
     result = machine["main"](*[tvm.runtime.tensor(x.numpy()) for x in inputs])
     return [result.numpy()] if hasattr(result, "numpy") else [part.numpy() for part in result]
