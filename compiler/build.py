@@ -27,9 +27,10 @@ from compiler.kernels.dsl import KernelFunction
 from compiler.kernels.specs import CacheShape
 from compiler.lower.generic import Backend, legalise
 from compiler.lower.kernel_files import KernelFiles, wasm_files, wgsl_files
+from compiler.lower.launches import Listing
 from compiler.lower.plan import PackedTensor, kernels_of, write_plan
 from compiler.lower.selftest import self_tests
-from compiler.lower.steps import Lister, Listing, Model
+from compiler.lower.steps import Lister, Model
 from compiler.lower.targets import TARGETS, Target, beyond_default, memory, requirements
 from compiler.lower.tensors import Constants, Matrix, Plain, Store
 from compiler.progress import Progress

@@ -57,6 +57,21 @@ def _is_square(value: relax.Expr, view: View, x: relax.Expr) -> bool:
     return both and all(view.base(arg) == view.base(x) for arg in value.args)
 
 
+def before_transpose(view: View, var: relax.Var, value: relax.Expr) -> relax.Expr | None:
+    """A norm of heads that were put first becomes one of tokens first, where `append` takes it in
+    and tokens that are not there cost nothing."""
+    if ops.name(value) != "webkiln.rms_norm":
+        return None
+    x, weight = ops.operands(value)
+    turned = view.value(x)
+    if ops.name(turned) != "relax.permute_dims" or ops.axes(turned) != [0, 2, 1, 3]:
+        return None
+    before = turned.args[0]
+    settings = {"epsilon": ops.setting(value, "epsilon")}
+    normed = ops.make("rms_norm", [before, weight], ops.shape(before), **settings)
+    return relax.op.permute_dims(normed, [0, 2, 1, 3])
+
+
 def recognise_layer_norm(view: View, var: relax.Var, value: relax.Expr) -> relax.Expr | None:
     """nn.layer_norm over the last axis with weight and bias, Ba et al., arXiv 1607.06450."""
     if ops.name(value) != "relax.nn.layer_norm":

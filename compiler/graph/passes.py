@@ -21,6 +21,7 @@ def passes(same_coding: fuse.SameCoding) -> list[tuple[str, Rule]]:
         ("embedding", canonicalize.canonical_embedding),
         ("activation", canonicalize.canonical_activation),
         ("rms-norm", norms.recognise_rms_norm),
+        ("norm-before-transpose", norms.before_transpose),
         ("layer-norm", norms.recognise_layer_norm),
         ("attention", attention.lower_attention(same_coding)),
         ("gated-mlp", fuse.fuse_gated_mlp(same_coding)),

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from compiler.bundle.schema import ALIGN
-from compiler.lower.steps import Listing, Value
+from compiler.lower.launches import Listing, Value
 
 
 @dataclass

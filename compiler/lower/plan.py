@@ -20,8 +20,8 @@ from compiler.bundle.schema import (
 from compiler.kernels.dsl import KernelFunction
 from compiler.kernels.specs import CacheShape
 from compiler.lower.kernel_files import KernelFiles
+from compiler.lower.launches import Launch, Listing, Value
 from compiler.lower.memory import Slot, plan_scratch
-from compiler.lower.steps import Launch, Listing, Value
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,8 @@ def write_plan(
             by_name = dict(zip(launch.kernel.arguments, launch.values, strict=True))
             bindings = [buffers.binding(by_name[name]) for name in kernels.arguments[index]]
             kernel = launch.kernel
-            steps.append(Step(index, list(kernel.grid), bindings, layer, kernel.rows_axis))
+            rows_axis = kernel.rows_axis if launch.by_token else None
+            steps.append(Step(index, list(kernel.grid), bindings, layer, rows_axis))
         outputs = {key: buffers.index(value) for key, value in listing.outputs.items()}
         functions[function] = Function(listing.rows, outputs, steps)
     return Plan(FORMAT, name, buffers.table(), kernels.kernels, functions)

@@ -16,7 +16,7 @@ from compiler.kernels import reference
 from compiler.kernels.dsl import KernelFunction
 from compiler.kernels.specs import Attend, Linear
 from compiler.lower.kernel_files import KernelFiles
-from compiler.lower.steps import Listing
+from compiler.lower.launches import Listing
 from compiler.quantize.layout import unpack
 from compiler.quantize.schemes import dequantize
 

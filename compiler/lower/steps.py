@@ -1,9 +1,9 @@
-"""A lowered program as a straight list of kernel launches over named values."""
+"""From a lowered program to the launches of its kernels."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -26,37 +26,8 @@ from compiler.kernels.specs import (
     Sum,
 )
 from compiler.lower.generic import kernel_of
+from compiler.lower.launches import CONTROL, COUNTS, SAMPLING, TOKENS, Launch, Listing, Value
 from compiler.lower.tensors import Constants, Matrix, Plain, Store
-
-
-@dataclass(frozen=True)
-class Value:
-    """A buffer as a step sees it: state and weights by name, scratch by number."""
-
-    kind: str  # "state", "weight", "scratch"
-    name: str
-    bytes: int
-    part: str = ""  # of a weight
-    offset: int = 0  # into a scratch buffer; a multiple of ALIGN
-
-
-@dataclass(frozen=True)
-class Launch:
-    """One kernel launch; `values` follow the kernel's arguments."""
-
-    kernel: KernelFunction
-    values: tuple[Value, ...]
-    layer: int | None
-    spec: Linear | Attend | ProjectAppend | None = None  # of what has tilings or self-tests
-
-
-@dataclass
-class Listing:
-    """The launches of one function and what it leaves behind."""
-
-    rows: int
-    launches: list[Launch] = field(default_factory=list)
-    outputs: dict[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -94,12 +65,6 @@ class Model:
 
     vocabulary: int
     context: int  # the most positions it can be used with
-
-
-CONTROL = Value("state", "control", 0)
-TOKENS = Value("state", "tokens", 0)
-SAMPLING = Value("state", "sampling", 0)
-COUNTS = Value("state", "counts", 0)
 
 
 class Lister:
@@ -222,12 +187,13 @@ class Lister:
         *values: Value,
         layer: int | None = None,
         spec: Linear | Attend | ProjectAppend | None = None,
+        by_token: bool = True,
     ) -> None:
         if "control" in kernel.arguments and CONTROL not in values:
             values = (*values, CONTROL)  # how many rows are real: CPU kernels skip the others
         if len(values) != len(kernel.arguments):
             raise AssertionError(f"{kernel.name} takes {kernel.arguments}, got {len(values)}")
-        self.listing.launches.append(Launch(kernel, values, layer, spec))
+        self.listing.launches.append(Launch(kernel, values, layer, spec, by_token))
 
     def _generic(self, var: relax.Var, call: relax.Call) -> None:
         fields = var.ty.fields if hasattr(var.ty, "fields") else [var.ty]
@@ -245,7 +211,9 @@ class Lister:
         residual = [] if layer.residual is None else [layer.residual]
         kept = [] if layer.sum is None else [layer.sum]
         values = [*layer.inputs, *self._vectors(layer.vectors), *residual, out, *kept]
-        self._launch(self.kernels.linear(layer.spec), *values, spec=layer.spec)
+        by_token = layer.spec.rows == self.listing.rows
+        kernel = self.kernels.linear(layer.spec)
+        self._launch(kernel, *values, spec=layer.spec, by_token=by_token)
 
     def _layer(self, call: relax.Call) -> _Layer:
         """A linear layer's spec and operands, those of its heads excepted."""
@@ -311,7 +279,14 @@ class Lister:
         make = self.kernels.rms_norm if is_rms else self.kernels.layer_norm
         shape = ops.shape(call)
         kernel = make(prod(shape[:-1]), shape[-1], float(ops.setting(call, "epsilon")))
-        self._launch(kernel, *(self._value(arg) for arg in ops.operands(call)), out)
+        operands = (self._value(arg) for arg in ops.operands(call))
+        self._launch(kernel, *operands, out, by_token=self._by_token(shape))
+
+    def _by_token(self, shape: tuple[int, ...]) -> bool:
+        """Whether rows of the last axis are in order of tokens: not if heads come first."""
+        rows = self.listing.rows
+        outer = [extent for extent in shape[:-1] if extent != 1]
+        return prod(outer) == rows or (outer[0] == rows and rows not in outer[1:])
 
     def _add_norm(self, call: relax.Call, out: Value) -> None:
         x, skip, weight = ops.operands(call)
@@ -321,7 +296,8 @@ class Lister:
             self._deferred[out] = _Sum(self._value(x), self._value(skip), weight, spec)
             return
         kernel = self._fused.add_norm(prod(shape[:-1]), shape[-1], epsilon)
-        self._launch(kernel, *(self._value(operand) for operand in (x, skip, weight)), out)
+        operands = (self._value(operand) for operand in (x, skip, weight))
+        self._launch(kernel, *operands, out, by_token=self._by_token(shape))
 
     def _append(self, call: relax.Call, out: Value) -> None:
         layer = int(ops.setting(call, "layer"))

@@ -101,6 +101,11 @@ SIZES: dict[str, Any] = {name: size for size, names in _BY_NAME.items() for name
 
 # What an architecture needs besides, or instead.
 ENCODER: dict[str, Any] = {"is_decoder": True}
+SHARED: dict[str, Any] = {  # the last layers read the KV cache of those before
+    "num_hidden_layers": 4,
+    "layer_types": ["sliding_attention", "full_attention"] * 2,
+    "num_kv_shared_layers": 2,
+}
 SPECIAL: dict[str, dict[str, Any]] = {
     **dict.fromkeys(
         (
@@ -123,6 +128,7 @@ SPECIAL: dict[str, dict[str, Any]] = {
         ),
         ENCODER,
     ),
+    **dict.fromkeys(("gemma3n_text", "gemma4_text", "gemma4_unified_text"), SHARED),
     "gptj": {"rotary_dim": 8},
     "codegen": {"rotary_dim": 8},
     "falcon": {"new_decoder_architecture": True, "num_kv_heads": 2},

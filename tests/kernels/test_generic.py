@@ -14,7 +14,8 @@ from tvm.relax import op as R
 from compiler.bundle.schema import CONTROL_SLOTS, Control
 from compiler.graph.quantize import Coding
 from compiler.lower.generic import legalise
-from compiler.lower.steps import Launch, Lister, Listing, Model, Value
+from compiler.lower.launches import Launch, Listing, Value
+from compiler.lower.steps import Lister, Model
 from compiler.lower.tensors import Constants, Plain, Store
 from tests.support.gpu import Array, Gpu, assert_close
 from tests.support.wasm import Wasm

@@ -8,7 +8,7 @@ import pytest
 from tvm import relax
 from tvm.relax import op as R
 
-from compiler.graph import norms
+from compiler.graph import norms, ops
 from compiler.graph.program import Program
 from compiler.graph.rewrite import rewrite
 from tests.unit.graph.programs import (
@@ -118,3 +118,19 @@ def test_layer_norm_over_another_axis_stays() -> None:
 def test_layer_norm_with_computed_weight_stays() -> None:
     before = program(layer_norm([-1], "y"), {"x": (2, 4), "y": (4,)}, {"b": (4,)})
     assert_unchanged(before, norms.recognise_layer_norm)
+
+
+def turned(g: Graph, axes: list[int]) -> relax.Expr:
+    x = g(R.permute_dims(g(R.reshape(g.x, (1, 2, 2, 4))), axes))
+    return g(ops.make("rms_norm", [x, g.w], (1, 2, 2, 4), epsilon=1e-5))
+
+
+def test_norm_of_heads_put_first_becomes_one_of_tokens_first() -> None:
+    before = made(lambda g: turned(g, [0, 2, 1, 3]))
+    after = changed(before, norms.before_transpose)
+    found = [name for name in operators(after) if name != "relax.reshape"]
+    assert found == ["webkiln.rms_norm", "relax.permute_dims"]
+
+
+def test_other_orders_stay() -> None:
+    assert_unchanged(made(lambda g: turned(g, [0, 1, 2, 3])), norms.before_transpose)

@@ -18,7 +18,8 @@ from compiler.kernels import sets
 from compiler.lower import generic
 from compiler.lower.generic import Backend, legalise
 from compiler.lower.kernel_files import wasm_files
-from compiler.lower.steps import Lister, Listing, Model
+from compiler.lower.launches import Listing
+from compiler.lower.steps import Lister, Model
 from compiler.lower.tensors import Constants, Matrix, Plain, Store
 from compiler.lower.wgsl import compile_kernels
 from compiler.quantize import Q4_MIN
@@ -205,3 +206,21 @@ def test_several_loop_nests_are_not_one_kernel(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(generic, "LEGALISATIONS", {})
     with pytest.raises(UnsupportedModelError, match="several kernels of one"):
         compile_kernels([launch.kernel for launch in listed(before, store()).launches])
+
+
+@pytest.mark.parametrize(
+    ("shape", "by_token"),
+    [((1, ROWS, 8), True), ((1, ROWS, 2, 8), True), ((1, 2, ROWS, 8), False)],
+)
+def test_only_rows_in_order_of_tokens_can_be_left_out(
+    shape: tuple[int, ...], by_token: bool
+) -> None:
+    """A prompt shorter than a chunk needs less of a kernel, unless heads come first."""
+
+    def normed(g: Graph) -> relax.Expr:
+        x = g(R.broadcast_to(g(R.cos(g.b)), shape))
+        return ops.make("rms_norm", [x, g.n], shape, epsilon=1e-5)
+
+    listing = listed(made(normed, {"b": (1, 8), "n": (8,)}), store())
+    (launch,) = (one for one in listing.launches if one.kernel.rows_axis is not None)
+    assert launch.by_token == by_token

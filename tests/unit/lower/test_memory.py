@@ -7,8 +7,8 @@ import random
 import pytest
 
 from compiler.bundle.schema import ALIGN
+from compiler.lower.launches import Launch, Listing, Value
 from compiler.lower.memory import Slot, plan_scratch
-from compiler.lower.steps import Launch, Listing, Value
 from tests.unit.lower.kernels import kernel_with
 
 WEIGHT = Value("weight", "w", 64, "codes")

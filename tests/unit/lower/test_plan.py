@@ -7,8 +7,8 @@ import pytest
 from compiler.bundle.schema import FORMAT, Kernel, Plan, Span
 from compiler.kernels.specs import CacheShape
 from compiler.lower.kernel_files import KernelFiles
+from compiler.lower.launches import CONTROL, Launch, Listing, Value
 from compiler.lower.plan import PackedTensor, _layers, kernels_of, write_plan
-from compiler.lower.steps import CONTROL, Launch, Listing, Value
 from tests.unit.lower.kernels import double, kernel_with, through_shared
 
 

@@ -13,8 +13,8 @@ from compiler.kernels.dsl import KernelFunction
 from compiler.kernels.sets import WASM, WEBGPU
 from compiler.kernels.specs import Attend, CacheShape, Linear
 from compiler.lower.kernel_files import KernelFiles
+from compiler.lower.launches import Launch, Listing
 from compiler.lower.selftest import POSITION, content, pcg_hash, self_tests
-from compiler.lower.steps import Launch, Listing
 from compiler.quantize import schemes
 
 ATTEND = Attend(1, 4, CacheShape(64, 2, 16), 0.25, 0, 0.0)

@@ -14,7 +14,8 @@ from compiler.kernels import sets
 from compiler.kernels.sets import KernelSet
 from compiler.kernels.specs import Attend, Combine, Linear
 from compiler.lower.generic import legalise
-from compiler.lower.steps import Launch, Lister, Listing, Model
+from compiler.lower.launches import Launch, Listing
+from compiler.lower.steps import Lister, Model
 from compiler.lower.tensors import Store
 from tests.unit.graph.programs import Graph, program
 from tests.unit.graph.test_quantize import Stored, matrix
