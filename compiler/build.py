@@ -25,13 +25,14 @@ from compiler.graph.prologue import fuse_prologues
 from compiler.graph.quantize import KEEP, Coding
 from compiler.kernels.dsl import KernelFunction
 from compiler.kernels.specs import CacheShape
+from compiler.lower import targets as ladder
 from compiler.lower.generic import Backend, legalise
 from compiler.lower.kernel_files import KernelFiles, wasm_files, wgsl_files
 from compiler.lower.launches import Listing
 from compiler.lower.plan import PackedTensor, kernels_of, write_plan
 from compiler.lower.selftest import self_tests
 from compiler.lower.steps import Lister, Model
-from compiler.lower.targets import TARGETS, Target, beyond_default, memory, requirements
+from compiler.lower.targets import Target, beyond_default, memory, requirements
 from compiler.lower.tensors import Constants, Matrix, Plain, Store
 from compiler.progress import Progress
 from compiler.quantize.layout import Packed, pack, pack_plain
@@ -52,13 +53,15 @@ def build(
     context: int | None,
     revision: str | None,
     progress: Progress,
-    targets: Sequence[Target] = TARGETS,
+    targets: Sequence[Target] | None = None,
 ) -> Summary:
-    """Compiles `source` into the bundle `output` (default: models/<model name in lower case>).
+    """Compiles `source` into the bundle `output` (default: models/<model name in lower case>), for
+    all of the ladder or for some `targets`.
 
     Raises CompileError; nothing is left at `output` then but what was there before.
     """
     start = time.monotonic()
+    targets = ladder.TARGETS if targets is None else targets
     with progress.stage("open"):
         opened = open_checkpoint(source, revision)
     with opened:

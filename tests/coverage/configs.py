@@ -149,6 +149,8 @@ def _tiny(kind: type[hf.PretrainedConfig], special: dict[str, Any]) -> hf.Pretra
         for size, value in SIZES.items()
         if size in known and aliases.get(size) not in known
     }
+    if "kv_lora_rank" in settings:  # latent attention makes keys for every head
+        settings["num_key_value_heads"] = SIZES["num_attention_heads"]
     return kind(**settings | _layers(kind) | _nested(kind) | special)
 
 
