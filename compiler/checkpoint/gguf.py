@@ -1,12 +1,4 @@
-"""A GGUF file as a Checkpoint.
-
-Blocks of the carried-over types, 32 values of one row each (f16 little endian, byte i of qs)::
-
-    Q8_0  34 bytes   d f16 | qs i8[32]          value i = qs[i] * d
-    Q4_0  18 bytes   d f16 | qs u8[16]          value i = (low nibble of qs[i] - 8) * d,
-                                                value 16 + i = (high nibble of qs[i] - 8) * d
-    Q4_1  20 bytes   d f16 | m f16 | qs u8[16]  the same with nibble * d + m
-"""
+"""A GGUF file as a Checkpoint."""
 
 from __future__ import annotations
 
@@ -14,24 +6,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-import gguf
 import numpy as np
 import numpy.typing as npt
 from transformers.modeling_gguf_pytorch_utils import TENSOR_PROCESSORS, TensorProcessor
 
-from compiler.bundle.schema import Scheme
+from compiler.checkpoint import gguf_codes
 from compiler.checkpoint.base import Array, TensorInfo, TokenizerFiles
 from compiler.checkpoint.gguf_file import read_gguf
 from compiler.checkpoint.gguf_model import architecture, read_config, tensor_names
 from compiler.checkpoint.gguf_tokenizer import build_tokenizer
 from compiler.errors import UnsupportedModelError
-from compiler.quantize import Q4, Q4_MIN, Q8, Quantized
-
-_CARRIED: dict[gguf.GGMLQuantizationType, Scheme] = {
-    gguf.GGMLQuantizationType.Q4_0: Q4,
-    gguf.GGMLQuantizationType.Q4_1: Q4_MIN,
-    gguf.GGMLQuantizationType.Q8_0: Q8,
-}
+from compiler.quantize import Quantized
 
 
 class GgufCheckpoint:
@@ -82,14 +67,11 @@ class GgufCheckpoint:
 
     def quantized(self, name: str) -> Quantized | None:
         tensor = self._file.tensors[self._names[name]]
-        scheme = _CARRIED.get(tensor.type)
-        if scheme is None or len(tensor.shape) != 2:
+        if len(tensor.shape) != 2 or not gguf_codes.can_carry(tensor.type):
             return None
         order = self._row_order(name, tensor.shape[0])
-        if order is None:
-            return None
-        codes = _decode(self._file.blocks(self._names[name]), scheme)
-        if scheme == Q8 and codes.codes.min(initial=0) == -128:  # kernels read it as -127
+        codes = gguf_codes.carried(self._file.blocks(self._names[name]), tensor.type)
+        if order is None or codes is None:
             return None
         return codes.take_rows(order) if (np.diff(order) != 1).any() else codes
 
@@ -130,19 +112,3 @@ class GgufCheckpoint:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-
-def _decode(blocks: npt.NDArray[np.uint8], scheme: Scheme) -> Quantized:
-    """Blocks u8 (N, bytes of a row) -> codes (N, K) with their scales, unchanged."""
-    rows = len(blocks)
-    header = 4 if scheme.has_minimum else 2
-    grouped = blocks.reshape(rows, -1, header + 4 * scheme.bits)
-    numbers = np.ascontiguousarray(grouped[..., :header]).view(np.float16)
-    minimums = np.ascontiguousarray(numbers[..., 1]) if scheme.has_minimum else None
-    packed = grouped[..., header:]
-    if scheme.bits == 8:
-        codes = np.ascontiguousarray(packed).view(np.int8)
-    else:
-        codes = np.concatenate([packed & 0x0F, packed >> 4], axis=-1)
-    scales = np.ascontiguousarray(numbers[..., 0])
-    return Quantized(scheme, codes.reshape(rows, -1), scales, minimums)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from compiler.errors import CheckpointError, UnsupportedModelError
 
 @dataclass(frozen=True)
 class GgufTensor:
-    """Where a tensor lies in the file."""
+    """Where a tensor lies."""
 
+    path: Path  # of the file, one of several where a model is cut
     shape: tuple[int, ...]  # slowest axis first (GGUF itself writes the fastest first)
     type: gguf.GGMLQuantizationType
     offset: int  # bytes from the file's start
@@ -36,7 +38,7 @@ class GgufFile:
         """The stored bytes of a tensor: u8 (..., bytes of one row), mapped from the file."""
         tensor = self.tensors[name]
         # Mapped anew each time: unmapping afterwards keeps pages read from adding up in memory.
-        data = np.memmap(self.path, np.uint8, "r", tensor.offset, (tensor.bytes,))
+        data = np.memmap(tensor.path, np.uint8, "r", tensor.offset, (tensor.bytes,))
         return data.reshape(*tensor.shape[:-1], -1)
 
     def values(self, name: str) -> Array:
@@ -76,15 +78,55 @@ class _BoundedReader(gguf.GGUFReader):
 
 
 def read_gguf(path: Path) -> GgufFile:
-    """Parse metadata and the tensor table.
+    """Parse metadata and the tensor table; of all files where `path` is one of a model cut in
+    pieces, `name-00001-of-00003.gguf` and so on.
 
-    Raises CheckpointError when the file is missing, truncated, damaged, or names unknown types.
+    Raises CheckpointError when a file is missing, truncated, damaged, or names unknown types.
     """
+    metadata, tensors = _parse(path)
+    count = int(metadata.get("split.count", 1))
+    if count > 1:
+        metadata, tensors = {}, {}
+        for piece in _pieces(path, count):
+            own, found = _parse(piece)
+            metadata, tensors = own | metadata, tensors | found
+        expected = int(metadata.get("split.tensors.count", len(tensors)))
+        if len(tensors) != expected:
+            raise CheckpointError(
+                f"{path} and the files beside it hold {len(tensors)} tensors, not {expected}: "
+                "they belong to different models; get them again"
+            )
+    return GgufFile(path, metadata, tensors)
+
+
+def _pieces(path: Path, count: int) -> list[Path]:
+    """All files of a model that is cut."""
+    found = _PIECE.search(path.name)
+    if found is None:
+        raise CheckpointError(
+            f"{path} is one of {count} files of a model: give them back their names, which end in "
+            f"-00001-of-{count:05d}.gguf"
+        )
+    names = [
+        f"{path.name[: found.start()]}-{i:05d}-of-{count:05d}.gguf" for i in range(1, count + 1)
+    ]
+    for name in names:
+        if not path.with_name(name).exists():
+            raise CheckpointError(f"{path} is one of {count} files; {name} is missing beside it")
+    return [path.with_name(name) for name in names]
+
+
+_PIECE = re.compile(r"-\d{5}-of-\d{5}\.gguf$")
+
+
+def _parse(path: Path) -> tuple[dict[str, Any], dict[str, GgufTensor]]:
+    """One file's metadata and tensors."""
     try:
         reader = _BoundedReader(path)
         metadata = {key: field.contents() for key, field in reader.fields.items()}
         tensors = {
             tensor.name: GgufTensor(
+                path,
                 tuple(int(extent) for extent in reversed(tensor.shape)),
                 tensor.tensor_type,
                 int(tensor.data_offset),
@@ -99,4 +141,4 @@ def read_gguf(path: Path) -> GgufFile:
         ) from error
     if reader.byte_order == "S":
         raise CheckpointError(f"{path} is a GGUF file for big-endian machines: get the usual one")
-    return GgufFile(path, metadata, tensors)
+    return metadata, tensors

@@ -39,7 +39,12 @@ NATIVE = {
     "Q4_0": schemes.Q4,
     "Q4_1": schemes.Q4_MIN,
     "Q8_0": schemes.Q8,
+    "IQ4_NL": schemes.Q8,
+    "MXFP4": schemes.Q8,
+    "Q2_K": schemes.Q4_MIN,
+    "Q3_K": schemes.Q4_MIN,
     "Q4_K": schemes.Q4_MIN,
+    "IQ4_XS": schemes.Q8,
     "Q5_0": schemes.Q8,
     "Q5_1": schemes.Q8,
     "Q5_K": schemes.Q8,
@@ -48,7 +53,7 @@ NATIVE = {
     "BF16": schemes.F16,
     "F32": schemes.F32,
 }
-EXACT = {"Q4_0", "Q4_1", "Q8_0", "F16", "F32"}  # kept value for value
+EXACT = {"Q4_0", "Q4_1", "Q8_0", "IQ4_NL", "MXFP4", "F16", "F32"}  # kept value for value
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ def test_values_come_back_under_transformers_names(tmp_path: Path) -> None:
         (Type.Q4_0, Q4),
         (Type.Q4_1, Q4_MIN),
         (Type.Q8_0, Q8),
+        (Type.MXFP4, Q8),
         (Type.F16, None),
         (Type.BF16, None),
         (Type.Q5_0, None),
@@ -99,9 +100,11 @@ def test_the_lowest_code_is_not_carried_over(tmp_path: Path) -> None:
     assert made.recoded(Source(down))
 
 
-@pytest.mark.parametrize("kind", [Type.Q4_K, Type.Q6_K])
-def test_k_quants(tmp_path: Path, kind: Type) -> None:
-    """The library writes no K-quants: random blocks stand in for them."""
+@pytest.mark.parametrize(
+    "kind", [Type.Q2_K, Type.Q3_K, Type.Q4_K, Type.Q5_K, Type.Q6_K, Type.IQ4_XS]
+)
+def test_types_the_library_only_reads(tmp_path: Path, kind: Type) -> None:
+    """Random blocks stand in for those it cannot write."""
     generator = np.random.default_rng(0)
     values_per_block, block_bytes = gguf.GGML_QUANT_SIZES[kind]
     blocks = generator.integers(0, 60, (288, block_bytes), np.uint8)  # 60: finite f16 scales
@@ -277,3 +280,42 @@ def test_files_that_are_no_such_model(
 ) -> None:
     with pytest.raises(error, match=message):
         open_checkpoint(str(write_gguf(tmp_path / "a.gguf", **changes)))
+
+
+def cut(tmp_path: Path) -> list[Path]:
+    """The tiny model in files of five tensors each, as the gguf library cuts it."""
+    writer = gguf.GGUFWriter(tmp_path / "cut.gguf", "llama", split_max_tensors=5)
+    whole = write_gguf(tmp_path / "whole.gguf")
+    reader = gguf.GGUFReader(whole)
+    for key, field in reader.fields.items():
+        if not key.startswith("GGUF.") and key != "general.architecture":
+            kinds = field.types
+            subtype = kinds[1] if len(kinds) > 1 else None
+            writer.add_key_value(key, field.contents(), kinds[0], subtype)
+    for tensor in reader.tensors:
+        writer.add_tensor(tensor.name, np.array(tensor.data))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return sorted(tmp_path.glob("cut-*.gguf"))
+
+
+def test_a_model_cut_into_files(tmp_path: Path) -> None:
+    pieces = cut(tmp_path)
+    assert len(pieces) > 2
+    for first in (pieces[0], pieces[1]):  # whichever is given
+        checkpoint = open_checkpoint(str(first))
+        expected = dict(llama().named_parameters())
+        assert sorted(checkpoint.names()) == sorted(expected)
+        for name, parameter in expected.items():
+            np.testing.assert_array_equal(checkpoint.load(name), parameter.detach().numpy())
+
+
+def test_a_piece_that_is_missing_or_renamed(tmp_path: Path) -> None:
+    first, second, *_ = cut(tmp_path)
+    second.rename(tmp_path / "other.gguf")
+    with pytest.raises(CheckpointError, match=rf"{second.name} is missing beside it"):
+        open_checkpoint(str(first))
+    with pytest.raises(CheckpointError, match="give them back their names"):
+        open_checkpoint(str(tmp_path / "other.gguf"))
