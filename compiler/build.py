@@ -359,7 +359,7 @@ def model_name(source: str) -> str:
     """The model's name: a file's or folder's without extension and coding, a hub id's last part."""
     path = Path(source).expanduser()
     last = path.resolve().name if path.is_dir() else Path(source.split(":")[-1]).name
-    stem = last.removesuffix(".gguf")
+    stem = re.sub(r"(-\d{5}-of-\d{5})?\.gguf$", "", last)
     return re.sub(r"[.-](I?Q\d\w*|F16|F32|BF16)$", "", stem, flags=re.IGNORECASE) or "model"
 
 

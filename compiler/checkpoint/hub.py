@@ -59,7 +59,7 @@ def download(repo: str, file: str | None, revision: str | None) -> tuple[Path, s
     """
     try:
         listed = _list(repo, revision)
-        wanted = [file] if file else _wanted(repo, listed)
+        wanted = [_pieces(file)] if file else _wanted(repo, listed)
         if file and file not in listed:
             found = ", ".join(name for name in listed if name.endswith(".gguf")) or "none"
             raise CheckpointError(f"{repo} has no file {file}; its GGUF files: {found}")
@@ -78,6 +78,11 @@ def download(repo: str, file: str | None, revision: str | None) -> tuple[Path, s
     if not path.exists():
         raise CheckpointError(f"{repo}: {file} was never fetched; connect to the network once")
     return path, snapshot.name
+
+
+def _pieces(file: str) -> str:
+    """A pattern of all files of a GGUF model that is cut, given one of them."""
+    return re.sub(r"-\d{5}(-of-\d{5}\.gguf)$", r"-?????\1", file)
 
 
 def _list(repo: str, revision: str | None) -> list[str]:
@@ -103,7 +108,7 @@ def _wanted(repo: str, listed: list[str]) -> list[str]:
 def _cached(repo: str, file: str | None, revision: str | None, cause: Exception) -> str:
     """The snapshot that an earlier fetch left behind."""
     # Whatever these patterns leave out is not missed; .bin files lie in the same folder.
-    wanted = [file] if file else [*_PLAIN, "model*.safetensors*"]
+    wanted = [_pieces(file)] if file else [*_PLAIN, "model*.safetensors*"]
     try:
         return snapshot_download(
             repo, revision=revision, allow_patterns=wanted, local_files_only=True

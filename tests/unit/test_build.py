@@ -242,6 +242,7 @@ def test_failure_keeps_the_bundle_that_was_there(
 @pytest.mark.parametrize(
     ("source", "name"),
     [
+        ("models/Tiny-Q4_K_M-00001-of-00003.gguf", "Tiny"),
         ("SmolLM2-135M-Instruct.Q4_1.gguf", "SmolLM2-135M-Instruct"),
         ("model-IQ3_XS.gguf", "model"),
         ("folder/Llama-3.2-1B/", "Llama-3.2-1B"),

@@ -85,6 +85,25 @@ def write_gguf(
     return path
 
 
+def write_cut(directory: Path) -> list[Path]:
+    """The tiny model in files of five tensors each, as the gguf library cuts it."""
+    writer = gguf.GGUFWriter(directory / "cut.gguf", "llama", split_max_tensors=5)
+    whole = write_gguf(directory / "whole.gguf")
+    reader = gguf.GGUFReader(whole)
+    for key, field in reader.fields.items():
+        if not key.startswith("GGUF.") and key != "general.architecture":
+            kinds = field.types
+            subtype = kinds[1] if len(kinds) > 1 else None
+            writer.add_key_value(key, field.contents(), kinds[0], subtype)
+    for tensor in reader.tensors:
+        writer.add_tensor(tensor.name, np.array(tensor.data))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return sorted(directory.glob("cut-*.gguf"))
+
+
 def _add(writer: gguf.GGUFWriter, key: str, value: Any) -> None:
     if isinstance(value, bool):
         writer.add_bool(key, value)

@@ -19,7 +19,7 @@ from compiler.errors import CheckpointError, UnsupportedModelError
 from compiler.graph.program import Source
 from compiler.graph.quantize import KEEP, Coding
 from compiler.quantize import Q4, Q4_MIN, Q8, dequantize
-from tests.unit.checkpoint.gguf_writer import Type, stored_weights, write_gguf
+from tests.unit.checkpoint.gguf_writer import Type, stored_weights, write_cut, write_gguf
 from tests.unit.checkpoint.tiny import gpt2, llama
 
 Q_PROJ = "model.layers.1.self_attn.q_proj.weight"
@@ -282,27 +282,8 @@ def test_files_that_are_no_such_model(
         open_checkpoint(str(write_gguf(tmp_path / "a.gguf", **changes)))
 
 
-def cut(tmp_path: Path) -> list[Path]:
-    """The tiny model in files of five tensors each, as the gguf library cuts it."""
-    writer = gguf.GGUFWriter(tmp_path / "cut.gguf", "llama", split_max_tensors=5)
-    whole = write_gguf(tmp_path / "whole.gguf")
-    reader = gguf.GGUFReader(whole)
-    for key, field in reader.fields.items():
-        if not key.startswith("GGUF.") and key != "general.architecture":
-            kinds = field.types
-            subtype = kinds[1] if len(kinds) > 1 else None
-            writer.add_key_value(key, field.contents(), kinds[0], subtype)
-    for tensor in reader.tensors:
-        writer.add_tensor(tensor.name, np.array(tensor.data))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return sorted(tmp_path.glob("cut-*.gguf"))
-
-
 def test_a_model_cut_into_files(tmp_path: Path) -> None:
-    pieces = cut(tmp_path)
+    pieces = write_cut(tmp_path)
     assert len(pieces) > 2
     for first in (pieces[0], pieces[1]):  # whichever is given
         checkpoint = open_checkpoint(str(first))
@@ -313,7 +294,7 @@ def test_a_model_cut_into_files(tmp_path: Path) -> None:
 
 
 def test_a_piece_that_is_missing_or_renamed(tmp_path: Path) -> None:
-    first, second, *_ = cut(tmp_path)
+    first, second, *_ = write_cut(tmp_path)
     second.rename(tmp_path / "other.gguf")
     with pytest.raises(CheckpointError, match=rf"{second.name} is missing beside it"):
         open_checkpoint(str(first))

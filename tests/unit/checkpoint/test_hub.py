@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from compiler.checkpoint.hub import parse_hub_id
-from tests.unit.checkpoint.gguf_writer import write_gguf
+from tests.unit.checkpoint.gguf_writer import write_cut, write_gguf
 from tests.unit.checkpoint.hub_server import COMMIT, Hub, serve
 from tests.unit.checkpoint.tiny import llama, write_tokenizer
 
@@ -103,6 +103,14 @@ def test_gguf_file_of_a_repository(repository: Path, tmp_path: Path) -> None:
         for weights in ("model.safetensors", "pytorch_model.bin"):
             (repository / weights).unlink()
         assert "as in org/tiny:tiny.gguf" in opened(hub.url, tmp_path, "org/tiny", "")
+
+
+def test_all_pieces_of_a_gguf_model_are_fetched(repository: Path, tmp_path: Path) -> None:
+    pieces = [piece.name for piece in write_cut(repository)]
+    with serve(repository) as hub:
+        found = opened(hub.url, tmp_path, f"org/tiny:{pieces[0]}", "")
+        assert found == f"org/tiny@{COMMIT}:{pieces[0]} 20 [258, 259]"
+        assert sorted(hub.fetched) == pieces
 
 
 REFUSALS = {
