@@ -17,6 +17,7 @@ from compiler.bundle.schema import FORMAT, Manifest, Plan, Tuned, Variant
 from compiler.bundle.write import BundleWriter
 from compiler.checkpoint.base import Checkpoint
 from compiler.checkpoint.conversion import Converted
+from compiler.checkpoint.lora import Adapted
 from compiler.checkpoint.open import open_checkpoint
 from compiler.errors import CheckpointError, UsageError
 from compiler.graph.passes import optimise
@@ -53,10 +54,11 @@ def build(
     context: int | None,
     revision: str | None,
     progress: Progress,
+    lora: Path | None = None,
     targets: Sequence[Target] | None = None,
 ) -> Summary:
-    """Compiles `source` into the bundle `output` (default: models/<model name in lower case>), for
-    all of the ladder or for some `targets`.
+    """Compiles `source` into the bundle `output` (default: models/<model name in lower case>), with
+    the adapter `lora` merged into it, for all of the ladder or for some `targets`.
 
     Raises CompileError; nothing is left at `output` then but what was there before.
     """
@@ -69,7 +71,8 @@ def build(
         target = output or Path("models") / name.lower()
         with progress.stage("build model"):
             model = build_model(opened.config)
-        checkpoint = Converted(opened, model)
+        converted = Converted(opened, model)
+        checkpoint = converted if lora is None else Adapted(converted, lora)
         limits = limits_of(model)
         _check_tokenizer(checkpoint, limits.vocabulary)
         default_context = _default_context(limits.context, context)

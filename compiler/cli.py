@@ -73,6 +73,9 @@ def compile_model(
         int | None, typer.Option(min=1, help="Positions the engine allocates by default.")
     ] = None,
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of a Hub id.")] = None,
+    lora: Annotated[
+        Path | None, typer.Option(help="A folder with a LoRA adapter by PEFT, to merge.")
+    ] = None,
 ) -> None:
     """Compile a PyTorch language model into a folder of files that run in a browser."""
     with _translated():
@@ -87,6 +90,7 @@ def compile_model(
                 context=context,
                 revision=revision,
                 progress=shown,
+                lora=lora,
             )
         Console().print(summary.readable(result))
 

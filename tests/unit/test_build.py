@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import peft
 import pytest
 import transformers as hf
 
@@ -218,6 +219,24 @@ def test_unsupported_model_leaves_no_bundle(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedModelError, match="DiffLlamaForCausalLM"):
         compile_(source, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("webgpu_only")
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # PEFT's
+def test_adapter_is_merged(checkpoint: Path, tmp_path: Path) -> None:
+    config = peft.LoraConfig(r=2, target_modules=["down_proj"], init_lora_weights=False)
+    wrapped = peft.get_peft_model(hf.AutoModelForCausalLM.from_pretrained(checkpoint), config)
+    wrapped.save_pretrained(tmp_path / "adapter")
+    merged = wrapped.merge_and_unload().state_dict()
+    made = compile_(checkpoint, tmp_path / "out", quantization="f32", lora=tmp_path / "adapter")
+    assert made.manifest.source == "Tiny-Llama + adapter"
+    for name in ("model.layers.1.mlp.down_proj.weight", "model.layers.1.self_attn.o_proj.weight"):
+        tensor = made.manifest.tensors[name]
+        data = np.frombuffer(made.read_tensor_bytes(name), np.uint8)
+        values = dequantize(unpack(data, tensor.parts, tensor.scheme, tensor.shape[0]))
+        expected = merged[name].numpy()
+        np.testing.assert_allclose(values[:, : expected.shape[1]], expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.slow

@@ -54,7 +54,8 @@ def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeBuild:
 
 
 def test_arguments_reach_the_build(monkeypatch: pytest.MonkeyPatch, fake: FakeBuild) -> None:
-    code = run(monkeypatch, "a/b", "-o", "out", "--quantization", "q8", "--context", "512")
+    options = ["-o", "out", "--quantization", "q8", "--context", "512", "--lora", "adapter"]
+    code = run(monkeypatch, "a/b", *options)
     assert code == 0
     assert fake.calls == [
         {
@@ -63,6 +64,7 @@ def test_arguments_reach_the_build(monkeypatch: pytest.MonkeyPatch, fake: FakeBu
             "quantization": "q8",
             "context": 512,
             "revision": None,
+            "lora": Path("adapter"),
         }
     ]
 
