@@ -30,7 +30,7 @@ GPU_SHAPES := $(SHAPES:%=build/bench-gpu/models/%/manifest.json)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build test check coverage bench bench-gpu budgets wheel clean prerequisites browser test-browsers lint types units quick
+.PHONY: help run build test check coverage fuzz bench bench-gpu budgets wheel clean prerequisites browser test-browsers lint types units quick
 
 help: ## List the commands.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -44,6 +44,7 @@ build: $(PAGE) ## Build the browser code.
 test: check browser $(GPU_PROGRAM) $(VALIDATOR_READY) ## Every check and every test; sets up a browser too.
 	$(SAY) "Tests, in the browser where it matters (several minutes)"
 	@$(PYTHON) -m pytest tests/unit -m slow
+	@$(PYTHON) -m pytest tests/fuzz
 	@$(PYTHON) -m pytest tests/validator tests/kernels --numprocesses auto
 	@$(PYTHON) -m pytest tests/parity tests/browser tests/bench --durations 10
 
@@ -58,6 +59,10 @@ test-browsers: $(DEV_READY) $(PUPPETEER_READY) $(PAGE) ## Tests in Firefox and i
 coverage: browser $(DEV_READY) $(PAGE) ## Compare every architecture of transformers with PyTorch; hours. COVERAGE="--help".
 	$(SAY) "Architectures"
 	@$(PYTHON) -m tests.coverage $(COVERAGE)
+
+fuzz: $(DEV_READY) ## Damaged checkpoint files, 100,000 of each kind; half an hour.
+	$(SAY) "Damaged checkpoint files"
+	@FUZZ=100000 $(PYTHON) -m pytest tests/fuzz
 
 bench: $(BENCH_READY) $(PEERS_READY) $(PAGE) browser $(MANIFEST) ## Measure speed against other engines. BENCH="--help".
 	$(SAY) "Benchmark (about a quarter of an hour, on a machine that does nothing else)"
