@@ -13,7 +13,7 @@ NAMES: tuple[str, ...] = tuple(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
 
 VOCABULARY = 260  # bytes, and the tokens the test tokenizer adds
 _BY_NAME: dict[Any, tuple[str, ...]] = {
-    VOCABULARY: ("vocab_size",),
+    VOCABULARY: ("vocab_size", "vocab_size_per_layer_input"),
     320: (
         "max_position_embeddings",
         "n_positions",
@@ -52,6 +52,7 @@ _BY_NAME: dict[Any, tuple[str, ...]] = {
         "q_lora_rank",
     ),
     16: (
+        "hidden_size_per_layer_input",
         "sliding_window",
         "attention_window_size",
         "head_dim",
