@@ -34,7 +34,7 @@ def _positions(ranks: te.Tensor, count: int) -> te.Tensor:
     at = te.reduce_axis((0, ranks.shape[-1]), "at")
 
     def position(*i: Any) -> Any:
-        return te.sum(tirx.Select(ranks(*i[:-1], at) == i[-1], _as_int(at), _int(0)), axis=at)
+        return te.sum(tirx.Select(ranks(*i[:-1], at) == i[-1], at.var, _int(0)), axis=at)
 
     return te.compute([*ranks.shape[:-1], count], position, name="positions")
 
@@ -118,7 +118,7 @@ def _updates(data: te.Tensor, indices: te.Tensor, axis: int) -> te.Tensor:
 
     def found(*i: Any) -> Any:
         hit = _hits(indices, i, axis, update)
-        return te.max(tirx.Select(hit, _as_int(update), _int(-1)), axis=update)
+        return te.max(tirx.Select(hit, update.var, _int(-1)), axis=update)
 
     return te.compute(data.shape, found, name="found")
 
@@ -157,10 +157,6 @@ def _inside(x: te.Tensor, i: Sequence[Any], axis: int, update: Any) -> list[Any]
 
 def _int(value: int) -> Any:
     return tirx.const(value, "int32")
-
-
-def _as_int(value: Any) -> Any:
-    return tirx.Cast("int32", value) if hasattr(tirx, "Cast") else value
 
 
 LEGALISATIONS = {

@@ -363,17 +363,16 @@ class Lister:
         )
         query, *per_head = (self._value(operand) for operand in ops.operands(call))
         operands = (query, Value("state", f"kv.{layer}", 0), CONTROL, *per_head)
-        known = None if per_head else spec  # self-tests make up no operands for heads
         splits = 1 if self.kernels.fused is None else self._fused.splits(spec)
+        spec = replace(spec, splits=splits)
+        known = None if per_head else spec  # self-tests make up no operands for heads
         if splits == 1:
             self._launch(self.kernels.attend(spec), *operands, out, layer=layer, spec=known)
             return
-        spec = replace(spec, splits=splits)
         deferred = bool(ops.setting(call, "deferred"))
         parts = replace(out if deferred else self._new(0), bytes=out.bytes * splits)
         found = _Splits(self._new(splits * heads * 4), Combine(heads, splits))
         results = (parts, found.log_sums)
-        known = None if per_head else spec
         self._launch(self.kernels.attend(spec), *operands, *results, layer=layer, spec=known)
         if deferred:
             self._splits[out] = found

@@ -42,7 +42,8 @@ def _expert_linear(node: Any, importer: Any) -> relax.Var:
 def _topk(node: fx.Node, importer: Any) -> relax.Var:
     """Sorted, whether or not that was asked for."""
     x, k, *rest = importer.retrieve_args(node)
-    axis, largest = (*rest, *(-1, True)[len(rest) :])[:2]
+    axis = rest[0] if rest else -1
+    largest = rest[1] if len(rest) > 1 else True
     return importer.block_builder.emit(relax.op.topk(x, k, axis, "both", largest, "int64"))
 
 
@@ -54,7 +55,7 @@ def _log(node: fx.Node, importer: Any) -> relax.Var:
     return importer.block_builder.emit(relax.op.log(x))
 
 
-def _same(node: fx.Node, importer: Any) -> relax.Expr:
+def _unchanged(node: fx.Node, importer: Any) -> relax.Expr:
     return importer.retrieve_args(node)[0]
 
 
@@ -103,6 +104,6 @@ CONVERTERS: dict[str, Callable[[fx.Node, Any], relax.Expr]] = {
     "mul.Tensor": _multiply,
     "polar.default": _polar,
     "topk.default": _topk,
-    "view_as_complex.default": _same,
-    "view_as_real.default": _same,
+    "view_as_complex.default": _unchanged,
+    "view_as_real.default": _unchanged,
 }

@@ -15,7 +15,9 @@ from transformers import DynamicCache
 from compiler.errors import UnsupportedModelError
 
 LENGTH = 1_000_003  # tokens the cache claims to hold; more than positions have embeddings
-MOST_AFTER = 1_000  # what models add to positions: OPT 2, RoBERTa the padding token and 1
+# Numbers up to here come of it: a chunk of tokens longer, and what models add to positions (OPT 2,
+# RoBERTa the padding token and 1).
+LARGEST = LENGTH + 5_000
 
 aten = torch.ops.aten
 
@@ -60,7 +62,7 @@ def _mentions(node: Node) -> bool:
 
 
 def _is_count(x: object) -> bool:
-    return isinstance(x, int) and LENGTH <= x <= LENGTH + MOST_AFTER + 4096
+    return isinstance(x, int) and LENGTH <= x <= LARGEST
 
 
 def _replace(graph: Graph, node: Node, positions: Node, rows: int) -> None:

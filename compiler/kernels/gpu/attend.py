@@ -178,10 +178,9 @@ class _Body:
         self.highest, self.total = k.local(1), k.local(1)
         self.sums = k.local(shape.heads * shape.columns, "float32x4")
         own = self.head + tirx.min(self.own_head, shape.heads - 1)
-        with_sink = both(self.split == 0, self.piece == 0) if self.spec.sinks else None
-        highest, _ = self.heads.start(own, self.split == 0, LOWEST)
-        store(self.highest, highest, 0)
-        store(self.total, self.heads.start(own, with_sink, LOWEST)[1], 0)
+        first = self.split == 0
+        store(self.highest, self.heads.highest(own, first, LOWEST), 0)
+        store(self.total, self.heads.total(both(first, self.piece == 0)), 0)
         for index in range(shape.heads * shape.columns):
             store(self.sums, vec4(f32(0)), index)
 

@@ -128,11 +128,9 @@ class _Body:
         self.scores = k.local(OWN * PLACES)
         self.highest, self.total = k.local(1, "float32x4"), k.local(1, "float32x4")
         self.sums = k.local(OWN * self.columns, "float32x4")
-        own = [self._head(i) for i in range(OWN)] if self.spec.sinks else [0] * OWN
-        starts = [self.heads.start(head, self.across == 0, FLOOR) for head in own]
-        sinks = [self.heads.start(head, self.across >= 0, FLOOR)[0] for head in own]
-        store(self.highest, vec4(*sinks), 0)
-        store(self.total, vec4(*(total for _, total in starts)), 0)
+        highest = [self.heads.highest(self._head(i), self.across >= 0, FLOOR) for i in range(OWN)]
+        store(self.highest, vec4(*highest), 0)
+        store(self.total, vec4(*[self.heads.total(self.across == 0)] * OWN), 0)
         for index in range(OWN * self.columns):
             store(self.sums, vec4(f32(0)), index)
 

@@ -37,12 +37,15 @@ class Heads:
             return score
         return score - self._slopes[head] * back.astype("float32")
 
-    def start(self, head: Expr, first: Expr, lowest: float) -> tuple[Expr, Expr]:
-        """Maximum and sum of a softmax before any position; the sink counts where `first`."""
+    def highest(self, head: Expr, counts: Expr, lowest: float) -> Expr:
+        """The maximum of a softmax before any position: that of the sink, where it `counts`."""
         if self._sinks is None:
-            return f32(lowest), f32(0)
-        sink = select(first, self._sinks[head], f32(lowest))
-        return sink, select(first, f32(1), f32(0))
+            return f32(lowest)
+        return select(counts, self._sinks[head], f32(lowest))
+
+    def total(self, counts: Expr) -> Expr:
+        """Its sum: of the sink alone, where it `counts`."""
+        return f32(0) if self._sinks is None else select(counts, f32(1), f32(0))
 
 
 def finish(spec: Attend, product: Expr) -> Expr:
