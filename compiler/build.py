@@ -6,8 +6,6 @@ import json
 import re
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
 from pathlib import Path
 
 import transformers
@@ -20,26 +18,19 @@ from compiler.checkpoint.conversion import Converted
 from compiler.checkpoint.lora import Adapted
 from compiler.checkpoint.open import open_checkpoint
 from compiler.errors import CheckpointError, UsageError
-from compiler.graph.passes import optimise
-from compiler.graph.program import Program as Graph
-from compiler.graph.prologue import fuse_prologues
 from compiler.graph.quantize import KEEP, Coding
-from compiler.kernels.dsl import KernelFunction
-from compiler.kernels.specs import CacheShape
 from compiler.lower import targets as ladder
-from compiler.lower.generic import Backend, legalise
-from compiler.lower.kernel_files import KernelFiles, wasm_files, wgsl_files
-from compiler.lower.launches import Listing
-from compiler.lower.plan import PackedTensor, kernels_of, write_plan
+from compiler.lower.kernel_files import KernelFiles
+from compiler.lower.plan import PackedTensor, write_plan
 from compiler.lower.selftest import self_tests
-from compiler.lower.steps import Lister, Model
+from compiler.lower.steps import Model
 from compiler.lower.targets import Target, beyond_default, memory, requirements
 from compiler.lower.tensors import Constants, Matrix, Plain, Store
+from compiler.programs import Lowered, Programs, kernel_files, lower_all, trace_functions
 from compiler.progress import Progress
 from compiler.quantize.layout import Packed, pack, pack_plain
 from compiler.quantize.schemes import F32
 from compiler.summary import Summary, peak_bytes
-from compiler.trace.importer import trace
 from compiler.trace.model import build_model, tied_names
 
 DEFAULT_CONTEXT = 4096  # positions the engine allocates unless told otherwise
@@ -68,7 +59,6 @@ def build(
         opened = open_checkpoint(source, revision)
     with opened:
         name = model_name(source)
-        target = output or Path("models") / name.lower()
         with progress.stage("build model"):
             model = build_model(opened.config)
         converted = Converted(opened, model)
@@ -76,13 +66,11 @@ def build(
         limits = limits_of(model)
         _check_tokenizer(checkpoint, limits.vocabulary)
         default_context = _default_context(limits.context, context)
-        kept = quantization or default_quantization(checkpoint)
-        names = tied_names(model)
-        coding = Coding(checkpoint, names, kept, model.base_model_prefix, checkpoint.pieces)
-        store = Store(coding)
+        store = Store(_coding(checkpoint, model, quantization))
         graphs = trace_functions(model, store.coding, targets, progress)
         with progress.stage("lower"):
             programs = lower_all(graphs, targets, limits, store)
+        target = output or Path("models") / name.lower()
         with BundleWriter(target, _expected_bytes(store)) as writer:
             files = kernel_files(programs, progress)
             tensors = write_tensors(store, writer, progress)
@@ -96,108 +84,11 @@ def build(
     return Summary(target, time.monotonic() - start, peak_bytes())
 
 
-def trace_functions(
-    model: transformers.PreTrainedModel,
-    coding: Coding,
-    targets: Sequence[Target],
-    progress: Progress,
-) -> dict[str, Graph]:
-    """Every function of a target, traced and optimised; kernels mask what the context lacks."""
-    rows = {name: n for target in targets for name, n in target.functions.items()}
-    graphs: dict[str, Graph] = {}
-    with progress.stage("trace", total=2 * len(rows)) as stage:
-        for function, count in rows.items():
-            traced = trace(model, count)
-            stage.advance(1, function)
-            graphs[function] = optimise(traced, coding.same, logits=_samples(function))
-            stage.advance(1, function)
-    return graphs
-
-
-def _samples(function: str) -> bool:
-    return not function.startswith("prefill_")
-
-
-@dataclass(frozen=True)
-class Lowered:
-    """All functions of one target as launches."""
-
-    target: Target
-    listings: Mapping[str, Listing]
-    caches: Mapping[int, CacheShape]
-
-    @property
-    def kernels(self) -> list[KernelFunction]:
-        """Each once. Factories are cached: the same settings give the same objects."""
-        return kernels_of(self.listings.values())
-
-    def files(self) -> KernelFiles:
-        """The files of its kernels; the long part of a build."""
-        if self.target.backend == "wasm":
-            return wasm_files(self.kernels, self.target.variants)
-        return wgsl_files(self.kernels, self.target.name)
-
-
-@dataclass(frozen=True)
-class Programs:
-    """A target's program for any device, and by vendor where tuned kernels make another one."""
-
-    base: Lowered
-    tuned: Mapping[str, Lowered]
-
-
-def lower_all(
-    graphs: Mapping[str, Graph], targets: Sequence[Target], limits: Model, store: Store
-) -> list[Programs]:
-    """The functions of every target; those of one backend share what TVM lowered."""
-    legal: dict[Backend, Mapping[str, Graph]] = {}
-    programs = []
-    for target in targets:
-        if target.backend not in legal:
-            legal[target.backend] = legal_graphs(graphs, target)
-        graph = legal[target.backend]
-        base = lower(graph, target, limits, store)
-        made = {v: lower(graph, target.tuned(v), limits, store) for v in target.vendors}
-        tuned = {v: one for v, one in made.items() if one.kernels != base.kernels}
-        programs.append(Programs(base, tuned))
-    return programs
-
-
-def legal_graphs(graphs: Mapping[str, Graph], target: Target) -> dict[str, Graph]:
-    """The functions that `target` has, with nothing in them but what kernels compute."""
-    fused = target.kernels.fused is not None
-    return {
-        name: legalise(fuse_prologues(graphs[name]) if fused else graphs[name], target.backend)
-        for name in target.functions
-    }
-
-
-def lower(graphs: Mapping[str, Graph], target: Target, limits: Model, store: Store) -> Lowered:
-    """Kernels and launches of legal graphs."""
-    listings: dict[str, Listing] = {}
-    caches: dict[int, CacheShape] = {}
-    for function, graph in graphs.items():
-        lister = Lister(graph, limits, store, target.kernels, target.functions[function])
-        listings[function] = lister.run(sample=_samples(function))
-        caches |= lister.caches
-    return Lowered(target, listings, caches)
-
-
-def kernel_files(programs: Sequence[Programs], progress: Progress) -> dict[str, KernelFiles]:
-    """The kernels' files of every program, by the name of its target. TVM uses all processors."""
-    lowered = [one for each in programs for one in (each.base, *each.tuned.values())]
-    lowered.sort(key=lambda one: one.target.backend, reverse=True)  # wasm takes longest
-    files = {}
-    with progress.stage("kernels", total=len(lowered)) as stage, ThreadPoolExecutor() as pool:
-        futures = {pool.submit(one.files): one.target.name for one in lowered}
-        try:
-            for future in as_completed(futures):
-                files[futures[future]] = future.result()
-                stage.advance(1, futures[future])
-        except BaseException:  # Ctrl-C too
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return files
+def _coding(
+    checkpoint: Converted | Adapted, model: transformers.PreTrainedModel, quantization: str | None
+) -> Coding:
+    kept = quantization or default_quantization(checkpoint)
+    return Coding(checkpoint, tied_names(model), kept, model.base_model_prefix, checkpoint.pieces)
 
 
 def write_tensors(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from compiler.build import default_quantization, legal_graphs, limits_of, lower, trace_functions
+from compiler.build import default_quantization, limits_of
 from compiler.checkpoint.open import open_checkpoint
 from compiler.graph.quantize import Coding
 from compiler.kernels.gpu.tilings import Tiled, candidates, name
 from compiler.kernels.specs import Attend, Linear, ProjectAppend
 from compiler.lower import targets
 from compiler.lower.tensors import Store
+from compiler.programs import legal_graphs, lower, trace_functions
 from compiler.progress import Progress
 from compiler.trace.model import build_model, tied_names
 

@@ -84,7 +84,9 @@ def read_gguf(path: Path) -> GgufFile:
     Raises CheckpointError when a file is missing, truncated, damaged, or names unknown types.
     """
     metadata, tensors = _parse(path)
-    count = int(metadata.get("split.count", 1))
+    count = metadata.get("split.count", 1)
+    if not isinstance(count, int):
+        raise CheckpointError(f"{path} is damaged: its split.count is {count!r}; get it again")
     if count > 1:
         metadata, tensors = {}, {}
         for piece in _pieces(path, count):
@@ -102,7 +104,7 @@ def read_gguf(path: Path) -> GgufFile:
 def _pieces(path: Path, count: int) -> list[Path]:
     """All files of a model that is cut."""
     found = _PIECE.search(path.name)
-    if found is None:
+    if found is None or int(found["count"]) != count:  # nothing longer than the name says
         raise CheckpointError(
             f"{path} is one of {count} files of a model: give them back their names, which end in "
             f"-00001-of-{count:05d}.gguf"
@@ -116,7 +118,7 @@ def _pieces(path: Path, count: int) -> list[Path]:
     return [path.with_name(name) for name in names]
 
 
-_PIECE = re.compile(r"-\d{5}-of-\d{5}\.gguf$")
+_PIECE = re.compile(r"-\d{5}-of-(?P<count>\d{5})\.gguf$")
 
 
 def _parse(path: Path) -> tuple[dict[str, Any], dict[str, GgufTensor]]:

@@ -34,7 +34,9 @@ def _positions(ranks: te.Tensor, count: int) -> te.Tensor:
     at = te.reduce_axis((0, ranks.shape[-1]), "at")
 
     def position(*i: Any) -> Any:
-        return te.sum(tirx.Select(ranks(*i[:-1], at) == i[-1], at.var, _int(0)), axis=at)
+        return te.sum(
+            tirx.Select(ranks(*i[:-1], at) == i[-1], at.var.astype("int32"), _int(0)), axis=at
+        )
 
     return te.compute([*ranks.shape[:-1], count], position, name="positions")
 
@@ -118,7 +120,7 @@ def _updates(data: te.Tensor, indices: te.Tensor, axis: int) -> te.Tensor:
 
     def found(*i: Any) -> Any:
         hit = _hits(indices, i, axis, update)
-        return te.max(tirx.Select(hit, update.var, _int(-1)), axis=update)
+        return te.max(tirx.Select(hit, update.var.astype("int32"), _int(-1)), axis=update)
 
     return te.compute(data.shape, found, name="found")
 

@@ -13,8 +13,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-import transformers as hf
 
 from compiler.build import build
 from compiler.bundle.inspect import variant_facts
@@ -24,7 +22,7 @@ from compiler.errors import CompileError
 from compiler.lower import targets
 from compiler.progress import SilentProgress
 from tests.coverage.configs import VOCABULARY, tiny
-from tests.unit.checkpoint.tiny import write_tokenizer
+from tests.unit.checkpoint.tiny import save_random
 from web.errors import SiteError
 from web.reference import Reference
 from web.verify import BrowserEngine, browser_engine
@@ -53,25 +51,13 @@ def judge(name: str) -> Verdict:
     """Builds, runs and compares; whatever stops it is the reason."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            source = _save(name, Path(folder) / "source")
+            source = save_random(tiny(name), Path(folder) / "source")
         except Exception as error:  # whatever a model's own code raises
             return Verdict(name, False, f"no tiny model: {_line(error)}")
         try:
             return _compare(name, source, Path(folder))
         except (CompileError, SiteError) as error:
             return Verdict(name, False, _line(error))
-
-
-def _save(name: str, directory: Path) -> Path:
-    torch.manual_seed(0)
-    model = hf.AutoModelForCausalLM.from_config(tiny(name), dtype=torch.float32)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.ndim == 1:  # norms of all ones and biases of zero would hide mistakes
-                parameter.add_(torch.randn_like(parameter) * 0.3)
-    model.save_pretrained(directory)
-    write_tokenizer(directory)
-    return directory
 
 
 def _compare(name: str, source: Path, folder: Path) -> Verdict:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
 import transformers as hf
 
-from tests.unit.checkpoint.tiny import write_tokenizer
+from tests.unit.checkpoint.tiny import save_random
 
 # Large enough initial weights that attention and activations are far from linear.
 SHAPE: dict[str, Any] = {
@@ -49,12 +48,4 @@ CONFIGS: dict[str, hf.PretrainedConfig] = {
 
 def save(name: str, directory: Path) -> Path:
     """Writes the model `name` with its tokenizer as transformers would."""
-    torch.manual_seed(0)
-    model = hf.AutoModelForCausalLM.from_config(CONFIGS[name])
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.ndim == 1:  # norms of all ones and biases of zero would hide mistakes
-                parameter.add_(torch.randn_like(parameter) * 0.3)
-    model.save_pretrained(directory)
-    write_tokenizer(directory)
-    return directory
+    return save_random(CONFIGS[name], directory)

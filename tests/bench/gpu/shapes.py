@@ -18,16 +18,7 @@ import numpy as np
 import transformers
 from transformers import LlamaConfig, PretrainedConfig
 
-from compiler.build import (
-    DEFAULT_CONTEXT,
-    Programs,
-    kernel_files,
-    legal_graphs,
-    lower,
-    manifest,
-    trace_functions,
-    write_variants,
-)
+from compiler.build import DEFAULT_CONTEXT, manifest, write_variants
 from compiler.bundle.codec import to_json
 from compiler.bundle.schema import FileEntry, Manifest, Span, Tensor, Variant
 from compiler.bundle.write import MANIFEST, BundleWriter
@@ -37,6 +28,7 @@ from compiler.lower import targets
 from compiler.lower.plan import PackedTensor
 from compiler.lower.steps import Model
 from compiler.lower.tensors import Constants, Matrix, Plain, Store
+from compiler.programs import Programs, kernel_files, legal_graphs, lower, trace_functions
 from compiler.progress import Progress, SilentProgress
 from compiler.quantize import F32, Quantized
 from compiler.quantize.layout import blocked_parts

@@ -12,18 +12,10 @@ import transformers as hf
 from compiler.checkpoint.conversion import Converted
 from compiler.checkpoint.directory import DirectoryCheckpoint
 from compiler.trace.model import build_model
+from tests.unit.checkpoint.tiny import mixtral
 
-EXPERTS = 3
-CONFIG = hf.MixtralConfig(
-    vocab_size=64,
-    hidden_size=16,
-    intermediate_size=24,
-    num_hidden_layers=1,
-    num_attention_heads=2,
-    num_key_value_heads=1,
-    num_local_experts=EXPERTS,
-    num_experts_per_tok=2,
-)
+CONFIG = mixtral()
+EXPERTS = CONFIG.num_local_experts
 GATE_UP = "model.layers.0.mlp.experts.gate_up_proj"
 
 

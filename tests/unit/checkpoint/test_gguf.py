@@ -293,6 +293,19 @@ def test_a_model_cut_into_files(tmp_path: Path) -> None:
             np.testing.assert_array_equal(checkpoint.load(name), parameter.detach().numpy())
 
 
+def test_an_absurd_number_of_pieces(tmp_path: Path) -> None:
+    model = tmp_path / "model-00001-of-00002.gguf"
+    for number in (2**31, "many"):
+        writer = gguf.GGUFWriter(str(model), "llama")
+        add = writer.add_string if isinstance(number, str) else writer.add_uint32
+        add("split.count", number)
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.close()
+        with pytest.raises(CheckpointError, match=f"{number}"):
+            open_checkpoint(str(model))
+
+
 def test_a_piece_that_is_missing_or_renamed(tmp_path: Path) -> None:
     first, second, *_ = write_cut(tmp_path)
     second.rename(tmp_path / "other.gguf")

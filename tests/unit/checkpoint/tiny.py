@@ -9,7 +9,15 @@ from typing import Any
 import torch
 from tokenizers import AddedToken, Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import BPE
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers import (
+    AutoModelForCausalLM,
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    MixtralConfig,
+    PretrainedConfig,
+)
 
 ALPHABET = sorted(pre_tokenizers.ByteLevel.alphabet())
 
@@ -38,6 +46,33 @@ def gpt2() -> GPT2LMHeadModel:
     return GPT2LMHeadModel(
         GPT2Config(n_layer=1, n_embd=32, n_head=2, vocab_size=288, n_positions=64, bos_token_id=257)
     )
+
+
+def mixtral() -> MixtralConfig:
+    """One layer of 4 experts, of which each token takes 2."""
+    return MixtralConfig(
+        vocab_size=64,
+        hidden_size=16,
+        intermediate_size=24,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        num_local_experts=4,
+        num_experts_per_tok=2,
+    )
+
+
+def save_random(config: PretrainedConfig, directory: Path) -> Path:
+    """Writes a random causal LM with its tokenizer, as transformers would."""
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim == 1:  # norms of all ones and biases of zero would hide mistakes
+                parameter.add_(torch.randn_like(parameter) * 0.3)
+    model.save_pretrained(directory)
+    write_tokenizer(directory)
+    return directory
 
 
 def vocabulary() -> tuple[list[str], list[str]]:

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import transformers as hf
-
 from compiler.graph import ops
 from compiler.graph.program import Source
 from compiler.trace.importer import trace
 from compiler.trace.model import build_model
+from tests.unit.checkpoint.tiny import mixtral
 from tests.unit.graph.programs import operators
-
-CONFIG = hf.MixtralConfig(
-    vocab_size=64,
-    hidden_size=16,
-    intermediate_size=24,
-    num_hidden_layers=1,
-    num_attention_heads=2,
-    num_key_value_heads=1,
-    num_local_experts=4,
-    num_experts_per_tok=2,
-)
 
 
 def test_both_products_of_each_token_with_its_experts() -> None:
-    program = trace(build_model(CONFIG), 3)
+    program = trace(build_model(mixtral()), 3)
     assert operators(program).count("webkiln.expert_linear") == 2
     calls = [
         binding.value
