@@ -32,6 +32,7 @@ from compiler.quantize.layout import Packed, pack, pack_plain
 from compiler.quantize.schemes import F32
 from compiler.summary import Summary, peak_bytes
 from compiler.trace.model import build_model, tied_names
+from compiler.trace.states import kept
 
 DEFAULT_CONTEXT = 4096  # positions the engine allocates unless told otherwise
 QUANTIZED = ("Q", "IQ", "TQ", "MXFP")  # how GGUF's quantized types begin
@@ -61,6 +62,8 @@ def build(
         name = model_name(source)
         with progress.stage("build model"):
             model = build_model(opened.config)
+        if kept(model).states:
+            targets = [target.one_by_one() for target in targets]
         converted = Converted(opened, model)
         checkpoint = converted if lora is None else Adapted(converted, lora)
         limits = limits_of(model)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Literal
 
-FORMAT = 3
+FORMAT = 4
 SHARD_BYTES = 24 * 1024 * 1024  # fits every static host (25 MiB on the tightest)
 ALIGN = 256  # WebGPU's default minStorageBufferOffsetAlignment, in bytes
 
@@ -140,6 +140,9 @@ class Plan:
 
     format: int
     variant: str
+    # Whether a run changes state that no later one can take back, beside the KV cache: then a
+    # sequence goes on where the last run ended, or begins at position 0.
+    recurrent: bool
     buffers: list[Buffer]
     kernels: list[Kernel]
     functions: dict[str, Function]

@@ -27,6 +27,7 @@ written. Shapes are those of the operands in C order:
     project_append
                 linear's operands and settings, then place [, query norm, key norm (depth,)]:
                 append, with head_epsilon for epsilon, of the layer's packed result
+    state       () -> a state the token before left, `of` it by name; zeros before the first
     attend      query (rows, heads, depth) [, slopes (heads,)] [, sinks (heads,)] -> (rows, heads,
                 depth), over the layer's KV cache;
                 deferred: what is computed in parts is put together by its readers, linear layers

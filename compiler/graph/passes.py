@@ -37,14 +37,20 @@ def optimise(program: Program, same_coding: fuse.SameCoding, logits: bool) -> Pr
         program = rewrite(program, rule)
         dump(program, index, name)
     if not logits:
-        program = rewrite(program, _cache_only)
+        program = rewrite(program, _cache_only(len(program.states)))
         dump(program, len(passes(same_coding)), "cache-only")
     return program
 
 
-def _cache_only(view: View, var: relax.Var, value: relax.Expr) -> relax.Expr | None:
-    """The result becomes what was appended to the cache, so that the LM head is dead code."""
-    if not isinstance(value, relax.Tuple) or var != view.result:
-        return None
-    appended = [b.var for b in view.bindings if ops.name(b.value) == "webkiln.append"]
-    return relax.Tuple(appended)
+def _cache_only(states: int) -> Rule:
+    """The result becomes what was appended to the cache, and the new values of the last results,
+    so many `states`: the LM head is dead code then."""
+
+    def rule(view: View, var: relax.Var, value: relax.Expr) -> relax.Expr | None:
+        if not isinstance(value, relax.Tuple) or var != view.result:
+            return None
+        appended = [b.var for b in view.bindings if ops.name(b.value) == "webkiln.append"]
+        fields = list(value.fields)
+        return relax.Tuple([*appended, *fields[len(fields) - states :]])
+
+    return rule

@@ -62,11 +62,21 @@ ARITHMETIC: Mapping[str, Callable[[np.ndarray, np.float32], np.ndarray]] = {
 
 
 @dataclass(frozen=True)
+class State:
+    """A tensor kept from one token to the next, f32."""
+
+    name: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Program:
-    """`main(ids, positions, weights...)` and the recipe of each weight, by parameter name."""
+    """`main(ids, positions, weights...)`, the recipe of each weight, by parameter name, and the
+    states whose new values are its last results."""
 
     module: tvm.IRModule
     weights: dict[str, Recipe] = field(default_factory=dict)
+    states: tuple[State, ...] = ()
 
 
 def sources(recipe: Recipe) -> list[str]:

@@ -6,6 +6,8 @@ launch costs a GPU more than every workgroup of the next one norming its tokens 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tvm import relax
 
 from compiler.graph import ops
@@ -35,7 +37,7 @@ def fuse_prologues(program: Program) -> Program:
         program = rewrite(program, rule)
         dump(program, FIRST_DUMP + index, name)
     module = relax.transform.EliminateCommonSubexpr()(program.module)
-    return Program(module, program.weights)
+    return replace(program, module=module)
 
 
 def fuse_sum(view: View, var: relax.Var, value: relax.Expr) -> relax.Expr | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -73,6 +74,10 @@ class View:
             expr = value.args[0]
         return False
 
+    def direct_readers(self, var: relax.Var) -> list[relax.Var]:
+        """What is computed from `var` itself, in order."""
+        return self._readers.get(var, [])
+
     def readers(self, var: relax.Var) -> list[relax.Var]:
         """What is computed from `var` or from views of it, in order."""
         found: list[relax.Var] = []
@@ -121,7 +126,7 @@ def rewrite(program: Program, rule: Rule) -> Program:
             result = builder.emit_output(env[view.result])
         builder.emit_func_output(result)
     module = builder.get()
-    return _prune(Program(module, view.weights))
+    return _prune(replace(program, module=module, weights=view.weights))
 
 
 def _prune(program: Program) -> Program:
@@ -133,7 +138,7 @@ def _prune(program: Program) -> Program:
     pruned = relax.Function(keep, main.body, main.ret_ty, main.is_pure, main.attrs)
     module.update_func(module.get_global_var("main"), pruned)
     weights = {p.name: program.weights[p.name] for p in keep if p.name in program.weights}
-    return Program(module, weights)
+    return replace(program, module=module, weights=weights)
 
 
 def _substitute(expr: relax.Expr, env: dict[relax.Var, relax.Expr]) -> relax.Expr:

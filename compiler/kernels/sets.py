@@ -47,6 +47,7 @@ class KernelSet:
     attend: Callable[[Attend], KernelFunction]
     adjust: Callable[[int], KernelFunction]  # vocabulary
     choose: Callable[[int, int], KernelFunction]  # vocabulary, context
+    keep: Callable[[int], KernelFunction]  # size
     fused: Fused | None = None  # what graph/prologue.py makes, if the target has it
     speculation: Speculation | None = None  # if the target has it
     language: Language = BASE  # of WGSL
@@ -79,6 +80,7 @@ def webgpu(language: Language, vendor: str | None = None) -> KernelSet:
         attend=partial(gpu.attend.attend, language=language),
         adjust=gpu.sample.adjust,
         choose=partial(gpu.sample.choose, language=reducing),
+        keep=gpu.keep.keep,
         fused=Fused(
             add_norm=partial(gpu.norm.add_norm, language=reducing),
             place=gpu.append.place,
@@ -112,4 +114,5 @@ WASM = KernelSet(
     attend=cpu.attend.attend,
     adjust=cpu.sample.adjust,
     choose=cpu.sample.choose,
+    keep=cpu.keep.keep,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
 import tvm
@@ -13,8 +14,10 @@ from tvm.target import Target
 
 from compiler.errors import UnsupportedModelError
 from compiler.graph.program import Program
+from compiler.graph.rewrite import rewrite
 from compiler.kernels.dsl import KernelFunction
 from compiler.lower import cpu_schedule, plain, precise, selection
+from compiler.lower.truth import constants_as_integers, keep_as_integers
 from compiler.lower.walk import statements
 
 Backend: TypeAlias = Literal["webgpu", "wasm"]
@@ -35,6 +38,8 @@ def legalise(program: Program, backend: Backend) -> Program:
             relax.transform.LegalizeOps(LEGALISATIONS, skip_ops=["relax.reshape"]),
             relax.transform.AnnotateTIROpPattern(),
             relax.transform.FoldConstant(),
+            tvm.transform.module_pass(lambda module, _: constants_as_integers(module), opt_level=0),
+            relax.transform.AnnotateTIROpPattern(),
             relax.transform.FuseOps(),
             relax.transform.FuseTIR(),
             relax.transform.DeadCodeElimination(["main"]),
@@ -43,14 +48,14 @@ def legalise(program: Program, backend: Backend) -> Program:
     )
     try:
         with TARGETS[backend]:
-            module = _SCHEDULES[backend](passes(program.module))
+            module = _SCHEDULES[backend](passes(rewrite(program, keep_as_integers).module))
     except Exception as error:  # TVM raises many kinds, all about an operator
         reason = str(error).partition(". ")[0]  # the function's text follows
         if "int64" in reason:
             reason = f"64-bit integers have no place in a plan: {reason}"
         raise UnsupportedModelError(f"TVM cannot lower this model: {reason}") from error
     _refuse_unlowered(module)
-    return Program(module, program.weights)
+    return replace(program, module=module)
 
 
 class _IfItCan:

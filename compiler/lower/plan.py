@@ -46,9 +46,11 @@ def write_plan(
     vocabulary: int,
 ) -> Plan:
     """The plan `name` from the launches of its functions and the table of their kernels."""
-    used = {v.name for one in listings.values() for x in one.launches for v in x.values}
+    values = [v for one in listings.values() for x in one.launches for v in x.values]
+    used = {value.name for value in values}
+    kept = {v.name: v.bytes for v in values if v.kind == "state" and v.bytes}
     weights = {tensor: packed for tensor, packed in tensors.items() if tensor in used}
-    buffers = _Buffers(caches, weights, vocabulary)
+    buffers = _Buffers(caches, kept, weights, vocabulary)
     functions = {}
     for function, listing in listings.items():
         buffers.begin(listing)
@@ -62,7 +64,7 @@ def write_plan(
             steps.append(Step(index, list(kernel.grid), bindings, layer, rows_axis))
         outputs = {key: buffers.index(value) for key, value in listing.outputs.items()}
         functions[function] = Function(listing.rows, outputs, steps)
-    return Plan(FORMAT, name, buffers.table(), kernels.kernels, functions)
+    return Plan(FORMAT, name, bool(kept), buffers.table(), kernels.kernels, functions)
 
 
 class _Buffers:
@@ -71,11 +73,13 @@ class _Buffers:
     def __init__(
         self,
         caches: Mapping[int, CacheShape],
+        kept: Mapping[str, int],
         tensors: Mapping[str, PackedTensor],
         vocabulary: int,
     ) -> None:
         self._tensors = tensors
         self._fixed = _state_buffers(caches, vocabulary)
+        self._fixed += [Buffer(n, "state", size, 0) for n, size in sorted(kept.items())]
         self._fixed += [Buffer(n, "weight", t.bytes, 0) for n, t in tensors.items()]
         self._fixed.append(Buffer("logits", "output", vocabulary * 4, 0))
         self._index = {buffer.name: i for i, buffer in enumerate(self._fixed)}

@@ -27,36 +27,8 @@ from compiler.kernels.specs import (
 )
 from compiler.lower.generic import kernel_of
 from compiler.lower.launches import CONTROL, COUNTS, SAMPLING, TOKENS, Launch, Listing, Value
+from compiler.lower.pending import Layer, PendingSplits, PendingSum
 from compiler.lower.tensors import Constants, Matrix, Plain, Store
-
-
-@dataclass(frozen=True)
-class _Layer:
-    """A linear layer on its way to a launch."""
-
-    spec: Linear
-    inputs: list[Value]  # x, skip, log sums, codes, scales
-    vectors: list[relax.Var]  # in the order of `specs.vectors`
-    residual: Value | None
-    sum: Value | None  # where it is kept
-
-
-@dataclass(frozen=True)
-class _Sum:
-    """skip + rms_norm(x) weight, left to the layer that reads it first."""
-
-    x: Value
-    skip: Value
-    weight: relax.Var
-    spec: Sum
-
-
-@dataclass(frozen=True)
-class _Splits:
-    """Attention left in parts to the layers that read it."""
-
-    log_sums: Value
-    spec: Combine
 
 
 @dataclass(frozen=True)
@@ -78,8 +50,8 @@ class Lister:
         self.values: dict[relax.Var, Value | tuple[Value, ...]] = {}
         self.caches: dict[int, CacheShape] = {}
         self._scratch = 0
-        self._deferred: dict[Value, _Sum] = {}  # sums that a layer will compute
-        self._splits: dict[Value, _Splits] = {}
+        self._deferred: dict[Value, PendingSum] = {}  # sums that a layer will compute
+        self._splits: dict[Value, PendingSplits] = {}
         self._moved: dict[Value, Value] = {}  # values that a kernel writes elsewhere
         self._emitters: dict[str, Callable[[relax.Call, Value], None]] = {
             "webkiln.linear": self._linear,
@@ -108,10 +80,19 @@ class Lister:
         for block in main.body.blocks:
             for binding in block.bindings:
                 self._bind(binding.var, binding.value)
+        results = self._tuple(main.body.body)
+        self._keep(results)
         if sample:
             sampling = self._verify if verifies else self._sample
-            sampling(self._tuple(main.body.body)[0])
+            sampling(results[0])
         return self.listing
+
+    def _keep(self, results: tuple[Value, ...]) -> None:
+        """The last results become the states of the next token, now that all have been read."""
+        states = self.program.states
+        for state, value in zip(states, results[len(results) - len(states) :], strict=True):
+            kernel = self.kernels.keep(prod(state.shape))
+            self._launch(kernel, value, CONTROL, _state(state.name, prod(state.shape) * 4))
 
     def _sample(self, logits: Value) -> None:
         scaled = self._new(self.model.vocabulary * 4)
@@ -137,6 +118,8 @@ class Lister:
             self.values[var] = self._value(value.args[0])
         elif name == "relax.call_tir":
             self._generic(var, value)
+        elif name == "webkiln.state":
+            self.values[var] = _state(str(ops.setting(value, "of")), prod(ops.shape(var)) * 4)
         elif name in self._emitters:
             out = self._new(prod(ops.shape(var)) * 4)
             self.values[var] = out
@@ -215,7 +198,7 @@ class Lister:
         kernel = self.kernels.linear(layer.spec)
         self._launch(kernel, *values, spec=layer.spec, by_token=by_token)
 
-    def _layer(self, call: relax.Call) -> _Layer:
+    def _layer(self, call: relax.Call) -> Layer:
         """A linear layer's spec and operands, those of its heads excepted."""
         operands = ops.operands(call)
         x, weight, *rest = operands[: ops.linear_operands(call)]
@@ -241,7 +224,7 @@ class Lister:
             prologue=Prologue(*norm, before, None if splits is None else splits.spec),
         )
         kept = value if before is not None and before.kept else None
-        return _Layer(spec, [*inputs, *parts], vectors, residual, kept)
+        return Layer(spec, [*inputs, *parts], vectors, residual, kept)
 
     def _expert_linear(self, call: relax.Call, out: Value) -> None:
         x, chosen, weight = ops.operands(call)
@@ -293,7 +276,7 @@ class Lister:
         epsilon, shape = float(ops.setting(call, "epsilon")), ops.shape(call)
         if ops.setting(call, "deferred"):
             spec = Sum(epsilon, bool(ops.setting(call, "kept")))
-            self._deferred[out] = _Sum(self._value(x), self._value(skip), weight, spec)
+            self._deferred[out] = PendingSum(self._value(x), self._value(skip), weight, spec)
             return
         kernel = self._fused.add_norm(prod(shape[:-1]), shape[-1], epsilon)
         operands = (self._value(operand) for operand in (x, skip, weight))
@@ -371,7 +354,7 @@ class Lister:
             return
         deferred = bool(ops.setting(call, "deferred"))
         parts = replace(out if deferred else self._new(0), bytes=out.bytes * splits)
-        found = _Splits(self._new(splits * heads * 4), Combine(heads, splits))
+        found = PendingSplits(self._new(splits * heads * 4), Combine(heads, splits))
         results = (parts, found.log_sums)
         self._launch(self.kernels.attend(spec), *operands, *results, layer=layer, spec=known)
         if deferred:
@@ -385,6 +368,10 @@ class Lister:
             raise UnsupportedModelError(f"a head depth of {depth} is not a multiple of 4")
         shape = CacheShape(self.model.context, kv_heads, depth, self.kernels.cache_bytes)
         return self.caches.setdefault(layer, shape)
+
+
+def _state(name: str, size: int) -> Value:
+    return Value("state", f"state.{name}", size)
 
 
 def _bytes(kind: Any) -> int:

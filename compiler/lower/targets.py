@@ -36,6 +36,10 @@ class Target:
         kernels = sets.webgpu(self.kernels.language, vendor)
         return replace(self, name=f"{self.name}-{vendor}", kernels=kernels)
 
+    def one_by_one(self) -> Target:
+        """The same for models whose state is traced at one token."""
+        return replace(self, prefill_rows=1, verify_rows=None)
+
     @property
     def functions(self) -> dict[str, int]:
         """Rows of each function of the plan."""

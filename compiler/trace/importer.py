@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import torch
 import transformers
@@ -15,23 +16,26 @@ from compiler.graph.program import Program, Source
 from compiler.trace import model
 from compiler.trace.narrow import narrow
 from compiler.trace.operators import CONVERTERS
+from compiler.trace.states import Kept, kept
 
 PREFIX = "model."  # what the wrapper module adds to parameter names
 
 
 def trace(torch_model: transformers.PreTrainedModel, rows: int) -> Program:
-    """The Relax program of `rows` tokens: `main(ids, positions, weights...) -> (logits,)`.
+    """The Relax program of `rows` tokens: `main(ids, positions, weights...)` to logits and the new
+    value of each state.
 
     Raises UnsupportedModelError naming the construct that torch or TVM cannot translate.
     """
     try:
-        exported = model.export(torch_model, rows)
+        held = kept(torch_model)
+        exported = model.export(torch_model, rows, held)
     except UnsupportedModelError:
         raise
     except Exception as error:  # torch.export raises many kinds, all about the model's code
         raise UnsupportedModelError(f"torch.export cannot trace this model: {error}") from error
-    program = import_program(exported)
-    _require_cached_attention(program, torch_model)
+    program = replace(import_program(exported), states=held.states)
+    _require_cached_layers(program, torch_model, held)
     return program
 
 
@@ -59,9 +63,11 @@ def import_program(exported: torch.export.ExportedProgram) -> Program:
     return Program(narrow(module), dict(weights))
 
 
-def _require_cached_attention(program: Program, torch_model: transformers.PreTrainedModel) -> None:
-    """Refuses models that look at earlier tokens in any way but through the operator: with their
-    own attention code, or with a recurrent state, one token at a time would see only itself."""
+def _require_cached_layers(
+    program: Program, torch_model: transformers.PreTrainedModel, held: Kept
+) -> None:
+    """Refuses models that look at earlier tokens in any way but through operators: with their own
+    attention code, or with a state of another kind, one token at a time would see only itself."""
     bindings = program.module["main"].body.blocks[0].bindings
     calls = [b.value for b in bindings if ops.name(b.value) == "webkiln.attention"]
     positions = program.module["main"].params[1]
@@ -71,11 +77,12 @@ def _require_cached_attention(program: Program, torch_model: transformers.PreTra
             f"{type(torch_model).__name__} neither takes positions nor asks its cache for them, "
             "which is not supported yet"
         )
-    layers = sorted(int(ops.setting(call, "layer")) for call in calls)
+    layers = [int(ops.setting(call, "layer")) for call in calls]
     count = torch_model.config.get_text_config().num_hidden_layers
-    if layers != list(range(count)) or torch_model._is_stateful:
+    known = held.layers.union(layers)
+    if known != set(range(count)) or len(set(layers)) < len(layers):
         raise UnsupportedModelError(
             f"{type(torch_model).__name__} does not run all of its {count} layers on transformers' "
-            "attention interface; architectures with their own attention code or a recurrent state "
-            "are not supported yet"
+            "attention interface or cache; architectures with attention code or a recurrent state "
+            "of their own are not supported yet"
         )

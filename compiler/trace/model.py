@@ -8,13 +8,15 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 import transformers
 
 from compiler.errors import UnsupportedModelError
 from compiler.trace import attention, experts, legacy
-from compiler.trace.positions import CountingCache, count_from_input
+from compiler.trace.positions import count_from_input
+from compiler.trace.states import Kept, StateCache
 
 
 def build_model(config: transformers.PretrainedConfig) -> transformers.PreTrainedModel:
@@ -92,12 +94,15 @@ def tied_names(model: torch.nn.Module) -> dict[str, list[str]]:
     return {n: [n, *(o for o in names if o != n)] for names in groups.values() for n in names}
 
 
-def export(model: transformers.PreTrainedModel, rows: int) -> torch.export.ExportedProgram:
-    """Exports `ids (1, rows) i32, positions (1, rows) i32 -> logits (1, rows, vocabulary)`."""
+def export(
+    model: transformers.PreTrainedModel, rows: int, kept: Kept
+) -> torch.export.ExportedProgram:
+    """Exports `ids (1, rows) i32, positions (1, rows) i32 -> logits (1, rows, vocabulary)` and the
+    new value of each state that is kept."""
     ids = torch.zeros(1, rows, dtype=torch.int32)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        exported = torch.export.export(_Logits(model), (ids, ids.clone()), strict=False)
+        exported = torch.export.export(_Logits(model, kept), (ids, ids.clone()), strict=False)
     count_from_input(exported, rows)
     return exported
 
@@ -105,13 +110,16 @@ def export(model: transformers.PreTrainedModel, rows: int) -> torch.export.Expor
 class _Logits(torch.nn.Module):
     """Narrows a causal LM to the two inputs that change and the output that is used."""
 
-    def __init__(self, model: transformers.PreTrainedModel) -> None:
+    def __init__(self, model: transformers.PreTrainedModel, kept: Kept) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.kept = model, kept
 
-    def forward(self, ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        taken = inspect.signature(self.model.forward).parameters
-        given = {"position_ids": positions, "past_key_values": CountingCache()}
-        known = {name: value for name, value in given.items() if name in taken}
-        logits: torch.Tensor = self.model(input_ids=ids, use_cache=len(known) > 1, **known).logits
-        return logits
+    def forward(self, ids: torch.Tensor, positions: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        cache = StateCache(self.kept.states, positions)
+        given: dict[str, Any] = {"use_cache": self.kept.argument is not None}
+        if self.kept.argument is not None:
+            given[self.kept.argument] = cache
+        if "position_ids" in inspect.signature(self.model.forward).parameters:
+            given["position_ids"] = positions
+        logits: torch.Tensor = self.model(input_ids=ids, **given).logits
+        return logits, *cache.values.values()

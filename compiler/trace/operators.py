@@ -13,7 +13,7 @@ from torch import fx
 from tvm import relax
 
 from compiler.graph import ops
-from compiler.trace import attention, experts
+from compiler.trace import attention, experts, states
 
 
 def _attention(node: Any, importer: Any) -> relax.Var:
@@ -37,6 +37,11 @@ def _expert_linear(node: Any, importer: Any) -> relax.Var:
     shape = (ops.shape(chosen)[0], width)
     call = ops.make("expert_linear", [x, chosen, weight], shape, transposed=bool(transposed))
     return importer.block_builder.emit(call)
+
+
+def _state(node: Any, importer: Any) -> relax.Var:
+    _, name, shape = importer.retrieve_args(node)
+    return importer.block_builder.emit(ops.make("state", [], list(shape), of=name))
 
 
 def _topk(node: fx.Node, importer: Any) -> relax.Var:
@@ -100,6 +105,7 @@ def _multiply(node: fx.Node, importer: Any) -> relax.Var:
 CONVERTERS: dict[str, Callable[[fx.Node, Any], relax.Expr]] = {
     attention.OP: _attention,
     experts.OP: _expert_linear,
+    states.OP: _state,
     "log.default": _log,
     "mul.Tensor": _multiply,
     "polar.default": _polar,

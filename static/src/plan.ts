@@ -1,6 +1,6 @@
 // Generated from compiler/bundle/schema.py; do not edit.
 
-export const FORMAT = 3;
+export const FORMAT = 4;
 
 /** fits every static host (25 MiB on the tightest) */
 export const SHARD_BYTES = 24 * 1024 * 1024;
@@ -154,6 +154,7 @@ export interface Function {
 export interface Plan {
   format: number;
   variant: string;
+  recurrent: boolean;
   buffers: Buffer[];
   kernels: Kernel[];
   functions: Record<string, Function>;

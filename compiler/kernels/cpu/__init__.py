@@ -1,5 +1,5 @@
 """CPU kernels, for WebAssembly."""
 
-from compiler.kernels.cpu import append, attend, embed, linear, norm, sample
+from compiler.kernels.cpu import append, attend, embed, keep, linear, norm, sample
 
-__all__ = ["append", "attend", "embed", "linear", "norm", "sample"]
+__all__ = ["append", "attend", "embed", "keep", "linear", "norm", "sample"]

@@ -34,6 +34,8 @@ export interface Backend extends WeightSink {
   readonly prefill: Chunk;
   /** The function that speculates, if there is one, and how many tokens it gives at most. */
   readonly verify: Chunk | null;
+  /** Whether runs change state that cannot be taken back: see Plan. */
+  readonly recurrent: boolean;
 
   /**
    * Runs one kernel over its whole grid on buffers of its own, one per binding, filled with

@@ -14,6 +14,7 @@ export class WasmBackend implements Backend {
   // Steps queued ahead would not be computed any sooner.
   readonly maxDepth = 1;
   readonly prefill: Chunk;
+  readonly recurrent: boolean;
   // Rows cost a CPU nearly as much together as one by one.
   readonly verify = null;
   readonly threads: number;
@@ -32,6 +33,7 @@ export class WasmBackend implements Backend {
     this.threads = machine.threads;
     this.names = Object.keys(plan.functions);
     this.prefill = prefillOf(plan);
+    this.recurrent = plan.recurrent;
   }
 
   /**

@@ -22,6 +22,7 @@ const TAKEN_BYTES = (CONTROL_SLOTS - Control.TAKEN) * 4;
 export class WebGpuBackend implements Backend {
   readonly maxDepth = MAX_DEPTH;
   readonly prefill: Chunk;
+  readonly recurrent: boolean;
   readonly verify: Chunk | null;
   private functions = new Map<string, Dispatch[]>();
   private readonly byName = new Map<string, GPUBuffer>();
@@ -39,6 +40,7 @@ export class WebGpuBackend implements Backend {
       this.byName.set(buffer.name, element(buffers, index));
     });
     this.prefill = prefillOf(plan);
+    this.recurrent = plan.recurrent;
     this.verify = verifyOf(plan);
   }
 

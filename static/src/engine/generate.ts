@@ -32,6 +32,9 @@ export interface GenerationResult {
   decodeSeconds: number;
 }
 
+/** Stands for tokens that a recurrent model has taken in and nobody asked for. */
+const UNKNOWN = -1;
+
 /** An answer as far as it has come. It outlives the backend it was begun on. */
 export class Draft {
   readonly tokens: number[] = [];
@@ -136,9 +139,11 @@ export class Generator {
     sampling: SamplingSettings,
     stopTokens: number[],
   ): number {
-    const reused = commonPrefix(ids.slice(0, end), this.cached);
-    this.cached = ids.slice(0, reused);
     const { backend } = this;
+    const shared = commonPrefix(ids.slice(0, end), this.cached);
+    // What a recurrent model has taken in cannot be taken back: it goes on, or begins anew.
+    const reused = backend.recurrent && shared < this.cached.length ? 0 : shared;
+    this.cached = ids.slice(0, reused);
     backend.write("tokens", reused * 4, Int32Array.from(ids.slice(reused)));
     backend.write("sampling", 0, samplingState(sampling));
     backend.write("control", 0, controlState(reused, backend.context, sampling, stopTokens));
@@ -200,7 +205,9 @@ export class Generator {
       return "length";
     } finally {
       // Steps queued past the end cannot be called back; their results are dropped.
-      await Promise.allSettled(steps.map((step) => step.ids));
+      const late = await Promise.allSettled(steps.map((step) => step.ids));
+      const taken = late.some((step) => step.status === "fulfilled" && step.value.length > 0);
+      if (taken && backend.recurrent) this.cached.push(UNKNOWN);
     }
   }
 

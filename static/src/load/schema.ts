@@ -92,6 +92,7 @@ const step = record<Step>({
 export const readPlan = record<Plan>({
   format: whole,
   variant: text,
+  recurrent: flag,
   buffers: list(
     record<Buffer>({
       name: text,

@@ -90,6 +90,7 @@ export function plan(): Plan {
   return {
     format: FORMAT,
     variant: "f32",
+    recurrent: false,
     buffers: [
       { name: "w", kind: "weight", bytes: 40, bytes_per_token: 0 },
       state("control", 256),

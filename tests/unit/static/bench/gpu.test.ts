@@ -79,6 +79,7 @@ const steps = [
 const plan: Plan = {
   format: FORMAT,
   variant: "f32",
+  recurrent: false,
   buffers: [
     buffer("table", "weight", 20480),
     buffer("layer", "weight", 2560),

@@ -16,6 +16,7 @@ export class FakeBackend implements Backend {
   readonly maxDepth = 16;
   readonly prefill = { name: "prefill_16", rows: 16 };
   readonly verify: Chunk | null;
+  readonly recurrent: boolean = false;
   /** Prefill chunks with their positions, and names of steps. */
   readonly log: string[] = [];
   readonly steps: string[] = [];
@@ -61,7 +62,7 @@ export class FakeBackend implements Backend {
       this.log.push(`${name} ${position}+${count}${rows === count ? "" : ` of ${rows}`}`);
       // Like the kernels, it works on the rows asked for, whatever is real of them.
       const real = this.tokens.subarray(position, position + Math.min(count, rows));
-      this.kv.set(real, position);
+      for (const [index, id] of real.entries()) this.consume(position + index, id);
     }).catch(() => {});
   }
 
@@ -112,7 +113,7 @@ export class FakeBackend implements Backend {
   }
 
   private take(at: number): number {
-    this.kv[at] = this.tokens[at] ?? 0;
+    this.consume(at, this.tokens[at] ?? 0);
     const id = this.next(at);
     this.tokens[at + 1] = id;
     if (this.penalised) this.counts[id] = (this.counts[id] ?? 0) + 1;
@@ -127,12 +128,20 @@ export class FakeBackend implements Backend {
 
   /** A hash of the cache up to `at`, and of the counts where they matter. */
   private next(at: number): number {
-    const mix = (sum: number, value: number): number => (sum * 31 + value + 7) % VOCABULARY;
-    const cached = this.kv.subarray(0, at + 1).reduce(mix, 1);
+    const cached = this.digest(at);
     if (!this.penalised) return cached;
     // The prompt's bit counts as a number of its own.
     const seen = this.counts.map((count) => (count & PROMPT_BIT ? 50 : 0) + (count & 1023));
     return seen.reduce(mix, cached);
+  }
+
+  protected consume(at: number, id: number): void {
+    this.kv[at] = id;
+  }
+
+  /** Of all tokens up to the one at `at`. */
+  protected digest(at: number): number {
+    return this.kv.subarray(0, at + 1).reduce(mix, 1);
   }
 
   private get penalised(): boolean {
@@ -149,4 +158,22 @@ export class FakeBackend implements Backend {
     this.queue = result.catch(() => {});
     return result;
   }
+}
+
+/** One whose memory is a state that only moves forward, and begins anew at position 0. */
+export class RecurrentBackend extends FakeBackend {
+  override readonly recurrent = true;
+  private memory = 1;
+
+  protected override consume(at: number, id: number): void {
+    this.memory = mix(at === 0 ? 1 : this.memory, id);
+  }
+
+  protected override digest(): number {
+    return this.memory;
+  }
+}
+
+function mix(sum: number, value: number): number {
+  return (sum * 31 + value + 7) % VOCABULARY;
 }

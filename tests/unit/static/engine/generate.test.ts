@@ -3,7 +3,7 @@ import { DepthTuner } from "../../../../static/src/engine/depth";
 import { commonPrefix, type Generation, Generator } from "../../../../static/src/engine/generate";
 import { GREEDY } from "../../../../static/src/engine/requests";
 import { PROMPT_BIT } from "../../../../static/src/plan";
-import { FakeBackend, VOCABULARY } from "./fake";
+import { FakeBackend, RecurrentBackend, VOCABULARY } from "./fake";
 
 function request(prompt: number[], rest: Partial<Generation> = {}): Generation {
   return {
@@ -59,6 +59,35 @@ describe("prefill", () => {
     expect(again.cachedTokens).toBe(chunks * 16);
     const other = new Generator(new FakeBackend(200), VOCABULARY);
     expect(again.tokens).toEqual((await other.run(request(prompt))).tokens);
+  });
+});
+
+describe("a recurrent model", () => {
+  test("goes on where the last answer ended", async () => {
+    const generator = new Generator(new RecurrentBackend(), VOCABULARY);
+    const first = await generator.run(request(PROMPT));
+    expect(first.tokens).toEqual(await fresh(PROMPT));
+    const longer = [...PROMPT, ...first.tokens, 11, 12];
+    const second = await generator.run(request(longer));
+    expect(second.cachedTokens).toBe(PROMPT.length + first.tokens.length - 1);
+    expect(second.tokens).toEqual(await fresh(longer));
+  });
+
+  test("begins anew where it would have to go back", async () => {
+    const generator = new Generator(new RecurrentBackend(), VOCABULARY);
+    const first = await generator.run(request(PROMPT));
+    const again = await generator.run(request(PROMPT));
+    expect(again).toMatchObject({ cachedTokens: 0, tokens: first.tokens });
+  });
+
+  test("begins anew after an answer cut short with steps under way", async () => {
+    const generator = new Generator(new RecurrentBackend(), VOCABULARY);
+    let left = 3;
+    const first = await generator.run(request(PROMPT, { onToken: () => --left > 0 }));
+    expect(first.tokens).toHaveLength(3);
+    const longer = [...PROMPT, ...first.tokens, 11];
+    const second = await generator.run(request(longer));
+    expect(second).toMatchObject({ cachedTokens: 0, tokens: await fresh(longer) });
   });
 });
 
