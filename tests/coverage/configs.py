@@ -60,8 +60,23 @@ _BY_NAME: dict[Any, tuple[str, ...]] = {
         "kv_lora_rank",
         "qk_nope_head_dim",
         "v_head_dim",
+        "linear_key_head_dim",
+        "linear_value_head_dim",
+        "linear_head_dim",
+        "mamba_d_head",
+        "mamba_head_dim",
+        "router_hidden_size",
+        "adapter_rank",
     ),
-    8: ("qk_rope_head_dim", "state_size", "ssm_state_size", "mamba_d_state", "d_state"),
+    8: (
+        "qk_rope_head_dim",
+        "state_size",
+        "ssm_state_size",
+        "mamba_d_state",
+        "d_state",
+        "mamba_n_heads",
+        "mamba_num_heads",
+    ),
     4: (
         "num_attention_heads",
         "n_head",
@@ -73,6 +88,8 @@ _BY_NAME: dict[Any, tuple[str, ...]] = {
         "num_local_experts",
         "n_routed_experts",
         "moe_num_experts",
+        "linear_num_value_heads",
+        "linear_num_heads",
     ),
     2: (
         "num_hidden_layers",
@@ -90,6 +107,10 @@ _BY_NAME: dict[Any, tuple[str, ...]] = {
         "experts_per_token",
         "moe_k",
         "n_group",
+        "n_groups",
+        "mamba_n_groups",
+        "mamba_ngroups",
+        "linear_num_key_heads",
     ),
     1: ("topk_group", "n_shared_experts", "first_k_dense_replace"),
     # Large enough initial weights that attention and activations are far from linear.
@@ -106,6 +127,23 @@ SHARED: dict[str, Any] = {  # the last layers read the KV cache of those before
     "num_hidden_layers": 4,
     "layer_types": ["sliding_attention", "full_attention"] * 2,
     "num_kv_shared_layers": 2,
+}
+STATES: dict[str, dict[str, Any]] = {  # a layer with a state beside one with attention
+    "bamba": {"attn_layer_indices": [1]},
+    "falcon_h1": {"mamba_d_ssm": 128},
+    "granitemoehybrid": {"layer_types": ["mamba", "attention"]},
+    "jamba": {"attn_layer_period": 2, "attn_layer_offset": 1},
+    "lfm2": {"layer_types": ["conv", "full_attention"]},
+    "lfm2_moe": {"layer_types": ["conv", "full_attention"], "num_dense_layers": 1},
+    "mamba2": {"num_heads": 8, "head_dim": 16},
+    "nemotron_h": {
+        "layers_block_type": ["mamba", "moe", "attention", "mlp"],
+        "moe_shared_expert_intermediate_size": 32,
+    },
+    "recurrent_gemma": {"block_types": ["recurrent", "attention"], "lru_width": 64},
+    "zamba": {"num_hidden_layers": 4, "layers_block_type": ["mamba", "mamba", "hybrid", "mamba"]},
+    "zamba2": {"num_hidden_layers": 4, "layers_block_type": ["mamba", "hybrid", "mamba", "hybrid"]},
+    "zaya": {"num_experts_per_tok": 1},
 }
 SPECIAL: dict[str, dict[str, Any]] = {
     **dict.fromkeys(
@@ -129,6 +167,7 @@ SPECIAL: dict[str, dict[str, Any]] = {
         ),
         ENCODER,
     ),
+    **STATES,
     **dict.fromkeys(("gemma3n_text", "gemma4_text", "gemma4_unified_text"), SHARED),
     "gptj": {"rotary_dim": 8},
     "codegen": {"rotary_dim": 8},
@@ -159,7 +198,7 @@ def _layers(kind: type[hf.PretrainedConfig]) -> dict[str, Any]:
     """A layer of each kind that the architecture mixes."""
     published = getattr(_published(kind), "layer_types", None)
     kinds = list(dict.fromkeys(published or []))
-    if len(kinds) < 2:
+    if len(kinds) < 2 or "layer_types" not in _parameters(kind):
         return {}
     return {"layer_types": kinds, "num_hidden_layers": len(kinds)}
 
