@@ -8,7 +8,6 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 import transformers
@@ -16,7 +15,7 @@ import transformers
 from compiler.errors import UnsupportedModelError
 from compiler.trace import attention, experts, legacy
 from compiler.trace.positions import count_from_input
-from compiler.trace.states import Kept, StateCache
+from compiler.trace.states import Kept, run
 
 
 def build_model(config: transformers.PretrainedConfig) -> transformers.PreTrainedModel:
@@ -115,11 +114,6 @@ class _Logits(torch.nn.Module):
         self.model, self.kept = model, kept
 
     def forward(self, ids: torch.Tensor, positions: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        cache = StateCache(self.kept.states, positions)
-        given: dict[str, Any] = {"use_cache": self.kept.argument is not None}
-        if self.kept.argument is not None:
-            given[self.kept.argument] = cache
-        if "position_ids" in inspect.signature(self.model.forward).parameters:
-            given["position_ids"] = positions
-        logits: torch.Tensor = self.model(input_ids=ids, **given).logits
-        return logits, *cache.values.values()
+        taken = inspect.signature(self.model.forward).parameters
+        given = {"position_ids": positions} if "position_ids" in taken else {}
+        return run(self.model, self.kept, positions, input_ids=ids, **given)

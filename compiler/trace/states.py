@@ -9,6 +9,7 @@ are results of the program, which the runtime keeps for the next token.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +24,6 @@ from compiler.graph.program import State
 from compiler.trace.positions import CountingCache
 
 OP = "state.default"  # the name the importer looks converters up by
-KINDS = ("conv", "recurrent")
 
 
 @torch.library.custom_op("webkiln::state", mutates_args=())
@@ -83,30 +83,55 @@ def _name(layer: int, kind: str, index: int) -> str:
 
 @dataclass(frozen=True)
 class Kept:
-    """What a model's cache holds after a token."""
+    """What a model holds after a token, besides keys and values."""
 
     argument: str | None  # what the model calls its cache
-    states: tuple[State, ...] = ()
+    cached: tuple[State, ...] = ()  # in the cache
+    attributes: tuple[State, ...] = ()  # in modules, by the attribute's path
     layers: frozenset[int] = frozenset()  # with states, or with nothing that is kept
+
+    @property
+    def states(self) -> tuple[State, ...]:
+        return self.cached + self.attributes
+
+
+def run(
+    model: transformers.PreTrainedModel, kept: Kept, positions: torch.Tensor, **inputs: Any
+) -> tuple[torch.Tensor, ...]:
+    """Logits, and what each state is afterwards."""
+    cache = StateCache(kept.cached, positions)
+    if kept.argument is not None:
+        inputs[kept.argument] = cache
+    places = [_place(model, each.name) for each in kept.attributes]
+    before = [getattr(*place) for place in places]
+    for place, each in zip(places, kept.attributes, strict=True):
+        setattr(*place, _read(each, positions))
+    try:
+        logits = model(use_cache=kept.argument is not None, **inputs).logits
+        return logits, *cache.values.values(), *(getattr(*place) for place in places)
+    finally:
+        for place, value in zip(places, before, strict=True):
+            setattr(*place, value)
 
 
 def kept(model: transformers.PreTrainedModel) -> Kept:
     """Finds it out by a run on shapes alone, of models that say they have a state."""
     taken = inspect.signature(model.forward).parameters
     argument = next((name for name in ("past_key_values", "cache_params") if name in taken), None)
-    if argument is None or not _has_state(model.config):
+    if argument is None or not (_has_state(model.config) or model._is_stateful):
         return Kept(argument)
     cache = DynamicCache(config=model.config)
+    before = _attributes(model)
     with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
         ids = torch.zeros(1, 1, dtype=torch.int64)
         model(input_ids=ids, use_cache=True, **{argument: cache})
-    states, layers = [], set()
-    for number, layer in enumerate(cache.layers):
-        if isinstance(layer, LinearAttentionCacheLayerMixin):
-            states += _states(number, layer)
-        if isinstance(layer, LinearAttentionCacheLayerMixin | DummyLayer):
-            layers.add(number)
-    return Kept(argument, tuple(states), frozenset(layers))
+    found = [name for name, value in _attributes(model).items() if value is not before.get(name)]
+    attributes = [State(name, tuple(getattr(*_place(model, name)).shape)) for name in found]
+    for name in found:
+        setattr(*_place(model, name), before.get(name))
+    cached, layers = _cached(cache)
+    layers |= {int(number.group(1)) for name in found if (number := _LAYER.search(name))}
+    return Kept(argument, tuple(cached), tuple(attributes), frozenset(layers))
 
 
 def _has_state(config: transformers.PretrainedConfig) -> bool:
@@ -114,10 +139,36 @@ def _has_state(config: transformers.PretrainedConfig) -> bool:
     return any(isinstance(layer, LinearAttentionCacheLayerMixin) for layer in layers)
 
 
-def _states(number: int, layer: LinearAttentionCacheLayerMixin) -> list[State]:
-    found = []
-    for kind, values in zip(KINDS, (layer.conv_states, layer.recurrent_states), strict=True):
-        for index, value in values.items():
-            if value is not None:
-                found.append(State(_name(number, kind, index), tuple(value.shape)))
-    return found
+def _cached(cache: DynamicCache) -> tuple[list[State], set[int]]:
+    """The states in a cache, and the layers that have some, or nothing at all."""
+    states, layers = [], set()
+    for number, layer in enumerate(cache.layers):
+        if isinstance(layer, LinearAttentionCacheLayerMixin):
+            states += _held(number, "conv", layer.conv_states)
+            states += _held(number, "recurrent", layer.recurrent_states)
+        if isinstance(layer, LinearAttentionCacheLayerMixin | DummyLayer):
+            layers.add(number)
+    return states, layers
+
+
+def _held(number: int, kind: str, values: dict[int, torch.Tensor | None]) -> list[State]:
+    held = [(index, value) for index, value in values.items() if value is not None]
+    return [State(_name(number, kind, index), tuple(value.shape)) for index, value in held]
+
+
+def _attributes(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Tensors that modules hold as plain attributes, by path."""
+    return {
+        f"{path}.{name}": value
+        for path, module in model.named_modules()
+        for name, value in vars(module).items()
+        if isinstance(value, torch.Tensor)
+    }
+
+
+def _place(model: torch.nn.Module, name: str) -> tuple[torch.nn.Module, str]:
+    path, _, attribute = name.rpartition(".")
+    return model.get_submodule(path), attribute
+
+
+_LAYER = re.compile(r"\.(\d+)\.")
