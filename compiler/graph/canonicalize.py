@@ -32,7 +32,9 @@ def fold_weight_arithmetic(view: View, var: relax.Var, value: relax.Expr) -> rel
 
 def drop_empty(view: View, var: relax.Var, value: relax.Expr) -> relax.Expr | None:
     """Parts of a concatenation without elements are left out: what is not rotated of a head that
-    is rotated whole."""
+    is rotated whole. So are writes of none, of a kind of position that a short head has not."""
+    if ops.name(value) == "relax.slice_scatter" and 0 in ops.shape(value.args[1]):
+        return value.args[0]
     if ops.name(value) != "relax.concat":
         return None
     fields = list(value.args[0].fields)

@@ -10,20 +10,23 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 import transformers
 from torch._subclasses.fake_tensor import FakeTensorMode
-from transformers import DynamicCache
-from transformers.cache_utils import DummyLayer, LinearAttentionCacheLayerMixin
+from transformers import Cache, DynamicCache
+from transformers.cache_utils import LinearAttentionCacheLayerMixin
 
+from compiler.errors import UnsupportedModelError
 from compiler.graph.program import State
-from compiler.trace.positions import CountingCache
+from compiler.trace.caches import StateCache, filled, in_layers, tensors
 
 OP = "state.default"  # the name the importer looks converters up by
+ARGUMENTS = ("past_key_values", "cache_params", "state")  # what models call their caches
 
 
 @torch.library.custom_op("webkiln::state", mutates_args=())
@@ -37,48 +40,10 @@ def _(positions: torch.Tensor, name: str, shape: Sequence[int]) -> torch.Tensor:
     return positions.new_empty(list(shape), dtype=torch.float32)
 
 
-class StateCache(CountingCache):
-    """A cache with `states`, zeros before the first token."""
-
-    def __init__(self, states: Sequence[State], positions: torch.Tensor) -> None:
-        super().__init__()
-        self.values = {each.name: _read(each, positions) for each in states}
-
-    def get_conv_state(self, layer_idx: int, state_idx: int = 0) -> torch.Tensor:
-        return self.values[_name(layer_idx, "conv", state_idx)]
-
-    def get_recurrent_state(self, layer_idx: int, state_idx: int = 0) -> torch.Tensor:
-        return self.values[_name(layer_idx, "recurrent", state_idx)]
-
-    def update_conv_state(
-        self, conv_states: torch.Tensor, layer_idx: int, state_idx: int = 0, **_: Any
-    ) -> torch.Tensor:
-        name = _name(layer_idx, "conv", state_idx)
-        whole = torch.cat([self.values[name], conv_states], dim=-1)
-        self.values[name] = whole[..., -self.values[name].shape[-1] :]
-        return whole
-
-    def update_recurrent_state(
-        self, recurrent_states: torch.Tensor, layer_idx: int, state_idx: int = 0, **_: Any
-    ) -> torch.Tensor:
-        self.values[_name(layer_idx, "recurrent", state_idx)] = recurrent_states
-        return recurrent_states
-
-    def has_previous_state(self, *_: Any, **__: Any) -> bool:
-        return True
-
-    def is_recording_past(self, *_: Any, **__: Any) -> bool:
-        return False
-
-
 def _read(each: State, positions: torch.Tensor) -> torch.Tensor:
     kept = state(positions, each.name, each.shape)
     later = (positions > 0).reshape([1] * len(each.shape))
     return torch.where(later, kept, torch.zeros(()))
-
-
-def _name(layer: int, kind: str, index: int) -> str:
-    return f"{kind}.{layer}.{index}"
 
 
 @dataclass(frozen=True)
@@ -87,6 +52,7 @@ class Kept:
 
     argument: str | None  # what the model calls its cache
     cached: tuple[State, ...] = ()  # in the cache
+    holder: Any = None  # the cache, where it is one of the model's own kind
     attributes: tuple[State, ...] = ()  # in modules, by the attribute's path
     layers: frozenset[int] = frozenset()  # with states, or with nothing that is kept
 
@@ -99,39 +65,41 @@ def run(
     model: transformers.PreTrainedModel, kept: Kept, positions: torch.Tensor, **inputs: Any
 ) -> tuple[torch.Tensor, ...]:
     """Logits, and what each state is afterwards."""
-    cache = StateCache(kept.cached, positions)
+    read = {each.name: _read(each, positions) for each in kept.states}
+    cache = StateCache(read) if kept.holder is None else filled(kept.holder, read)
     if kept.argument is not None:
         inputs[kept.argument] = cache
-    places = [_place(model, each.name) for each in kept.attributes]
-    before = [getattr(*place) for place in places]
-    for place, each in zip(places, kept.attributes, strict=True):
-        setattr(*place, _read(each, positions))
-    try:
+    with _attributes_set(model, {each.name: read[each.name] for each in kept.attributes}):
         logits = model(use_cache=kept.argument is not None, **inputs).logits
-        return logits, *cache.values.values(), *(getattr(*place) for place in places)
-    finally:
-        for place, value in zip(places, before, strict=True):
-            setattr(*place, value)
+        held = cache.states if kept.holder is None else tensors(cache)
+        after = {**held, **_attributes(model)}
+    for each in kept.states:
+        if after[each.name].shape != each.shape:
+            raise UnsupportedModelError(
+                f"{type(model).__name__} keeps {each.name}, which grows with every token: that is "
+                "attention of its own, which is not supported yet"
+            )
+    return logits, *(after[each.name] for each in kept.states)
 
 
 def kept(model: transformers.PreTrainedModel) -> Kept:
     """Finds it out by a run on shapes alone, of models that say they have a state."""
     taken = inspect.signature(model.forward).parameters
-    argument = next((name for name in ("past_key_values", "cache_params") if name in taken), None)
+    argument = next((name for name in ARGUMENTS if name in taken), None)
     if argument is None or not (_has_state(model.config) or model._is_stateful):
         return Kept(argument)
-    cache = DynamicCache(config=model.config)
-    before = _attributes(model)
+    before = [(module, dict(vars(module))) for module in model.modules()]
+    known = _attributes(model)
     with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
-        ids = torch.zeros(1, 1, dtype=torch.int64)
-        model(input_ids=ids, use_cache=True, **{argument: cache})
-    found = [name for name, value in _attributes(model).items() if value is not before.get(name)]
-    attributes = [State(name, tuple(getattr(*_place(model, name)).shape)) for name in found]
-    for name in found:
-        setattr(*_place(model, name), before.get(name))
-    cached, layers = _cached(cache)
-    layers |= {int(number.group(1)) for name in found if (number := _LAYER.search(name))}
-    return Kept(argument, tuple(cached), tuple(attributes), frozenset(layers))
+        made = model(input_ids=torch.zeros(1, 1, dtype=torch.int64), use_cache=True)
+    held = {n: x for n, x in _attributes(model).items() if x is not known.get(n)}
+    for module, attributes in before:  # whatever it notes there of having run
+        vars(module).clear()
+        vars(module).update(attributes)
+    numbers = {int(number.group(1)) for name in held if (number := _LAYER.search(name))}
+    states = tuple(State(name, tuple(value.shape)) for name, value in held.items())
+    cached, holder, layers = _cached(getattr(made, argument, None), model.config)
+    return Kept(argument, cached, holder, states, frozenset(layers | numbers))
 
 
 def _has_state(config: transformers.PretrainedConfig) -> bool:
@@ -139,21 +107,33 @@ def _has_state(config: transformers.PretrainedConfig) -> bool:
     return any(isinstance(layer, LinearAttentionCacheLayerMixin) for layer in layers)
 
 
-def _cached(cache: DynamicCache) -> tuple[list[State], set[int]]:
-    """The states in a cache, and the layers that have some, or nothing at all."""
-    states, layers = [], set()
-    for number, layer in enumerate(cache.layers):
-        if isinstance(layer, LinearAttentionCacheLayerMixin):
-            states += _held(number, "conv", layer.conv_states)
-            states += _held(number, "recurrent", layer.recurrent_states)
-        if isinstance(layer, LinearAttentionCacheLayerMixin | DummyLayer):
-            layers.add(number)
-    return states, layers
+def _cached(
+    cache: Any, config: transformers.PretrainedConfig
+) -> tuple[tuple[State, ...], Any, set[int]]:
+    """The states of a cache; itself, if it is of a kind of its own; layers with a state or with
+    nothing that is kept."""
+    if cache is None:
+        return (), None, set()
+    if type(cache) is DynamicCache:
+        states, layers = in_layers(cache)
+        return tuple(states), None, layers
+    found = tuple(State(name, tuple(value.shape)) for name, value in tensors(cache).items())
+    if not isinstance(cache, Cache):  # all that the model keeps
+        return found, cache, set(range(config.num_hidden_layers))
+    return found, cache, {int(state.name.rpartition(".")[2]) for state in found}
 
 
-def _held(number: int, kind: str, values: dict[int, torch.Tensor | None]) -> list[State]:
-    held = [(index, value) for index, value in values.items() if value is not None]
-    return [State(_name(number, kind, index), tuple(value.shape)) for index, value in held]
+@contextmanager
+def _attributes_set(model: torch.nn.Module, values: Mapping[str, torch.Tensor]) -> Iterator[None]:
+    places = {name: _place(model, name) for name in values}
+    before = {name: getattr(*place) for name, place in places.items()}
+    for name, value in values.items():
+        setattr(*places[name], value)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(*places[name], value)
 
 
 def _attributes(model: torch.nn.Module) -> dict[str, torch.Tensor]:

@@ -143,6 +143,8 @@ STATES: dict[str, dict[str, Any]] = {  # a layer with a state beside one with at
     "recurrent_gemma": {"block_types": ["recurrent", "attention"], "lru_width": 64},
     "zamba": {"num_hidden_layers": 4, "layers_block_type": ["mamba", "mamba", "hybrid", "mamba"]},
     "zamba2": {"num_hidden_layers": 4, "layers_block_type": ["mamba", "hybrid", "mamba", "hybrid"]},
+    "rwkv": {"attention_hidden_size": 64, "context_length": 320, "rescale_every": 1},
+    "xlstm": {"hidden_size": 128},  # its cache rounds heads to 64
     "zaya": {"num_experts_per_tok": 1},
 }
 SPECIAL: dict[str, dict[str, Any]] = {

@@ -265,3 +265,12 @@ def test_gpt2_activation_is_gelu_tanh() -> None:
 def test_gelu_with_another_constant_stays(emit: Emit) -> None:
     made = program(emit, {"x": (2, 3), "y": (2, 3)})
     assert_unchanged(made, canonicalize.canonical_activation)
+
+
+def test_a_write_of_nothing_is_dropped() -> None:
+    def emit(g: Graph) -> relax.Expr:
+        none = g(R.strided_slice(g.x, [1], [2], [2]))
+        return g(R.slice_scatter(g.x, none, 2, 2, 3, axis=1))
+
+    made = rewrite(program(emit, {"x": (2, 2)}), canonicalize.drop_empty)
+    assert operators(made) == []

@@ -77,7 +77,6 @@ def test_operator_without_a_converter_is_named() -> None:
             num_hidden_layers=1,
             num_attention_heads=2,
         ),
-        hf.MambaConfig(vocab_size=64, hidden_size=16, num_hidden_layers=1, state_size=4),
     ],
 )
 def test_models_that_do_not_cache_through_the_operator_are_refused(

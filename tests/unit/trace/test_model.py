@@ -12,6 +12,7 @@ from compiler.errors import UnsupportedModelError
 from compiler.summary import peak_bytes
 from compiler.trace import attention
 from compiler.trace.model import build_model, export, tied_names
+from compiler.trace.states import Kept
 from tests.unit.checkpoint import tiny
 
 SMALL: dict[str, Any] = {
@@ -104,7 +105,7 @@ def test_untied_parameters_stay_apart() -> None:
 
 
 def test_export_is_two_inputs_to_logits() -> None:
-    exported = export(build_model(CONFIGS["llama"]), 3)
+    exported = export(build_model(CONFIGS["llama"]), 3, Kept("past_key_values"))
     assert list(exported.graph_signature.user_inputs) == ["ids", "positions"]
     nodes = [node for node in exported.graph.nodes if "webkiln.attention" in str(node.target)]
     assert len(nodes) == 2

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 import transformers as hf
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from compiler.errors import UnsupportedModelError
 from compiler.graph import ops
@@ -12,7 +15,7 @@ from compiler.graph.passes import optimise
 from compiler.graph.program import Program, State
 from compiler.trace.importer import trace
 from compiler.trace.model import build_model
-from compiler.trace.states import kept
+from compiler.trace.states import Kept, kept, run
 from tests.coverage.configs import tiny
 
 CONV, RECURRENT = State("conv.0.0", (1, 128, 4)), State("recurrent.0.0", (1, 128, 8))
@@ -78,6 +81,32 @@ def test_modules_are_left_as_they_were_found() -> None:
     assert tensors == []
 
 
-def test_a_state_of_another_kind_is_refused() -> None:
-    with pytest.raises(UnsupportedModelError, match="RwkvForCausalLM does not run all of its 2"):
-        trace(model("rwkv"), 1)
+@pytest.mark.parametrize(
+    ("name", "states"),
+    [
+        ("minimax", ["cache.linear_cache.1"]),
+        ("rwkv", [f"cache.{index}" for index in range(5)]),
+        ("xlstm", [*(f"cache.rnn_state.{i}.{j}" for i in range(2) for j in range(3))]),
+    ],
+)
+def test_those_in_a_cache_of_another_kind(name: str, states: list[str]) -> None:
+    program = trace(model(name), 1)
+    assert {*states} <= {state.name for state in program.states}
+    assert results(program)[1:] == [state.shape for state in program.states]
+
+
+class Growing(torch.nn.Module):
+    def forward(
+        self, input_ids: torch.Tensor, state: list[torch.Tensor], use_cache: bool
+    ) -> SimpleNamespace:
+        state[0] = torch.cat([state[0], input_ids.float()], dim=1)
+        return SimpleNamespace(logits=state[0].sum())
+
+
+def test_what_grows_is_refused() -> None:
+    states = (State("cache.0", (1, 4)),)
+    with FakeTensorMode():
+        ids = torch.zeros(1, 1, dtype=torch.int32)
+        grown = Kept("state", states, [torch.zeros(1, 4)])
+        with pytest.raises(UnsupportedModelError, match=r"Growing keeps cache\.0, which grows"):
+            run(Growing(), grown, ids, input_ids=ids)
