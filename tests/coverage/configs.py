@@ -139,6 +139,7 @@ STATES: dict[str, dict[str, Any]] = {  # a layer with a state beside one with at
     "nemotron_h": {
         "layers_block_type": ["mamba", "moe", "attention", "mlp"],
         "moe_shared_expert_intermediate_size": 32,
+        "time_step_min": 1e-30,  # its prefill keeps to it, its decoding does not
     },
     "recurrent_gemma": {"block_types": ["recurrent", "attention"], "lru_width": 64},
     "zamba": {"num_hidden_layers": 4, "layers_block_type": ["mamba", "mamba", "hybrid", "mamba"]},
