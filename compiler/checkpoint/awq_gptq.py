@@ -140,7 +140,7 @@ def layers(files: StoredTensors, settings: Mapping[str, Any]) -> dict[str, GridT
             "checkpoint or a GGUF file of the model"
         )
     one_less = method == "gptq" and settings.get("checkpoint_format", "gptq") != "gptq_v2"
-    in_order = not settings.get("desc_act")
+    in_order = method == "awq" or not settings.get("desc_act")
     every = _Layers(files, method, bits, max(0, group), one_less, in_order)
     stems = [name.removesuffix(_CODES) for name in files.names() if name.endswith(_CODES)]
     return {f"{stem}.weight": every.tensor(stem) for stem in stems}

@@ -41,7 +41,7 @@ class DirectoryCheckpoint:
         self.label = label or directory.resolve().name
         self.config = _read_config(directory)
         settings = read_json(directory / "config.json").get("quantization_config")
-        self.license = _read_license(directory / "README.md")
+        self.license = read_license(directory / "README.md")
         self._tensors = PrequantizedTensors(_open_weights(directory), settings or {})
 
     @cached_property
@@ -90,7 +90,7 @@ def _read_config(directory: Path) -> PretrainedConfig:
     return config
 
 
-def _read_license(card: Path) -> str:
+def read_license(card: Path) -> str:
     """The licence named in the front matter of a model card, or ""."""
     if not card.exists():
         return ""

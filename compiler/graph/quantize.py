@@ -59,6 +59,11 @@ NATIVE = {
     "GPTQ-4": schemes.Q4_MIN,
     "GPTQ-8": schemes.Q8,
     "F8_E4M3": schemes.Q8,
+    # Of MLC's, likewise.
+    "Q3F16_1": schemes.Q4_MIN,
+    "Q4F16_1": schemes.Q4_MIN,
+    "Q4F16_2": schemes.Q4_MIN,
+    "Q4F32_1": schemes.Q4_MIN,
 }
 
 

@@ -13,19 +13,27 @@ import numpy.typing as npt
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoModelForCausalLM
 
 from compiler.build import build
 from compiler.bundle.read import Bundle
+from compiler.checkpoint.open import open_checkpoint
 from compiler.lower import targets
 from compiler.progress import SilentProgress
 from tests.coverage.configs import tiny
 from tests.support.gpu import assert_close
-from tests.unit.checkpoint import foreign
+from tests.unit.checkpoint import foreign, test_mlc
 from tests.unit.checkpoint.foreign import Kind
 from web.verify import browser_engine
 
 Values = dict[str, npt.NDArray[np.float32]]
+
+
+def mlc(folder: Path) -> Values:
+    """A Llama in MLC's layout, of whole groups."""
+    values = test_mlc.save(folder, "q4f16_1", inner=96)
+    return {name: test_mlc.expected(value, "q4f16_1") for name, value in values.items()}
+
 
 PROMPT, STEPS = 20, 8  # tokens for `prefill`, and then one at a time for `decode`
 TOLERANCE = 8e-5  # tests/coverage/judge.py
@@ -34,6 +42,7 @@ CHECKPOINTS: dict[str, Callable[[Path], Values]] = {
     "awq": lambda folder: foreign.save(folder, Kind("awq")),
     "gptq": lambda folder: foreign.save(folder, Kind("gptq", group=32, act_order=True)),
     "mxfp4": lambda folder: foreign.save_mxfp4(folder, tiny("gpt_oss")),
+    "mlc": mlc,
 }
 
 
@@ -63,10 +72,11 @@ def test_matches_pytorch(name: str, tmp_path: Path) -> None:
 
 def logits(source: Path, values: Values, ids: list[int]) -> npt.NDArray[np.float32]:
     """PyTorch's, of the checkpoint's plain tensors and the given values."""
-    config = AutoConfig.from_pretrained(source)
-    del config.quantization_config
+    with open_checkpoint(str(source)) as checkpoint:
+        config = checkpoint.config
     model = AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
-    stored = load_file(source / "model.safetensors")
+    file = source / "model.safetensors"
+    stored = load_file(file) if file.exists() else {}
     known = model.state_dict()
     state = {n: t.float() for n, t in stored.items() if n in known}
     state |= {name: torch.from_numpy(value) for name, value in values.items()}
