@@ -36,7 +36,7 @@ from compiler.trace.model import build_model, tied_names
 from compiler.trace.states import kept
 
 DEFAULT_CONTEXT = 4096  # positions the engine allocates unless told otherwise
-QUANTIZED = ("Q", "IQ", "TQ", "MXFP", "AWQ", "GPTQ", "F8")  # how quantized types begin
+QUANTIZED = ("Q", "IQ", "TQ", "MXFP", "AWQ", "GPTQ", "F8", "PACKED")  # how quantized types begin
 
 
 def build(

@@ -113,7 +113,9 @@ def _wanted(repo: str, listed: list[str]) -> list[str]:
 def _cached(repo: str, file: str | None, revision: str | None, cause: Exception) -> str:
     """The snapshot that an earlier fetch left behind."""
     # Whatever these patterns leave out is not missed; .bin files lie in the same folder.
-    wanted = [_pieces(file)] if file else [*_PLAIN, "model*.safetensors*"]
+    wanted = (
+        [_pieces(file)] if file else [*_PLAIN, "model*.safetensors*", *INDEXES, "params_shard_*"]
+    )
     try:
         return snapshot_download(
             repo, revision=revision, allow_patterns=wanted, local_files_only=True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from compiler.checkpoint import awq_gptq, fp8, mxfp4
+from compiler.checkpoint import awq_gptq, fp8, mxfp4, pack_quantized
 from compiler.checkpoint.base import Array, StoredTensors, TensorInfo
 from compiler.errors import CheckpointError, UnsupportedModelError
 from compiler.quantize import Quantized
@@ -28,6 +28,7 @@ _METHODS: dict[str, tuple[Callable[..., Found], Callable[[str], list[str]]]] = {
     "awq": (awq_gptq.layers, awq_gptq.parts),
     "gptq": (awq_gptq.layers, awq_gptq.parts),
     "mxfp4": (lambda files, _: mxfp4.stacks(files), mxfp4.parts),
+    "compressed-tensors": (pack_quantized.layers, pack_quantized.parts),
     "fp8": (fp8.weights, fp8.parts),
 }
 
