@@ -60,7 +60,7 @@ coverage: browser $(DEV_READY) $(PAGE) ## Compare every architecture of transfor
 	$(SAY) "Architectures"
 	@$(PYTHON) -m tests.coverage $(COVERAGE)
 
-fuzz: $(DEV_READY) ## Damaged checkpoint files, 100,000 of each kind; half an hour.
+fuzz: $(DEV_READY) ## Damaged checkpoint files, 100,000 of each kind; an hour.
 	$(SAY) "Damaged checkpoint files"
 	@FUZZ=100000 $(PYTHON) -m pytest tests/fuzz
 

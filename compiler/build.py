@@ -26,6 +26,7 @@ from compiler.lower.selftest import self_tests
 from compiler.lower.steps import Model
 from compiler.lower.targets import Target, beyond_default, memory, requirements
 from compiler.lower.tensors import Constants, Matrix, Plain, Store
+from compiler.notes import coded_anew
 from compiler.programs import Lowered, Programs, kernel_files, lower_all, trace_functions
 from compiler.progress import Progress
 from compiler.quantize.layout import Packed, pack, pack_plain
@@ -35,7 +36,7 @@ from compiler.trace.model import build_model, tied_names
 from compiler.trace.states import kept
 
 DEFAULT_CONTEXT = 4096  # positions the engine allocates unless told otherwise
-QUANTIZED = ("Q", "IQ", "TQ", "MXFP")  # how GGUF's quantized types begin
+QUANTIZED = ("Q", "IQ", "TQ", "MXFP", "AWQ", "GPTQ", "F8", "PACKED")  # how quantized types begin
 
 
 def build(
@@ -241,15 +242,9 @@ def manifest(
 
 
 def _notes(store: Store, variants: Mapping[str, Variant]) -> list[str]:
-    coding = store.coding
     limits = {k: v for variant in variants.values() for k, v in variant.requires.limits.items()}
-    notes = beyond_default(limits)
     matrices = [t for t in store.tensors.values() if isinstance(t, Matrix)]
-    recoded = [t.name for t in matrices if coding.recoded(t.recipe)]
-    if coding.quantization == KEEP and recoded:
-        count = f"{len(recoded)} of {len(matrices)}"
-        notes.append(f"{count} matrices were coded anew, {recoded[0]} first among them")
-    return notes
+    return [*beyond_default(limits), *coded_anew(matrices, store.coding)]
 
 
 def model_name(source: str) -> str:

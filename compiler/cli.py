@@ -57,6 +57,13 @@ class Quantization(StrEnum):
     F32 = "f32"
 
 
+class Format(StrEnum):
+    """What is written."""
+
+    BUNDLE = "bundle"
+    MLC = "mlc"
+
+
 @compile_app.command(
     epilog="compile-model inspect BUNDLE [--json] describes a finished bundle; "
     "compile-model tune SOURCE measures kernels on this machine's GPU."
@@ -76,9 +83,15 @@ def compile_model(
     lora: Annotated[
         Path | None, typer.Option(help="A folder with a LoRA adapter by PEFT, to merge.")
     ] = None,
+    form: Annotated[
+        Format, typer.Option("--format", help="mlc: weights for WebLLM instead of a bundle.")
+    ] = Format.BUNDLE,
 ) -> None:
     """Compile a PyTorch language model into a folder of files that run in a browser."""
     with _translated():
+        if form is Format.MLC:
+            _write_mlc(source, output, quantization, context, revision, lora)
+            return
         # Imported here: torch and tvm take seconds, and `--help` must not need them.
         from compiler.build import build
 
@@ -93,6 +106,31 @@ def compile_model(
                 lora=lora,
             )
         Console().print(summary.readable(result))
+
+
+def _write_mlc(
+    source: str,
+    output: Path | None,
+    quantization: Quantization | None,
+    context: int | None,
+    revision: str | None,
+    lora: Path | None,
+) -> None:
+    from compiler.build import model_name
+    from compiler.mlc.write import write_mlc
+
+    with progress.shown_on(Console(stderr=True)) as shown:
+        written = write_mlc(
+            source,
+            output=output or Path("models") / f"{model_name(source).lower()}-mlc",
+            quantization=None if quantization is None else quantization.value,
+            context=context,
+            revision=revision,
+            progress=shown,
+            lora=lora,
+        )
+    size = inspection.size(written.bytes)
+    print(f"{written.folder}: {written.quantization}, {size}, {written.seconds:.1f} s")
 
 
 @inspect_app.command("inspect")

@@ -38,7 +38,7 @@ def trace_functions(
         for function, count in rows.items():
             traced = trace(model, count)
             stage.advance(1, function)
-            graphs[function] = optimise(traced, coding.same, logits=_samples(function))
+            graphs[function] = optimise(traced, coding.same, _samples(function), coding.order)
             stage.advance(1, function)
     return graphs
 

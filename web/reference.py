@@ -29,7 +29,7 @@ class Reference:
         self.model = transformers.AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
             config, attn_implementation="eager", dtype=torch.float32
         ).eval()
-        checkpoint = Converted(checkpoint, self.model)
+        checkpoint = self._checkpoint = Converted(checkpoint, self.model)
         self._names = tied_names(self.model)
         # Every variant of a bundle is asked the same.
         self._generated: dict[tuple[int, ...], list[int]] = {}
@@ -51,14 +51,19 @@ class Reference:
         values = dequantize(unpack(data, tensor.parts, tensor.scheme, rows))[:, :columns]
         start = 0
         for part in name.split("+"):
-            source = part.removesuffix(".T")
+            source = part.removesuffix(".T").removesuffix(".sorted")
             if source not in self._parameters:
                 raise BundleError(f"{name} of the bundle is no weight of {bundle.manifest.source}")
             target = self._parameters[source]
-            turned = target.swapaxes(-1, -2) if part != source else target
+            turned = target.swapaxes(-1, -2) if part.endswith(".T") else target
             count = turned.shape[:-1].numel()  # of experts, one on top of the other
             piece = np.ascontiguousarray(values[start : start + count])
-            turned.copy_(torch.from_numpy(piece).reshape(turned.shape))
+            stored = torch.from_numpy(piece).reshape(turned.shape)
+            order = self._checkpoint.info(source).order if part.endswith(".sorted") else None
+            if order is None:
+                turned.copy_(stored)
+            else:
+                turned[:, torch.from_numpy(order).long()] = stored
             start += count
 
     def generate(self, ids: list[int], count: int) -> list[int]:

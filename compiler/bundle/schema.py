@@ -161,13 +161,15 @@ class Span:
 class Scheme:
     """How the values of a tensor are coded.
 
-    Value = code * scale + minimum (`has_minimum`), or (code - 2**(bits - 1)) * scale for 4-bit
-    codes without minimum; 8-bit codes are signed. 16 and 32 bits are plain f16 and f32: group 0.
+    Value = code * scale + minimum (`has_minimum`), (code + minimum) * scale (`in_scales` too), or
+    (code - 2**(bits - 1)) * scale for 4-bit codes without minimum; 8-bit codes are signed. 16 and
+    32 bits are plain f16 and f32: group 0.
     """
 
     bits: Literal[4, 8, 16, 32]
-    group: int  # values along the input axis that share a scale; 0: none
+    group: int  # values along the input axis that share a scale, a multiple of 32; 0: none
     has_minimum: bool
+    in_scales: bool = False  # the minimum is counted in scales: a zero point, negated
 
 
 @dataclass(frozen=True)

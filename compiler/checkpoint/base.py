@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from transformers import PretrainedConfig
 
+from compiler.bundle.schema import Scheme
 from compiler.quantize import Quantized
 
+IntArray = npt.NDArray[np.int32]
 Array = npt.NDArray[np.float32]
 
 
@@ -21,6 +24,10 @@ class TensorInfo:
     shape: tuple[int, ...]  # as in the transformers model, slowest axis first
     stored: str  # the type in the file: "F32", "BF16", "Q4_1", ...
     bytes: int  # size in the file
+    scheme: Scheme | None = None  # of the codes, where the type's name does not say
+    # The input of each column of the codes; None: they are in the values' order.
+    order: IntArray | None = field(default=None, compare=False)
+    rounded: bool = False  # the codes' scales lose by being f16
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,14 @@ class Tensors(Protocol):
         ...
 
 
+class StoredTensors(Tensors, Protocol):
+    """Tensors that can also be had as they are stored."""
+
+    def raw(self, name: str) -> torch.Tensor:
+        """KeyError for an unknown name."""
+        ...
+
+
 class Checkpoint(Tensors, Protocol):
     """A model: configuration, tokenizer and weights by their transformers `state_dict` names.
 
@@ -73,7 +88,9 @@ class Checkpoint(Tensors, Protocol):
     def quantized(self, name: str) -> Quantized | None:
         """The stored codes (N, K) in the rows' transformers order, or None.
 
-        None where the stored type is no scheme of ours, or the values do not map code for code.
+        Columns are in `info`'s order. Of stacked matrices (E, K, N): codes (E N, K) of them
+        transposed. None where the stored type is no scheme of ours, or the values do not map code
+        for code.
         """
         ...
 

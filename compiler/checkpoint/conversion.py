@@ -92,7 +92,13 @@ class Converted:
                 f"{name} is made of tensors stored as {', '.join(sorted(kinds))}, "
                 "which is not supported yet"
             )
-        return TensorInfo(self._shapes[name], parts[0].stored, sum(part.bytes for part in parts))
+        schemes = {part.scheme for part in parts}
+        return TensorInfo(
+            self._shapes[name],
+            parts[0].stored,
+            sum(part.bytes for part in parts),
+            schemes.pop() if len(schemes) == 1 else None,
+        )
 
     def load(self, name: str) -> Array:
         if name not in self._made:

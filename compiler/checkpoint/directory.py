@@ -9,7 +9,14 @@ from typing import Self
 from huggingface_hub import ModelCard
 from transformers import AutoConfig, PretrainedConfig
 
-from compiler.checkpoint.base import Array, TensorInfo, Tensors, TokenizerFiles, one_line
+from compiler.checkpoint.base import (
+    Array,
+    StoredTensors,
+    TensorInfo,
+    TokenizerFiles,
+    one_line,
+)
+from compiler.checkpoint.prequantized import PrequantizedTensors
 from compiler.checkpoint.safetensors import SafetensorsFiles
 from compiler.checkpoint.tokenizer_files import read_json, read_tokenizer
 from compiler.checkpoint.torchfile import TorchFiles
@@ -33,8 +40,9 @@ class DirectoryCheckpoint:
         self._directory = directory
         self.label = label or directory.resolve().name
         self.config = _read_config(directory)
-        self.license = _read_license(directory / "README.md")
-        self._tensors = _open_weights(directory)
+        settings = read_json(directory / "config.json").get("quantization_config")
+        self.license = read_license(directory / "README.md")
+        self._tensors = PrequantizedTensors(_open_weights(directory), settings or {})
 
     @cached_property
     def tokenizer(self) -> TokenizerFiles:
@@ -50,8 +58,7 @@ class DirectoryCheckpoint:
         return self._tensors.load(name)
 
     def quantized(self, name: str) -> Quantized | None:
-        self._tensors.info(name)
-        return None
+        return self._tensors.quantized(name)
 
     def close(self) -> None:
         """Nothing stays open between reads."""
@@ -71,12 +78,6 @@ def _read_config(directory: Path) -> PretrainedConfig:
             "a hub id or a .gguf file"
         )
     raw = read_json(file)
-    if quantization := raw.get("quantization_config"):
-        method = quantization.get("quant_method", "unknown")
-        raise UnsupportedModelError(
-            f"{directory} holds weights quantized with {method}: "
-            "compile the original checkpoint or a GGUF file of the model"
-        )
     try:
         config: PretrainedConfig = AutoConfig.from_pretrained(directory, local_files_only=True)
     except Exception as error:  # transformers raises ValueError, KeyError, OSError and its own
@@ -84,10 +85,12 @@ def _read_config(directory: Path) -> PretrainedConfig:
             f"{file} describes a model that transformers cannot build "
             f"(model_type {raw.get('model_type')!r}): {one_line(error)}"
         ) from error
+    if hasattr(config, "quantization_config"):  # the model is built as if it were not
+        del config.quantization_config
     return config
 
 
-def _read_license(card: Path) -> str:
+def read_license(card: Path) -> str:
     """The licence named in the front matter of a model card, or ""."""
     if not card.exists():
         return ""
@@ -99,7 +102,7 @@ def _read_license(card: Path) -> str:
     return str(name or data.get("license") or "")
 
 
-def _open_weights(directory: Path) -> Tensors:
+def _open_weights(directory: Path) -> StoredTensors:
     if files := weight_files(directory, SAFETENSORS):
         return SafetensorsFiles(files)
     if files := weight_files(directory, TORCH):

@@ -23,6 +23,7 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]
 
 from compiler.checkpoint.base import one_line
 from compiler.checkpoint.directory import INDEX, SAFETENSORS, TORCH
+from compiler.checkpoint.mlc_files import CONFIG, INDEXES
 from compiler.errors import CheckpointError
 
 _ID = re.compile(r"(?P<repo>[\w.-]+(/[\w.-]+)?)(:(?P<file>[^:]+\.gguf))?")
@@ -30,6 +31,7 @@ _ID = re.compile(r"(?P<repo>[\w.-]+(/[\w.-]+)?)(:(?P<file>[^:]+\.gguf))?")
 _UNREACHABLE = (HTTPError, OfflineModeIsEnabled, LocalEntryNotFoundError)
 _PLAIN = (  # everything but weights that a checkpoint may need
     "config.json",
+    CONFIG,
     "generation_config.json",
     "README.md",
     "tokenizer.json",
@@ -100,6 +102,9 @@ def _wanted(repo: str, listed: list[str]) -> list[str]:
         cut = [name for name in listed if name == kind + INDEX or part.fullmatch(name)]
         if whole or cut:
             return [name for name in listed if name in _PLAIN] + (whole or cut)
+    if CONFIG in listed:
+        parts = [n for n in listed if n in INDEXES or n.startswith("params_shard_")]
+        return [name for name in listed if name in _PLAIN] + parts
     gguf = [name for name in listed if name.endswith(".gguf")]
     hint = f"name one of its GGUF files, as in {repo}:{gguf[0]}" if gguf else "choose another"
     raise CheckpointError(f"{repo} holds neither {SAFETENSORS} nor {TORCH}: {hint}")
@@ -108,7 +113,9 @@ def _wanted(repo: str, listed: list[str]) -> list[str]:
 def _cached(repo: str, file: str | None, revision: str | None, cause: Exception) -> str:
     """The snapshot that an earlier fetch left behind."""
     # Whatever these patterns leave out is not missed; .bin files lie in the same folder.
-    wanted = [_pieces(file)] if file else [*_PLAIN, "model*.safetensors*"]
+    wanted = (
+        [_pieces(file)] if file else [*_PLAIN, "model*.safetensors*", *INDEXES, "params_shard_*"]
+    )
     try:
         return snapshot_download(
             repo, revision=revision, allow_patterns=wanted, local_files_only=True

@@ -8,13 +8,16 @@ from compiler.checkpoint.base import Checkpoint
 from compiler.checkpoint.directory import DirectoryCheckpoint
 from compiler.checkpoint.gguf import GgufCheckpoint
 from compiler.checkpoint.hub import download, parse_hub_id
+from compiler.checkpoint.mlc import MlcCheckpoint
+from compiler.checkpoint.mlc_files import is_mlc
 from compiler.errors import CheckpointError, UsageError
 
 _FILES = (".gguf", ".safetensors", ".bin", ".pt", ".pth", ".ckpt")  # never the end of a hub id
 
 
 def open_checkpoint(source: str, revision: str | None = None) -> Checkpoint:
-    """Open a .gguf file, a Hugging Face directory, or a hub id (`org/repo`, `org/repo:file.gguf`).
+    """Open a .gguf file, a directory of Hugging Face's or MLC's making, or a hub id (`org/repo`,
+    `org/repo:file.gguf`).
 
     `revision` is a branch, tag or commit of a hub id. Raises CheckpointError when the source is
     missing, damaged or incomplete, UnsupportedModelError when it is of a kind that cannot be
@@ -39,6 +42,8 @@ def open_checkpoint(source: str, revision: str | None = None) -> Checkpoint:
 
 
 def _open_path(path: Path, label: str = "") -> Checkpoint:
+    if path.is_dir() and is_mlc(path):
+        return MlcCheckpoint(path, label)
     if path.is_dir():
         return DirectoryCheckpoint(path, label)
     with path.open("rb") as opened:

@@ -47,10 +47,13 @@ class SafetensorsFiles:
         return self._info[name]
 
     def load(self, name: str) -> Array:
+        return self.raw(name).to(torch.float32, copy=True).contiguous().numpy()
+
+    def raw(self, name: str) -> torch.Tensor:
         # Opened anew each time: unmapping afterwards keeps what was read from adding up in memory.
         with safe_open(self._file[name], framework="pt") as opened:
             tensor: torch.Tensor = opened.get_tensor(name)
-        return tensor.to(torch.float32, copy=True).contiguous().numpy()
+        return tensor
 
 
 def _bytes(shape: tuple[int, ...], stored: str) -> int:

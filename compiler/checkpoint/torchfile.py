@@ -52,10 +52,12 @@ class TorchFiles:
         return self._info[name]
 
     def load(self, name: str) -> Array:
+        return self.raw(name).to(torch.float32, copy=True).contiguous().numpy()
+
+    def raw(self, name: str) -> torch.Tensor:
         # Opened anew each time: unmapping afterwards keeps what was read from adding up in memory.
         file = self._file[name]
-        tensor = (self._unmapped.get(file) or _read(file))[name]
-        return tensor.detach().to(torch.float32, copy=True).contiguous().numpy()
+        return (self._unmapped.get(file) or _read(file))[name].detach().contiguous()
 
 
 def _read(file: Path) -> dict[str, torch.Tensor]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from tvm import relax
 
-from compiler.graph import attention, canonicalize, fuse, norms, ops
+from compiler.graph import attention, canonicalize, fuse, norms, ops, order
 from compiler.graph.program import Program
 from compiler.graph.rewrite import Rule, View, dump, rewrite
 
 
-def passes(same_coding: fuse.SameCoding) -> list[tuple[str, Rule]]:
+def passes(
+    same_coding: fuse.SameCoding, orders: order.Orders = order.none
+) -> list[tuple[str, Rule]]:
     """(name, rule) of every pass. Each is right whether or not any other recognises its pattern."""
     return [
         ("drop-empty", canonicalize.drop_empty),
@@ -28,12 +30,18 @@ def passes(same_coding: fuse.SameCoding) -> list[tuple[str, Rule]]:
         ("fuse-activation", fuse.fuse_activation),
         ("chain-residuals", fuse.chain_residuals),
         ("fuse-residual", fuse.fuse_residual),
+        ("sort-inputs", order.sort_inputs(orders)),
     ]
 
 
-def optimise(program: Program, same_coding: fuse.SameCoding, logits: bool) -> Program:
+def optimise(
+    program: Program,
+    same_coding: fuse.SameCoding,
+    logits: bool,
+    orders: order.Orders = order.none,
+) -> Program:
     """Runs every pass; without `logits` the program only fills the KV cache (prefill)."""
-    for index, (name, rule) in enumerate(passes(same_coding)):
+    for index, (name, rule) in enumerate(passes(same_coding, orders)):
         program = rewrite(program, rule)
         dump(program, index, name)
     if not logits:

@@ -43,6 +43,13 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class Sorted:
+    """(N, K) with its inputs in the order of the checkpoint's codes."""
+
+    of: Source
+
+
+@dataclass(frozen=True)
 class Elementwise:
     """An arithmetic expression over one recipe and a constant, such as Gemma's 1 + weight."""
 
@@ -51,7 +58,7 @@ class Elementwise:
     constant: float
 
 
-Recipe: TypeAlias = Source | Transposed | Stacked | Rows | Elementwise
+Recipe: TypeAlias = Source | Transposed | Stacked | Rows | Sorted | Elementwise
 
 ARITHMETIC: Mapping[str, Callable[[np.ndarray, np.float32], np.ndarray]] = {
     "relax.add": np.add,
@@ -86,5 +93,5 @@ def sources(recipe: Recipe) -> list[str]:
             return [name]
         case Rows(parts):
             return [name for part in parts for name in sources(part)]
-        case Transposed(of) | Stacked(of) | Elementwise(_, of, _):
+        case Transposed(of) | Stacked(of) | Sorted(of) | Elementwise(_, of, _):
             return sources(of)

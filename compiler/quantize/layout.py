@@ -16,10 +16,10 @@ in words w = 0..3 (value numbers count from the vector's first)::
 
 (4 bits: `word & 0x0F0F0F0F` is values 8w..8w+3, `word >> 4 & 0x0F0F0F0F` values 8w+4..8w+7.)
 
-`scales`, quantized schemes only, groups of 32::
+`scales`, quantized schemes only, groups of G = 32 or a multiple::
 
-    with minimum      u32 [K / 32][N]      | 31 minimum f16 16 | 15 scale f16 0 |
-    without           u32 [K / 32][Np / 2] | 31 row 2i + 1  16 | 15 row 2i    0 |   scales f16
+    with minimum      u32 [K / G][N]       | 31 minimum f16 16 | 15 scale f16 0 |
+    without           u32 [K / G][Np / 2]  | 31 row 2i + 1  16 | 15 row 2i    0 |   scales f16
 
 Np is N rounded up to even; the missing row is zero.
 

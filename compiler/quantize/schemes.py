@@ -1,8 +1,8 @@
 """Schemes: f32 weights to codes with scales, and back.
 
 Every function takes a weight (N, K), N output rows of K input values; a group is 32 neighbouring
-values of one row. Scales and minimums are rounded to f16 before codes are chosen, so a code makes
-up for what the rounding of its scale lost.
+values of one row, or a multiple of that. Scales and minimums are rounded to f16 before codes are
+chosen, so a code makes up for what the rounding of its scale lost.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ F16Array = npt.NDArray[np.float16]
 GROUP = 32
 Q4 = Scheme(bits=4, group=GROUP, has_minimum=False)
 Q4_MIN = Scheme(bits=4, group=GROUP, has_minimum=True)
+Q4_ZERO = Scheme(bits=4, group=GROUP, has_minimum=True, in_scales=True)
 Q8 = Scheme(bits=8, group=GROUP, has_minimum=False)
 F16 = Scheme(bits=16, group=0, has_minimum=False)
 F32 = Scheme(bits=32, group=0, has_minimum=False)
@@ -40,8 +41,8 @@ class Quantized:
 
     scheme: Scheme
     codes: npt.NDArray[Any]  # (N, K): uint8 0..15, int8, or the f16 / f32 values themselves
-    scales: F16Array | None = None  # (N, K / 32), None for f16 and f32
-    minimums: F16Array | None = None  # (N, K / 32), None unless the scheme has them
+    scales: F16Array | None = None  # (N, K / group), None for f16 and f32
+    minimums: F16Array | None = None  # (N, K / group), None unless the scheme has them
 
     def __post_init__(self) -> None:
         expected = np.dtype(_CODE_TYPE[self.scheme.bits])
@@ -99,7 +100,7 @@ def concat_rows(parts: Sequence[Quantized]) -> Quantized:
 def fallback(scheme: Scheme, columns: int) -> Scheme:
     """The scheme a weight of `columns` input features really gets.
 
-    Groups need K % 32 == 0. Otherwise f16, whose 16-byte vectors need K % 8 == 0, and else f32.
+    Groups must fill K. Otherwise f16, whose 16-byte vectors need K % 8 == 0, and else f32.
     """
     if scheme.bits == 32 or (scheme.group > 0 and columns % scheme.group == 0):
         return scheme
@@ -128,7 +129,8 @@ def quantize(values: F32Array, scheme: Scheme, name: str = "tensor") -> Quantize
             continue
         grouped = block.reshape(-1, columns // scheme.group, scheme.group)
         if minimums is not None:
-            coded, scales[part], minimums[part] = _code_with_minimum(grouped, name)
+            code = _code_with_zero if scheme.in_scales else _code_with_minimum
+            coded, scales[part], minimums[part] = code(grouped, name)
         elif scheme.bits == 4:
             coded, scales[part] = _code_4bit(grouped, name)
         else:
@@ -147,8 +149,10 @@ def dequantize(weight: Quantized) -> F32Array:
         grouped = block.reshape(-1, weight.columns // weight.scheme.group, weight.scheme.group)
         if weight.scheme.bits == 4 and not weight.scheme.has_minimum:
             grouped -= 8
+        if weight.minimums is not None and weight.scheme.in_scales:
+            grouped += weight.minimums[part, :, None]
         grouped *= weight.scales[part, :, None]
-        if weight.minimums is not None:
+        if weight.minimums is not None and not weight.scheme.in_scales:
             grouped += weight.minimums[part, :, None]
         values[part] = block
     return values
@@ -161,6 +165,17 @@ def _code_with_minimum(grouped: F32Array, name: str) -> tuple[F32Array, F16Array
     scales = _to_f16(np.maximum(reach, 0) / np.float32(15), name)
     codes = (grouped - minimums[..., None].astype(np.float32)) * _inverse(scales)[..., None]
     return np.clip(np.rint(codes, out=codes), 0, 15, out=codes), scales, minimums
+
+
+def _code_with_zero(grouped: F32Array, name: str) -> tuple[F32Array, F16Array, F16Array]:
+    """Groups (n, G, 32) -> codes 0..15, scales and negated zero points -15..0 (n, G): the range,
+    and 0 in it, in 15 steps."""
+    low = np.minimum(grouped.min(axis=-1), 0)
+    scales = _to_f16((np.maximum(grouped.max(axis=-1), 0) - low) / np.float32(15), name)
+    inverse = _inverse(scales)
+    zeros = np.clip(np.rint(low * inverse), -15, 0)
+    codes = grouped * inverse[..., None] - zeros[..., None]
+    return np.clip(np.rint(codes, out=codes), 0, 15, out=codes), scales, zeros.astype(np.float16)
 
 
 def _code_4bit(grouped: F32Array, name: str) -> tuple[F32Array, F16Array]:

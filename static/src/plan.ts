@@ -170,14 +170,17 @@ export interface Span {
 /**
  * How the values of a tensor are coded.
  *
- * Value = code * scale + minimum (`has_minimum`), or (code - 2**(bits - 1)) * scale for 4-bit
- * codes without minimum; 8-bit codes are signed. 16 and 32 bits are plain f16 and f32: group 0.
+ * Value = code * scale + minimum (`has_minimum`), (code + minimum) * scale (`in_scales` too), or
+ * (code - 2**(bits - 1)) * scale for 4-bit codes without minimum; 8-bit codes are signed. 16 and
+ * 32 bits are plain f16 and f32: group 0.
  */
 export interface Scheme {
   bits: 4 | 8 | 16 | 32;
-  /** values along the input axis that share a scale; 0: none */
+  /** values along the input axis that share a scale, a multiple of 32; 0: none */
   group: number;
   has_minimum: boolean;
+  /** the minimum is counted in scales: a zero point, negated */
+  in_scales: boolean;
 }
 
 /**

@@ -205,7 +205,7 @@ def given(size: int, words: list[int]) -> dict[str, Any]:
 
 TENSOR = {
     "shape": [4],
-    "scheme": {"bits": 32, "group": 0, "has_minimum": False},
+    "scheme": {"bits": 32, "group": 0, "has_minimum": False, "in_scales": False},
     "layout": "plain",
     "bytes": 16,
     "parts": {"values": {"file": "", "offset": 0, "bytes": 16}},

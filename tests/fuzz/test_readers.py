@@ -14,10 +14,15 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
+from safetensors.torch import save_file as save_torch
 
+from compiler.checkpoint import awq_gptq, mxfp4
 from compiler.checkpoint.gguf_file import read_gguf
+from compiler.checkpoint.mlc_files import MlcFiles
 from compiler.checkpoint.safetensors import SafetensorsFiles
 from compiler.errors import CompileError
+from tests.unit.checkpoint import mlc_layout
+from tests.unit.checkpoint.foreign import Kind, blocks, layer
 from tests.unit.checkpoint.gguf_writer import Type, write_gguf
 
 EXAMPLES = int(os.environ.get("FUZZ", "300"))
@@ -59,6 +64,31 @@ def safetensors_bytes(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     random = np.random.default_rng(0)
     save_file({f"w{i}": random.random((4, 6), np.float32) for i in range(5)}, file)
     return file.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def quantized_bytes(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A layer of GPTQ's, one of AWQ's and experts in MXFP4."""
+    file: Path = tmp_path_factory.mktemp("quantized") / "a.safetensors"
+    random = np.random.default_rng(0)
+    state = {}
+    for method in ("gptq", "awq"):
+        kind = Kind(method, group=32, act_order=method == "gptq")
+        parts, _ = layer(random, kind, 16, 64)
+        state |= {f"{method}.{part}": tensor for part, tensor in parts.items()}
+    state["w_blocks"], state["w_scales"], _ = blocks(random, (2, 4, 32))
+    save_torch(state, file)
+    return file.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def mlc_bytes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
+    """A folder in MLC's layout and its list of tensors."""
+    folder: Path = tmp_path_factory.mktemp("mlc")
+    random = np.random.default_rng(0)
+    values = {f"w{i}.weight": random.random((4, 40), np.float32) for i in range(5)}
+    mlc_layout.write(folder, "q4f16_1", {}, values)
+    return folder, (folder / "ndarray-cache.json").read_bytes()
 
 
 def damaged(data: bytes, changes: list[tuple[int, bytes]], cut: int | None, head: int) -> bytes:
@@ -116,4 +146,57 @@ def test_safetensors(
 
     message = refusal(read)
     assert not message or file.name in message
+    assert changes or cut is not None or not message
+
+
+GROUP_SIZES = st.one_of(st.integers(-3, 2**40), st.sampled_from([32, -1, None, "32", 1.5]))
+
+
+@fuzz
+@given(changes=edits, cut=cuts, size=GROUP_SIZES, act_order=st.booleans())
+@example(changes=[], cut=None, size=32, act_order=False)
+def test_quantized(
+    changes: list[tuple[int, bytes]],
+    cut: int | None,
+    size: object,
+    act_order: bool,
+    quantized_bytes: bytes,
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "a.safetensors"
+    head = 8 + int.from_bytes(quantized_bytes[:8], "little")
+    file.write_bytes(damaged(quantized_bytes, changes, cut, head))
+
+    def read(method: str) -> None:
+        tensors = SafetensorsFiles([file])
+        settings = {"quant_method": method, "bits": 4, "group_size": size, "desc_act": act_order}
+        coded = awq_gptq.layers(tensors, settings) if method != "mxfp4" else mxfp4.stacks(tensors)
+        for name, weight in coded.items():
+            if name.startswith((method, "w")):
+                assert np.prod(weight.info.shape, dtype=float) < MOST
+                assert weight.load().shape == weight.info.shape
+                codes = weight.quantized()
+                assert codes is None or codes.codes.size == np.prod(weight.info.shape)
+
+    messages = [refusal(lambda method=method: read(method)) for method in ("gptq", "awq", "mxfp4")]
+    if not changes and cut is None and size == 32:
+        assert messages == ["", "", ""]
+
+
+@fuzz
+@given(changes=edits, cut=cuts)
+@example(changes=[], cut=None)
+def test_mlc(
+    changes: list[tuple[int, bytes]], cut: int | None, mlc_bytes: tuple[Path, bytes]
+) -> None:
+    folder, data = mlc_bytes
+    (folder / "ndarray-cache.json").write_bytes(damaged(data, changes, cut, head=len(data)))
+
+    def read() -> None:
+        files = MlcFiles(folder)
+        for name, record in files.records.items():
+            assert np.prod(record.shape, dtype=float) < MOST
+            assert files.read(name).shape == record.shape
+
+    message = refusal(read)
     assert changes or cut is not None or not message

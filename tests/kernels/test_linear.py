@@ -24,6 +24,7 @@ from tests.support.wasm import Wasm
 SCHEMES = {
     "q4": schemes.Q4,
     "q4_min": schemes.Q4_MIN,
+    "q4_zero": schemes.Q4_ZERO,
     "q8": schemes.Q8,
     "f16": schemes.F16,
     "f32": schemes.F32,
@@ -98,6 +99,12 @@ def in_half(machine: Gpu | Wasm, spec: Linear) -> bool:
 @pytest.mark.parametrize("rows", [1, 4, 20])
 def test_every_scheme(machine: Gpu | Wasm, scheme: str, rows: int) -> None:
     check(machine, Linear(rows, 97, 96, SCHEMES[scheme]))
+
+
+@pytest.mark.parametrize("scheme", ["q4", "q4_zero", "q8"])
+@pytest.mark.parametrize("rows", [1, 20])
+def test_groups_of_several_units(machine: Gpu | Wasm, scheme: str, rows: int) -> None:
+    check(machine, Linear(rows, 97, 192, replace(SCHEMES[scheme], group=96)))
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

@@ -15,6 +15,7 @@ from compiler.errors import CheckpointError, CompileError
 from compiler.progress import Progress
 from compiler.summary import Summary, peak_bytes
 from tests.unit.bundle.sample import write_bundle
+from tests.unit.checkpoint.tiny import llama, write_tokenizer
 
 Capture = pytest.CaptureFixture[str]
 
@@ -67,6 +68,19 @@ def test_arguments_reach_the_build(monkeypatch: pytest.MonkeyPatch, fake: FakeBu
             "lora": Path("adapter"),
         }
     ]
+
+
+def test_weights_for_mlc(monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path) -> None:
+    source, out = tmp_path / "source", tmp_path / "out"
+    source.mkdir()
+    llama().save_pretrained(source)
+    write_tokenizer(source)
+    arguments = (str(source), "--format", "mlc", "-o", str(out))
+    assert run(monkeypatch, *arguments, "--quantization", "f16") == 0
+    assert "out: q0f16, " in capsys.readouterr().out.replace("\n", "")
+    assert (out / "tensor-cache.json").is_file()
+    assert run(monkeypatch, *arguments, "--quantization", "q8") == 2
+    assert "--quantization q8: --format mlc has q4, f16, f32 alone" in capsys.readouterr().err
 
 
 def test_the_summary_shows_the_figures_of_the_bundle(

@@ -34,6 +34,8 @@ from compiler.kernels.cpu.dsl import (
 )
 from compiler.kernels.dsl import Expr, ceil_div, let
 
+UNIT = 32  # values of a row that a kernel decodes at a time; groups are multiples of it
+
 
 @dataclass(frozen=True)
 class Weight:
@@ -52,8 +54,8 @@ class Weight:
 
     @property
     def unit_vectors(self) -> int:
-        """Vectors that share a scale: what a kernel reads of a row at a time."""
-        return max(1, self.scheme.group // self.width)
+        """Vectors that a kernel reads of a row at a time: they share a scale, maybe with others."""
+        return max(1, UNIT // self.width) if self.scheme.group else 1
 
     @property
     def unit_width(self) -> int:
@@ -105,18 +107,22 @@ class Weight:
     def scales1(self, unit: Expr, row: Expr) -> tuple[Expr, Expr | None]:
         """The same of one row, in all four lanes."""
         assert self.scales is not None
-        return self._decoded(splat(self.scales[unit, row]))
+        return self._decoded(splat(self.scales[self._group(unit), row]))
 
     def _words4(self, unit: Expr, row: Expr) -> Expr:
         """Coded scales of four neighbouring rows."""
         assert self.scales is not None
-        last = self.rows - 1
+        last, group = self.rows - 1, self._group(unit)
         if self.rows >= 2 * LANES:  # whoever stacks two matrices asks for four rows of each
-            words = load(self.scales, unit, row)
+            words = load(self.scales, group, row)
         else:
             safe = [tirx.min(row + i, last) for i in range(LANES)]
-            words = vector_of([self.scales[unit, index] for index in safe])
+            words = vector_of([self.scales[group, index] for index in safe])
         return words
+
+    def _group(self, unit: Expr) -> Expr:
+        """The group that a unit lies in."""
+        return unit if self.scheme.group == UNIT else unit // (self.scheme.group // UNIT)
 
     def half_scales4(self, unit: Expr, row: Expr) -> Expr:
         """Scales of four neighbouring rows / HALF_UNIT."""
@@ -128,13 +134,21 @@ class Weight:
     def offsets4(self, unit: Expr, row: Expr) -> Expr:
         """What four neighbouring rows add to all values of a unit."""
         if self.scheme.has_minimum:
-            return halves(self._words4(unit, row))
+            words = let(self._words4(unit, row))
+            minimum = halves(words)
+            return minimum * self._low(words) if self.scheme.in_scales else minimum
         return self.half_scales4(unit, row) * splat(-8.0 * HALF_UNIT)
+
+    @staticmethod
+    def _low(words: Expr) -> Expr:
+        """The f16s in the lower halves."""
+        return halves(words << isplat(16, "uint32"))
 
     def _decoded(self, words: Expr) -> tuple[Expr, Expr | None]:
         if self.scheme.has_minimum:
             words = let(words)
-            return let(halves(words << isplat(16, "uint32"))), let(halves(words))
+            scale, minimum = let(self._low(words)), halves(words)
+            return scale, let(minimum * scale if self.scheme.in_scales else minimum)
         scale = let(halves(words.astype("uint32x4") << isplat(16, "uint32")))
         return scale, let(scale * splat(-8.0)) if self.scheme.bits == 4 else None
 

@@ -17,6 +17,8 @@ from compiler.kernels.dsl import Expr, ceil_div, let, store, u32
 from compiler.kernels.gpu.dsl import Builder, extern, fma4, lane, vec4
 from compiler.kernels.gpu.language import Half
 
+UNIT = 32  # values of a row that a kernel decodes at a time; groups are multiples of it
+
 
 @dataclass(frozen=True)
 class Weight:
@@ -46,8 +48,8 @@ class Weight:
 
     @property
     def unit(self) -> int:
-        """Vectors that share a scale: what a kernel reads at a time."""
-        return max(1, self.scheme.group // self.width)
+        """Vectors that a kernel reads at a time: they share a scale, maybe with others."""
+        return max(1, UNIT // self.width) if self.scheme.group else 1
 
     @property
     def quads(self) -> int:
@@ -95,11 +97,14 @@ class Weight:
     def _scale(self, unit: Expr, row: Expr) -> tuple[Expr, Expr]:
         """factor and offset such that value = decoded code * factor + offset."""
         assert self.scales is not None
+        group = unit if self.scheme.group == UNIT else unit // (self.scheme.group // UNIT)
         if self.scheme.has_minimum:
-            pair = self._pair(self.scales[unit, row])
-            return self._times(lane(pair, 0), self.one), lane(pair, 1)
+            pair = self._pair(self.scales[group, row])
+            scale, minimum = lane(pair, 0), lane(pair, 1)
+            offset = let(scale * minimum) if self.scheme.in_scales else minimum
+            return self._times(scale, self.one), offset
         # Two neighbouring rows share a word; the odd one is in its upper half.
-        word = self.scales[unit, row >> 1] >> ((row & 1) * 16).astype("uint32")
+        word = self.scales[group, row >> 1] >> ((row & 1) * 16).astype("uint32")
         scale = lane(self._pair(word), 0)
         zero = -(2.0 ** (self.scheme.bits - 1)) if self.scheme.bits == 4 else 0.0
         return self._times(scale, self.one), self._times(scale, zero)

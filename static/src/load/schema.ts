@@ -26,7 +26,12 @@ const span = record<Span>({ file: text, offset: whole, bytes: whole });
 
 const tensor = record<Tensor>({
   shape: list(whole),
-  scheme: record<Scheme>({ bits: oneOf(4, 8, 16, 32), group: whole, has_minimum: flag }),
+  scheme: record<Scheme>({
+    bits: oneOf(4, 8, 16, 32),
+    group: whole,
+    has_minimum: flag,
+    in_scales: flag,
+  }),
   layout: oneOf("plain", "blocked"),
   bytes: whole,
   parts: dictionary(span),

@@ -71,10 +71,11 @@ function wordMaker({ shape, scheme, layout }: Tensor, part: string): WordMaker {
 }
 
 /** Scales differ in their last bits; a minimum puts the mean at 0. */
-function scaleMaker({ bits, has_minimum }: Scheme, deviation: number): WordMaker {
+function scaleMaker({ bits, has_minimum, in_scales }: Scheme, deviation: number): WordMaker {
   const levels = 2 ** bits;
   const scale = deviation / Math.sqrt((levels * levels - 1) / 12);
-  const pair = halfWord(scale, has_minimum ? (-scale * (levels - 1)) / 2 : scale);
+  const minimum = ((in_scales ? -1 : -scale) * (levels - 1)) / 2;
+  const pair = halfWord(scale, has_minimum ? minimum : scale);
   return { key: `scales ${pair}`, word: (random) => pair ^ (random & 0x000f000f) };
 }
 

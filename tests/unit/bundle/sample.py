@@ -38,6 +38,7 @@ def plan() -> Plan:
         return Step(kernel, [4, 1, 1], whole if kernel == 0 else [Binding(2, 0, 0)], layer, None)
 
     return Plan(
+        recurrent=False,
         format=FORMAT,
         variant="f32",
         buffers=[

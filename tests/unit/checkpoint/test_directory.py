@@ -203,9 +203,9 @@ def test_incomplete_directories(saved: Path) -> None:
         ("[]", CheckpointError, "config.json holds a list"),
         ('{"model_type": "no_such"}', UnsupportedModelError, "no_such"),
         (
-            '{"model_type": "llama", "quantization_config": {"quant_method": "gptq"}}',
+            '{"model_type": "llama", "quantization_config": {"quant_method": "hqq"}}',
             UnsupportedModelError,
-            "quantized with gptq",
+            "quantized with hqq",
         ),
     ],
 )

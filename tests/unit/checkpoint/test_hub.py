@@ -14,6 +14,7 @@ import torch
 from compiler.checkpoint.hub import parse_hub_id
 from tests.unit.checkpoint.gguf_writer import write_cut, write_gguf
 from tests.unit.checkpoint.hub_server import COMMIT, Hub, serve
+from tests.unit.checkpoint.test_mlc import save
 from tests.unit.checkpoint.tiny import llama, write_tokenizer
 
 pytestmark = pytest.mark.slow  # each process imports torch anew
@@ -91,6 +92,22 @@ def test_torch_files_are_fetched_where_there_is_nothing_better(
     with serve(repository) as hub:
         assert opened(hub.url, tmp_path, "org/tiny", "").startswith(f"org/tiny@{COMMIT} 21 ")
         assert "pytorch_model.bin" in hub.fetched
+
+
+def test_weights_for_mlc(tmp_path: Path) -> None:
+    repository = tmp_path / "mlc"
+    repository.mkdir()
+    save(repository)
+    (repository / "unrelated.bin").write_bytes(b"x")
+    with serve(repository) as hub:
+        assert opened(hub.url, tmp_path, "org/tiny", "").startswith(f"org/tiny@{COMMIT} 12 ")
+        assert sorted(hub.fetched) == [
+            "mlc-chat-config.json",
+            "ndarray-cache.json",
+            *(f"params_shard_{number}.bin" for number in range(3)),
+            "tokenizer.json",
+            "tokenizer_config.json",
+        ]
 
 
 def test_gguf_file_of_a_repository(repository: Path, tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def test_every_pass_is_dumped(
     optimise(llama, same_coding, logits=False)
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names[0] == "00-drop-empty.py"
-    assert names[-1] == "16-cache-only.py"
+    assert names[-1] == "17-cache-only.py"
 
 
 def test_gpt2_computes_what_pytorch_does() -> None:

@@ -132,7 +132,7 @@ def test_stored_codes_are_carried_over(stored: str) -> None:
     codes = made.checkpoint.quantized("a")
     assert codes is not None
     assert_codes(made.matrix(A, NATIVE[stored]), codes)
-    assert not made.recoded(A)
+    assert made.losses == {}
 
 
 @pytest.mark.parametrize("stored", ["Q4_0", "Q4_1", "Q8_0"])
@@ -141,7 +141,7 @@ def test_stacked_codes_are_carried_over(stored: str) -> None:
     parts = [made.checkpoint.quantized(name) for name in "abc"]
     stacked = made.matrix(Rows((A, Rows((B, C)))), NATIVE[stored])
     assert_codes(stacked, *(part for part in parts if part is not None))
-    assert not made.recoded(Rows((A, B)))
+    assert made.losses == {}
 
 
 def test_one_part_of_another_type_codes_all_anew() -> None:
@@ -156,21 +156,32 @@ def test_transposed_codes_are_computed_anew() -> None:
     made = Coding(Stored(values, {"a": "Q8_0"}), {}, KEEP)
     got = made.matrix(Transposed(A), Q8)
     assert_codes(got, quantize(np.ascontiguousarray(made.checkpoint.load("a").T), Q8))
-    assert made.recoded(Transposed(A))
+    relative = made.losses[Transposed(A)].relative
+    wrong = dequantize(got) - made.checkpoint.load("a").T
+    expected = np.linalg.norm(wrong) / np.linalg.norm(made.checkpoint.load("a"))
+    assert 0 < relative == pytest.approx(float(expected), rel=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("stored", "recipe", "recoded"),
+    ("stored", "recipe", "error"),
     [
-        ("F32", Transposed(A), False),
-        ("F16", Transposed(A), False),
-        ("BF16", A, True),
-        ("Q6_K", A, True),
-        ("Q8_0", Elementwise("relax.add", A, 1.0), True),
+        ("F32", Transposed(A), 0),
+        ("F16", Transposed(A), 2e-4),  # the values in memory are f32
+        ("Q6_K", A, 5e-3),
+        ("Q8_0", Elementwise("relax.add", A, 1.0), 5e-3),
+        ("Q4_K", A, 7e-2),
     ],
 )
-def test_says_what_was_coded_anew(stored: str, recipe: Recipe, recoded: bool) -> None:
-    assert coding(KEEP, a=stored).recoded(recipe) == recoded
+def test_says_how_far_off_what_was_coded_anew_is(stored: str, recipe: Recipe, error: float) -> None:
+    made = coding(KEEP, a=stored)
+    made.matrix(recipe, made.scheme(recipe, 64))
+    assert made.losses[recipe].relative == pytest.approx(error, rel=0.5)
+
+
+def test_chosen_schemes_are_not_measured() -> None:
+    made = coding("q4")
+    made.matrix(A, Q4_MIN)
+    assert made.losses == {}
 
 
 @pytest.mark.parametrize(

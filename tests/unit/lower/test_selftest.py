@@ -69,7 +69,16 @@ def test_the_smallest_plain_products_and_attention_are_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    "scheme", [schemes.Q4, schemes.Q4_MIN, schemes.Q8, schemes.F16, schemes.F32]
+    "scheme",
+    [
+        schemes.Q4,
+        schemes.Q4_MIN,
+        schemes.Q4_ZERO,
+        replace(schemes.Q4_MIN, group=64),
+        schemes.Q8,
+        schemes.F16,
+        schemes.F32,
+    ],
 )
 def test_the_answer_of_a_product(scheme: Scheme) -> None:
     """Decoded here from the documented layout, value by value."""
@@ -123,10 +132,11 @@ def decoded(
             word, place = divmod(value, 8)
             shift = 8 * (place % 4) + 4 * (place // 4)
             codes[:, column] = (words[vector, :, word] >> shift) & 15
-    scales = halves(inputs["scales"]).reshape(columns // 32, rows, -1)
-    scale = scales[..., 0].T.repeat(32, 1)
+    scales = halves(inputs["scales"]).reshape(columns // scheme.group, rows, -1)
+    scale = scales[..., 0].T.repeat(scheme.group, 1)
     if scheme.has_minimum:
-        return codes * scale + scales[..., 1].T.repeat(32, 1)
+        minimum = scales[..., 1].T.repeat(scheme.group, 1)
+        return codes * scale + minimum * (scale if scheme.in_scales else 1)
     return (codes - (8 if scheme.bits == 4 else 0)) * scale
 
 

@@ -30,7 +30,7 @@ KERNELS = [
 
 def plan(*bindings: Binding, grid: tuple[int, int, int] = (7, 3, 1)) -> Plan:
     steps = [Step(0, list(grid), list(bindings), None, None)]
-    return Plan(FORMAT, "f32", BUFFERS, KERNELS, {"decode": Function(1, {}, steps)})
+    return Plan(FORMAT, "f32", False, BUFFERS, KERNELS, {"decode": Function(1, {}, steps)})
 
 
 def test_limits_are_the_most_any_step_needs() -> None:

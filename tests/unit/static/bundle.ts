@@ -43,7 +43,7 @@ export function manifest(): Manifest {
     tensors: {
       w: {
         shape: [2, 5],
-        scheme: { bits: 32, group: 0, has_minimum: false },
+        scheme: { bits: 32, group: 0, has_minimum: false, in_scales: false },
         layout: "plain",
         bytes: 40,
         parts: { values: { file: "", offset: 0, bytes: 40 } },
@@ -54,7 +54,7 @@ export function manifest(): Manifest {
       },
       v: {
         shape: [1],
-        scheme: { bits: 32, group: 0, has_minimum: false },
+        scheme: { bits: 32, group: 0, has_minimum: false, in_scales: false },
         layout: "plain",
         bytes: 4,
         parts: { values: { file: "", offset: 0, bytes: 4 } },

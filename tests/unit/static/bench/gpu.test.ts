@@ -16,8 +16,8 @@ import { traffic } from "../../../bench/gpu/traffic";
 import { fillWeights, halfBits } from "../../../bench/gpu/weights";
 import { manifest } from "../bundle";
 
-const Q4 = { bits: 4, group: 32, has_minimum: true } as const;
-const F32 = { bits: 32, group: 0, has_minimum: false } as const;
+const Q4 = { bits: 4, group: 32, has_minimum: true, in_scales: false } as const;
+const F32 = { bits: 32, group: 0, has_minimum: false, in_scales: false } as const;
 
 function matrix(rows: number, columns: number): Tensor {
   const [codes, scales] = [(rows * columns) / 2, (rows * columns) / 8];

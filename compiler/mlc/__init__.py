@@ -1,0 +1,1 @@
+"""Weights as MLC-LLM's and WebLLM's runtimes read them."""
