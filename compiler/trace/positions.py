@@ -36,6 +36,9 @@ class CountingCache(DynamicCache):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         return key_states, value_states
 
+    def update_indexer(self, keys: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
+        return keys
+
 
 def count_from_input(exported: torch.export.ExportedProgram, rows: int) -> None:
     """Replaces what was counted from the cache's length by the input `positions`.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +33,10 @@ STEPS = 8  # more, read by `decode` one at a time
 # twice that for models with more layers or exponentials of their own.
 TOLERANCE = 8e-5
 VARIANTS = ("f32", "wasm-threads-relaxed")
-TARGETS = (targets.WEBGPU, targets.WASM)
+TARGETS = (  # no more than these variants need
+    replace(targets.WEBGPU, verify_rows=None),
+    replace(targets.WASM, variants={VARIANTS[1]: targets.WASM.variants[VARIANTS[1]]}),
+)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
-from transformers.masking_utils import AttentionMaskInterface
 from transformers.modeling_utils import AttentionInterface
 
 from compiler.errors import UnsupportedModelError
@@ -101,11 +100,6 @@ def test_explicit_mask_is_refused() -> None:
 def test_layers_must_be_numbered() -> None:
     with pytest.raises(UnsupportedModelError, match="Unnumbered does not number its layers"):
         call(Unnumbered())
-
-
-def test_models_get_no_mask() -> None:
-    attention.register()
-    assert AttentionMaskInterface()[attention.IMPLEMENTATION](1, cache_position=None) is None
 
 
 def test_shape_of_the_result() -> None:
