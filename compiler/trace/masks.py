@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from math import prod
 from typing import Any
 
 import torch
@@ -101,7 +100,6 @@ def _window(function: Callable[..., Any]) -> int | None:
 def reach(config: Any) -> list[int]:
     """Positions up to which attention in chunks is attention to all earlier tokens, and up to which
     models that choose the keys they look at choose all of them."""
-    limits = [getattr(config, name, None) for name in ("attention_chunk_size", "index_topk")]
-    blocks = [getattr(config, name, None) for name in ("index_topk_blocks", "index_block_size")]
-    limits.append(prod(blocks) if None not in blocks else None)
-    return [int(limit) for limit in limits if limit]
+    names = ("attention_chunk_size", "index_topk", "index_topk_blocks", "index_block_size")
+    chunk, keys, blocks, size = (int(getattr(config, name, None) or 0) for name in names)
+    return [limit for limit in (chunk, keys, blocks * size) if limit]

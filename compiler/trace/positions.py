@@ -36,8 +36,8 @@ class CountingCache(DynamicCache):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         return key_states, value_states
 
-    def update_indexer(self, keys: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
-        return keys
+    def update_indexer(self, indexer_key_states: torch.Tensor, layer_idx: int) -> torch.Tensor:
+        return indexer_key_states
 
 
 def count_from_input(exported: torch.export.ExportedProgram, rows: int) -> None:

@@ -193,6 +193,8 @@ def _tiny(kind: type[hf.PretrainedConfig], special: dict[str, Any]) -> hf.Pretra
     }
     if "kv_lora_rank" in settings:  # latent attention makes keys for every head
         settings["num_key_value_heads"] = SIZES["num_attention_heads"]
+        if "head_dim" in settings:  # the part that is rotated
+            settings["head_dim"] = SIZES["qk_rope_head_dim"]
     return kind(**settings | _layers(kind) | _nested(kind) | special)
 
 
