@@ -171,6 +171,10 @@ SPECIAL: dict[str, dict[str, Any]] = {
     ),
     **STATES,
     **dict.fromkeys(("gemma3n_text", "gemma4_text", "gemma4_unified_text"), SHARED),
+    "dbrx": {
+        "attn_config": {"kv_n_heads": 2, "clip_qkv": 1.0, "rope_theta": 10000.0},
+        "ffn_config": {"ffn_hidden_size": 96, "moe_num_experts": 4, "moe_top_k": 2},
+    },
     "gptj": {"rotary_dim": 8},
     "codegen": {"rotary_dim": 8},
     "falcon": {"new_decoder_architecture": True, "num_kv_heads": 2},
