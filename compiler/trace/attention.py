@@ -116,10 +116,12 @@ def _attend(
 ) -> tuple[torch.Tensor, None]:
     """The function transformers calls in place of eager or SDPA attention."""
     causal = others.pop("is_causal", None)
-    if causal is False or getattr(module, "is_causal", True) is False:
+    both = causal is False or getattr(module, "is_causal", True) is False
+    if both and not masks.current().windows:  # a causal mask decides
         raise UnsupportedModelError(
             f"{type(module).__name__} looks at later tokens too; only causal models generate text"
         )
+    mask = others.pop("attention_mask", mask)
     unknown = [k for k, v in others.items() if k not in IGNORED and v is not None]
     if unknown or not (mask is None or masks.current().made(mask)):
         what = ", ".join(unknown) or "an explicit attention mask"

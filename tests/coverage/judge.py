@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from compiler.build import build
 from compiler.bundle.inspect import variant_facts
@@ -31,6 +32,12 @@ STEPS = 8  # more, read by `decode` one at a time
 # Two layers of at most 128 products each, logits of size 5 (tests/parity/test_architectures.py);
 # twice that for models with more layers or exponentials of their own.
 TOLERANCE = 8e-5
+# Some architectures magnify every rounding, such as those that do not scale attention scores:
+# PyTorch's own logits move by so much when weights move by half a unit in the last place. Sums of
+# 128 products add up to sqrt(128) such roundings of random signs; ours came to 1 to 3 of them in
+# Llama, GPT-Neo and Gemma 4.
+MAGNIFIED = 5.0
+LARGEST = 1e-3  # whatever an architecture does
 VARIANTS = ("f32", "wasm-threads-relaxed")
 
 
@@ -90,11 +97,15 @@ def _compare(name: str, source: Path, folder: Path) -> Verdict:
     dispatches = variant_facts(bundle, "f32").dispatches_per_layer["decode"]
     ids = np.random.default_rng(7).integers(0, VOCABULARY - 4, PROMPT + STEPS).tolist()
     with open_checkpoint(str(source)) as checkpoint:
-        expected = Reference(checkpoint, bundle).logits(ids, PROMPT - 1)
+        reference = Reference(checkpoint, bundle)
+    expected = reference.logits(ids, PROMPT - 1)
     with browser_engine(models) as engine:
         errors = {v: _worst(engine, name, v, ids, expected) for v in VARIANTS}
     worst = max(errors.values())
-    wrong = [f"{v} differs by {e:.2g}" for v, e in errors.items() if not e <= TOLERANCE]
+    tolerance = TOLERANCE
+    if worst > TOLERANCE:
+        tolerance = min(LARGEST, max(TOLERANCE, MAGNIFIED * _rounding(reference.model, ids)))
+    wrong = [f"{v} differs by {e:.2g}" for v, e in errors.items() if not e <= tolerance]
     return Verdict(name, not wrong, "; ".join(wrong), dispatches, float(f"{worst:.2g}"))
 
 
@@ -102,7 +113,22 @@ def _worst(
     engine: BrowserEngine, name: str, variant: str, ids: list[int], expected: np.ndarray
 ) -> float:
     engine.load(name, variant)
-    found = engine.logits(ids, PROMPT - 1)
+    return _error(engine.logits(ids, PROMPT - 1), expected)
+
+
+def _rounding(model: torch.nn.Module, ids: list[int]) -> float:
+    """How far PyTorch's own logits move when every weight moves by up to half a unit in its last
+    place."""
+    tokens = torch.tensor([ids])
+    with torch.inference_mode():
+        before = model(input_ids=tokens).logits[0, PROMPT - 1 :].numpy()
+        generator = torch.Generator().manual_seed(0)
+        for parameter in model.parameters():
+            parameter.mul_(1 + (torch.rand(parameter.shape, generator=generator) - 0.5) * 2**-23)
+        return _error(model(input_ids=tokens).logits[0, PROMPT - 1 :].numpy(), before)
+
+
+def _error(found: np.ndarray, expected: np.ndarray) -> float:
     error = np.abs(found - expected) / np.maximum(1, np.abs(expected))
     return float(np.where(np.isfinite(error), error, np.inf).max())
 
