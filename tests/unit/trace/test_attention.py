@@ -10,7 +10,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from transformers.modeling_utils import AttentionInterface
 
 from compiler.errors import UnsupportedModelError
-from compiler.trace import attention
+from compiler.trace import attention, masks
 
 
 class Attention(torch.nn.Module):
@@ -95,6 +95,15 @@ def test_heads_are_padded_to_one_depth_in_fours(
 def test_explicit_mask_is_refused() -> None:
     with pytest.raises(UnsupportedModelError, match="an explicit attention mask"):
         call(mask=torch.zeros(1, 1, 5, 5))
+
+
+def test_causal_masks_decide_whatever_a_module_says(recorded: list[tuple[Any, ...]]) -> None:
+    with masks.noted() as noted:
+        noted.windows.add(0)
+        call(is_causal=False)
+    assert len(recorded) == 1
+    with pytest.raises(UnsupportedModelError, match="Attention looks at later tokens too"):
+        call(is_causal=False)
 
 
 def test_layers_must_be_numbered() -> None:
