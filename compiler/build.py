@@ -32,6 +32,7 @@ from compiler.progress import Progress
 from compiler.quantize.layout import Packed, pack, pack_plain
 from compiler.quantize.schemes import F32
 from compiler.summary import Summary, peak_bytes
+from compiler.trace import masks
 from compiler.trace.model import build_model, tied_names
 from compiler.trace.states import kept
 
@@ -262,10 +263,10 @@ def default_quantization(checkpoint: Checkpoint) -> str:
 
 
 def limits_of(model: transformers.PreTrainedModel) -> Model:
-    """Its vocabulary, and the positions it was made for."""
+    """Its vocabulary, and the positions it was made for and attention can be computed for."""
     config = model.config.get_text_config()
     limit = getattr(config, "max_position_embeddings", None)
-    return Model(config.vocab_size, int(limit or DEFAULT_CONTEXT))
+    return Model(config.vocab_size, min([int(limit or DEFAULT_CONTEXT), *masks.reach(config)]))
 
 
 def _default_context(limit: int, wanted: int | None) -> int:

@@ -1,7 +1,7 @@
 """Attention as one opaque operator, so that no model's own attention code is traced.
 
-Registered through transformers' AttentionInterface; the mask interface returns None because the
-runtime's attention is causal over the KV cache by construction.
+Registered through transformers' AttentionInterface. Masks are read, not applied: the runtime's
+attention is causal over the KV cache by construction.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ from transformers.masking_utils import AttentionMaskInterface
 from transformers.modeling_utils import AttentionInterface
 
 from compiler.errors import UnsupportedModelError
+from compiler.trace import masks
 
 IMPLEMENTATION = "webkiln"
 OP = "attention.default"  # the name the importer looks converters up by
 
 # Arguments that models pass to every attention implementation and that change nothing here.
 IGNORED = {
+    "block_indices",  # keys chosen to be looked at: all of them, see `masks.reach`
     "cache_position",
     "dropout",
     "head_mask",
+    "indices",
     "layer_idx",
     "logits_to_keep",
     "output_attentions",
@@ -113,12 +116,14 @@ def _attend(
 ) -> tuple[torch.Tensor, None]:
     """The function transformers calls in place of eager or SDPA attention."""
     causal = others.pop("is_causal", None)
-    if causal is False or getattr(module, "is_causal", True) is False:
+    both = causal is False or getattr(module, "is_causal", True) is False
+    if both and not masks.current().windows:  # a causal mask decides
         raise UnsupportedModelError(
             f"{type(module).__name__} looks at later tokens too; only causal models generate text"
         )
+    mask = others.pop("attention_mask", mask)
     unknown = [k for k, v in others.items() if k not in IGNORED and v is not None]
-    if unknown or mask is not None:
+    if unknown or not (mask is None or masks.current().made(mask)):
         what = ", ".join(unknown) or "an explicit attention mask"
         raise UnsupportedModelError(
             f"{type(module).__name__} passes {what} to its attention, which is not supported yet"
@@ -132,7 +137,7 @@ def _attend(
         value,
         layer=int(layer),
         scale=scaling,
-        window=sliding_window or 0,
+        window=masks.window(module, sliding_window or 0),
         softcap=softcap or 0.0,
         sinks=s_aux,
     )
@@ -142,4 +147,4 @@ def _attend(
 def register() -> None:
     """Makes `attn_implementation="webkiln"` known to transformers; may be called again."""
     AttentionInterface.register(IMPLEMENTATION, _attend)
-    AttentionMaskInterface.register(IMPLEMENTATION, lambda *args, **kwargs: None)
+    AttentionMaskInterface.register(IMPLEMENTATION, masks.make)

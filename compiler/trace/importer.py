@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import traceback
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 import transformers
@@ -33,10 +35,19 @@ def trace(torch_model: transformers.PreTrainedModel, rows: int) -> Program:
     except UnsupportedModelError:
         raise
     except Exception as error:  # torch.export raises many kinds, all about the model's code
-        raise UnsupportedModelError(f"torch.export cannot trace this model: {error}") from error
+        raise UnsupportedModelError(
+            f"torch.export cannot trace this model{_place(error)}: {error}"
+        ) from error
     program = replace(import_program(exported), states=held.states)
     _require_cached_layers(program, torch_model, held)
     return program
+
+
+def _place(error: BaseException) -> str:
+    """Where in the model's own code."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).name.startswith("modeling_")]
+    return f" ({Path(own[-1].filename).name}:{own[-1].lineno}: {own[-1].line})" if own else ""
 
 
 def import_program(exported: torch.export.ExportedProgram) -> Program:
