@@ -19,7 +19,7 @@ from compiler.checkpoint.base import one_line
 from compiler.errors import UnsupportedModelError
 from compiler.graph.program import Program
 from compiler.trace.importer import import_program
-from compiler.trace.rehearse import differ, rehearse
+from compiler.trace.rehearse import differ, most_positions, rehearse
 from compiler.trace.sequence import NotCached, aten, plain, use_cache
 
 POSITIONS = ("positions", "position_ids")  # what a second argument that takes them is called
@@ -88,12 +88,14 @@ def prepare(
         context = min(known, default=wanted or DEFAULT_CONTEXT)
         graph = subject.graph(exported)
         use_cache(graph, context)
+        context = most_positions(graph, context)
         rehearse(graph, subject.logits, vocabulary, context)
         return OwnModel(name, graph, vocabulary, context, parameters, "")
     except NotCached as reason:
         why = str(reason)
     most = None if exported is None else _rows_range(exported)[1]
     rows = min(n for n in (limit, most, wanted or RECOMPUTED) if n is not None)
+    subject.logits(torch.zeros(1, rows, dtype=torch.int32))  # fails where tables have fewer
     graph = subject.graph(exported or subject.exported(rows))
     take_last(graph)
     _require_causal(graph, subject, vocabulary, rows)
@@ -125,7 +127,7 @@ class Original:
         except Exception as error:  # whatever a user's code raises
             raise UnsupportedModelError(
                 f"{self.name} fails on {ids.shape[1]} token ids: "
-                f"{type(error).__name__}: {one_line(error)}"
+                f"{type(error).__name__}: {one_line(error)}; --context says how many there can be"
             ) from error
         return out
 

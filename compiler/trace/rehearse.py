@@ -69,6 +69,27 @@ class _Run(Interpreter):
         return out.transpose(1, 2)
 
 
+def most_positions(module: GraphModule, context: int) -> int:
+    """How many of `context` positions the module's tables have."""
+
+    def has(count: int) -> bool:
+        ids = torch.zeros(1, 1, dtype=torch.int32)
+        try:
+            with torch.no_grad():
+                _Run(module, {}).run(ids, torch.full_like(ids, count - 1))
+        except (IndexError, RuntimeError):
+            return False
+        return True
+
+    if has(context):
+        return context
+    least, most = 1, context
+    while most - least > 1:
+        middle = (least + most) // 2
+        least, most = (middle, most) if has(middle) else (least, middle)
+    return least
+
+
 def rehearse(
     module: GraphModule,
     expected: Callable[[torch.Tensor], torch.Tensor],
