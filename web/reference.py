@@ -5,16 +5,18 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import torch
-import transformers
+from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from compiler.bundle.read import Bundle
 from compiler.bundle.schema import Tensor
-from compiler.checkpoint.base import Checkpoint
+from compiler.checkpoint.base import Checkpoint, Weights
 from compiler.checkpoint.conversion import Converted
+from compiler.checkpoint.own import OwnCheckpoint
 from compiler.errors import BundleError
 from compiler.quantize.layout import unpack
 from compiler.quantize.schemes import dequantize
 from compiler.trace.model import tied_names
+from compiler.trace.own import Original
 
 
 class Reference:
@@ -24,22 +26,26 @@ class Reference:
     values its codes stand for, so that only arithmetic can differ.
     """
 
-    def __init__(self, checkpoint: Checkpoint, bundle: Bundle) -> None:
-        config = checkpoint.config
-        self.model = transformers.AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
-            config, attn_implementation="eager", dtype=torch.float32
-        ).eval()
-        checkpoint = self._checkpoint = Converted(checkpoint, self.model)
+    def __init__(self, checkpoint: Checkpoint | OwnCheckpoint, bundle: Bundle) -> None:
+        weights: Weights = checkpoint
+        if isinstance(checkpoint, OwnCheckpoint):
+            original = Original.of(checkpoint.module, checkpoint.label)
+            self.model, self._answer = original.module, original.logits
+        else:
+            self.model = _transformer(checkpoint)
+            self._answer = lambda ids: self.model(input_ids=ids).logits
+            weights = Converted(checkpoint, self.model)
+        self._checkpoint = weights
         self._names = tied_names(self.model)
         # Every variant of a bundle is asked the same.
         self._generated: dict[tuple[int, ...], list[int]] = {}
         self._logits: dict[tuple[int, ...], npt.NDArray[np.float32]] = {}
         self._parameters = dict(self.model.named_parameters(remove_duplicate=False))
-        known = set(checkpoint.names())
+        known = set(weights.names())
         with torch.no_grad():
             for name in known & self._parameters.keys():
                 for tied in self._names[name]:
-                    self._parameters[tied].copy_(torch.from_numpy(checkpoint.load(name)))
+                    self._parameters[tied].copy_(torch.from_numpy(weights.load(name)))
             for name, tensor in bundle.manifest.tensors.items():
                 if tensor.layout == "blocked":
                     self._assign(name, tensor, bundle)
@@ -79,6 +85,9 @@ class Reference:
         out: list[int] = []
         with torch.inference_mode():
             for _ in range(count):
+                if not isinstance(self.model, PreTrainedModel):  # no cache to go on from
+                    out.append(int(self._answer(torch.tensor([ids + out]))[0, -1].argmax()))
+                    continue
                 result = self.model(input_ids=tokens, past_key_values=cache, use_cache=True)
                 cache = result.past_key_values
                 out.append(int(result.logits[0, -1].argmax()))
@@ -90,6 +99,13 @@ class Reference:
         key = (*ids, first)
         if key not in self._logits:
             with torch.inference_mode():
-                logits = self.model(input_ids=torch.tensor([ids])).logits
+                logits = self._answer(torch.tensor([ids]))
             self._logits[key] = logits[0, first:].numpy()
         return self._logits[key]
+
+
+def _transformer(checkpoint: Checkpoint) -> PreTrainedModel:
+    model: PreTrainedModel = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
+        checkpoint.config, attn_implementation="eager", dtype=torch.float32
+    )
+    return model.eval()  # type: ignore[no-untyped-call, no-any-return]

@@ -52,6 +52,7 @@ class Lister:
         self._scratch = 0
         self._deferred: dict[Value, PendingSum] = {}  # sums that a layer will compute
         self._splits: dict[Value, PendingSplits] = {}
+        self._control = CONTROL
         self._moved: dict[Value, Value] = {}  # values that a kernel writes elsewhere
         self._emitters: dict[str, Callable[[relax.Call, Value], None]] = {
             "webkiln.linear": self._linear,
@@ -71,12 +72,13 @@ class Lister:
         several rows verify guesses."""
         main = self.program.module["main"]
         rows = self.listing.rows
-        for param in main.params[:2]:
-            self.values[param] = self._new(rows * 4)
-        ids, positions = (self._value(p) for p in main.params[:2])
         verifies = sample and rows > 1
         inputs = self._speculation.draft if verifies else self.kernels.inputs
-        self._launch(inputs(rows, self.model.context), CONTROL, TOKENS, ids, positions)
+        ids, positions, *last = (p for p in main.params if p.name not in self.program.weights)
+        if last:
+            self._whole(ids, positions, last[0])
+        else:
+            self._inputs(inputs(rows, self.model.context), ids, positions)
         for block in main.body.blocks:
             for binding in block.bindings:
                 self._bind(binding.var, binding.value)
@@ -93,6 +95,22 @@ class Lister:
         for state, value in zip(states, results[len(results) - len(states) :], strict=True):
             kernel = self.kernels.keep(prod(state.shape))
             self._launch(kernel, value, CONTROL, _state(state.name, prod(state.shape) * 4))
+
+    def _inputs(self, kernel: KernelFunction, ids: relax.Var, positions: relax.Var) -> None:
+        for param in (ids, positions):
+            self.values[param] = self._new(prod(ops.shape(param)) * 4)
+        self._launch(kernel, CONTROL, TOKENS, self._value(ids), self._value(positions))
+
+    def _whole(self, ids: relax.Var, positions: relax.Var, last: relax.Var) -> None:
+        """Where the whole prefix is recomputed: all positions, and the one to go on from."""
+        context = self.model.context
+        self._inputs(self.kernels.whole(context, context), ids, positions)
+        token = self._new(4)
+        self.values[last] = self._new(4)
+        following = self.kernels.inputs(1, context)
+        self._launch(following, CONTROL, TOKENS, token, self._value(last))
+        constant = self.store.constant(Constants.control(context))
+        self._control = Value("weight", constant, 0, "values")
 
     def _sample(self, logits: Value) -> None:
         scaled = self._new(self.model.vocabulary * 4)
@@ -173,7 +191,7 @@ class Lister:
         by_token: bool = True,
     ) -> None:
         if "control" in kernel.arguments and CONTROL not in values:
-            values = (*values, CONTROL)  # how many rows are real: CPU kernels skip the others
+            values = (*values, self._control)  # how many rows are real: CPU kernels skip the others
         if len(values) != len(kernel.arguments):
             raise AssertionError(f"{kernel.name} takes {kernel.arguments}, got {len(values)}")
         self.listing.launches.append(Launch(kernel, values, layer, spec, by_token))

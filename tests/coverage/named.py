@@ -9,9 +9,11 @@ from pathlib import Path
 from tests.coverage.configs import NAMES
 
 ROOT = Path("compiler")
-# Files that may: all of the first counts, as its adapters are nothing else.
+# Files that may: all of the first counts, as its adapters are nothing else; the others have the
+# names that file formats give models and their tensors.
 ADAPTERS = ROOT / "trace" / "legacy.py"
 GGUF = (ROOT / "checkpoint" / "gguf_model.py", ROOT / "checkpoint" / "gguf_tokenizer.py")
+MLC = (ROOT / "mlc" / "write.py",)
 
 _TYPES = {name.replace("-", "").replace("_", "") for name in NAMES}
 _ENDS = ("Attention", "ForCausalLM", "LMHeadModel")

@@ -69,11 +69,11 @@ def markdown(verdicts: list[Verdict]) -> str:
 
 def _named() -> str:
     adapters = len(named.ADAPTERS.read_text().splitlines())
-    gguf = sum(len(named.naming(path)) for path in named.GGUF)
+    gguf, mlc = (sum(len(named.naming(p)) for p in paths) for paths in (named.GGUF, named.MLC))
     return (
-        f"The compiler names architectures in two places alone: `{named.ADAPTERS}`, {adapters} "
-        f"lines of adapters for attention code of a model's own, and {gguf} lines for the names "
-        "that GGUF files give them."
+        f"The compiler names architectures in these places alone: `{named.ADAPTERS}`, {adapters} "
+        f"lines for attention classes older than transformers' interface, and the names that files "
+        f"give them: {gguf} lines for GGUF and {mlc} for MLC."
     )
 
 

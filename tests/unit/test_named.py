@@ -7,8 +7,8 @@ from pathlib import Path
 from tests.coverage import named
 
 
-def test_only_adapters_and_gguf_name_architectures() -> None:
-    allowed = {named.ADAPTERS, *named.GGUF}
+def test_only_adapters_and_file_formats_name_architectures() -> None:
+    allowed = {named.ADAPTERS, *named.GGUF, *named.MLC}
     found = {
         f"{path}:{line}"
         for path in named.ROOT.rglob("*.py")
