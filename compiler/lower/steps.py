@@ -23,12 +23,12 @@ from compiler.kernels.specs import (
     Linear,
     ProjectAppend,
     Prologue,
-    Routing,
     Sum,
 )
 from compiler.lower.generic import kernel_of
 from compiler.lower.launches import CONTROL, COUNTS, SAMPLING, TOKENS, Launch, Listing, Value
 from compiler.lower.pending import Layer, PendingSplits, PendingSum
+from compiler.lower.routes import Routes
 from compiler.lower.tensors import Constants, Matrix, Plain, Store
 
 
@@ -54,7 +54,7 @@ class Lister:
         self._deferred: dict[Value, PendingSum] = {}  # sums that a layer will compute
         self._splits: dict[Value, PendingSplits] = {}
         self._control = CONTROL
-        self._orders: dict[tuple[Value, Routing], Value] = {}  # rows by expert
+        self._routes = Routes(kernels, rows, self._new, self._launch)
         self._moved: dict[Value, Value] = {}  # values that a kernel writes elsewhere
         self._emitters: dict[str, Callable[[relax.Call, Value], None]] = {
             "webkiln.linear": self._linear,
@@ -250,27 +250,11 @@ class Lister:
         x, chosen, weight = ops.operands(call)
         matrix, parts = self._matrix(weight)
         rows, width = ops.shape(call)
-        spec = Linear(
-            rows=rows,
-            width=width,
-            columns=ops.shape(weight)[1],
-            scheme=matrix.scheme,
-            experts=int(ops.setting(call, "experts")),
-            shared=rows // ops.shape(x)[0],
-        )
-        values = (self._value(x), self._routed(self._value(chosen), spec), *parts, out)
-        self._launch(self.kernels.linear(spec), *values)
-
-    def _routed(self, chosen: Value, spec: Linear) -> Value:
-        """The rows' experts as the product takes them: sorted, once for all products of a layer."""
-        fused = self.kernels.fused
-        routing = None if fused is None else fused.routing(spec)
-        if fused is None or routing is None:
-            return chosen
-        if (chosen, routing) not in self._orders:
-            order = self._orders[chosen, routing] = self._new(routing.size * 4)
-            self._launch(fused.route(routing, self.listing.rows), chosen, CONTROL, order)
-        return self._orders[chosen, routing]
+        experts, shared = int(ops.setting(call, "experts")), rows // ops.shape(x)[0]
+        columns, scheme = ops.shape(weight)[1], matrix.scheme
+        spec = Linear(rows, width, columns, scheme, experts=experts, shared=shared)
+        taken = self._routes.of(self._value(chosen), spec)
+        self._launch(self.kernels.linear(spec), self._value(x), taken, *parts, out)
 
     def _vectors(self, vectors: list[relax.Var]) -> list[Value]:
         """The one buffer that holds them all, if there are any."""

@@ -34,11 +34,11 @@ def routing(spec: Linear) -> Routing | None:
 
 @cache
 def route(spec: Routing, tokens: int) -> KernelFunction:
-    """experts (rows,), control -> order (size,): rows of `tokens` tokens, padding left out."""
+    """experts (rows,) -> order (size,), control: rows of `tokens` tokens, padding left out."""
     with kernel(f"route_{spec.rows}_to_{spec.experts}") as k:
         experts = k.buffer("experts", (spec.rows,), "int32")
-        control = k.buffer("control", (CONTROL_SLOTS,), "int32")
         order = k.buffer("order", (spec.size,), "int32", write=True)
+        control = k.buffer("control", (CONTROL_SLOTS,), "int32")
         _, (thread,) = k.launch((1,), (THREADS,))
         _Sort(k, spec, experts, order, thread).write(
             let(tirx.min(control[Control.COUNT], tokens) * (spec.rows // tokens))
