@@ -30,7 +30,7 @@ GPU_SHAPES := $(SHAPES:%=build/bench-gpu/models/%/manifest.json)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build test check coverage fuzz bench bench-gpu bench-experts budgets wheel clean prerequisites browser test-browsers lint types units quick
+.PHONY: help run build test check coverage shapes fuzz bench bench-gpu bench-experts budgets wheel clean prerequisites browser test-browsers lint types units quick
 
 help: ## List the commands.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -59,6 +59,10 @@ test-browsers: $(DEV_READY) $(PUPPETEER_READY) $(PAGE) ## Tests in Firefox and i
 coverage: browser $(DEV_READY) $(PAGE) ## Compare every architecture of transformers with PyTorch; hours. COVERAGE="--help".
 	$(SAY) "Architectures"
 	@$(PYTHON) -m tests.coverage $(COVERAGE)
+
+shapes: $(DEV_READY) ## Compile published models at their real size, without weights; hours. PUBLISHED="--help".
+	$(SAY) "Published shapes"
+	@$(PYTHON) -m tests.shapes $(PUBLISHED)
 
 fuzz: $(DEV_READY) ## Damaged checkpoint files, 100,000 of each kind; an hour.
 	$(SAY) "Damaged checkpoint files"

@@ -24,7 +24,13 @@ from compiler.lower.kernel_files import KernelFiles
 from compiler.lower.plan import PackedTensor, write_plan
 from compiler.lower.selftest import self_tests
 from compiler.lower.steps import Model
-from compiler.lower.targets import Target, beyond_default, memory, requirements
+from compiler.lower.targets import (
+    Target,
+    beyond_addresses,
+    beyond_default,
+    memory,
+    requirements,
+)
 from compiler.lower.tensors import Constants, Matrix, Plain, Store
 from compiler.notes import coded_anew
 from compiler.programs import Lowered, Programs, kernel_files, lower_all, trace_functions
@@ -83,9 +89,9 @@ def build(
             variants: dict[str, Variant] = {}
             for program in programs:
                 variants |= write_variants(writer, program, files, tensors, *sizes)
-            notes = _notes(store, variants)
+            said = notes(store, variants, tensors, default_context)
             described = (name, checkpoint, model, limits, default_context)
-            writer.finish(manifest(*described, variants, tensors, notes, writer))
+            writer.finish(manifest(*described, variants, tensors, said, writer))
     return Summary(target, time.monotonic() - start, peak_bytes())
 
 
@@ -212,7 +218,7 @@ def manifest(
     default_context: int,
     variants: Mapping[str, Variant],
     tensors: Mapping[str, PackedTensor],
-    notes: list[str],
+    said: list[str],
     writer: BundleWriter,
 ) -> Manifest:
     """The manifest, but for tensors and files, which the writer knows."""
@@ -238,14 +244,24 @@ def manifest(
         variants=dict(variants),
         tensors={},
         files={},
-        notes=notes,
+        notes=said,
     )
 
 
-def _notes(store: Store, variants: Mapping[str, Variant]) -> list[str]:
+def notes(
+    store: Store,
+    variants: Mapping[str, Variant],
+    tensors: Mapping[str, PackedTensor],
+    context: int,
+) -> list[str]:
+    """What people should know of a bundle: what not every device can do, what was coded anew."""
     limits = {k: v for variant in variants.values() for k, v in variant.requires.limits.items()}
     matrices = [t for t in store.tensors.values() if isinstance(t, Matrix)]
-    return [*beyond_default(limits), *coded_anew(matrices, store.coding)]
+    return [
+        *beyond_default(limits, tensors),
+        *beyond_addresses(variants.values(), context),
+        *coded_anew(matrices, store.coding),
+    ]
 
 
 def model_name(source: str) -> str:

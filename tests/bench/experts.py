@@ -226,6 +226,7 @@ def main() -> None:
         "date": date.today().isoformat(),
         "command": "make bench-experts",
         "machine": f"{os.cpu_count()} cores",
+        "load_average": os.getloadavg()[0],
         "rounds": options.rounds,
         "disagreement": differs,
         "compiled": asdict(big),
