@@ -23,6 +23,7 @@ from compiler.kernels.specs import (
     Linear,
     ProjectAppend,
     Prologue,
+    Routing,
     Sum,
 )
 from compiler.lower.generic import kernel_of
@@ -53,6 +54,7 @@ class Lister:
         self._deferred: dict[Value, PendingSum] = {}  # sums that a layer will compute
         self._splits: dict[Value, PendingSplits] = {}
         self._control = CONTROL
+        self._orders: dict[tuple[Value, Routing], Value] = {}  # rows by expert
         self._moved: dict[Value, Value] = {}  # values that a kernel writes elsewhere
         self._emitters: dict[str, Callable[[relax.Call, Value], None]] = {
             "webkiln.linear": self._linear,
@@ -256,8 +258,19 @@ class Lister:
             experts=int(ops.setting(call, "experts")),
             shared=rows // ops.shape(x)[0],
         )
-        values = (self._value(x), self._value(chosen), *parts, out)
+        values = (self._value(x), self._routed(self._value(chosen), spec), *parts, out)
         self._launch(self.kernels.linear(spec), *values)
+
+    def _routed(self, chosen: Value, spec: Linear) -> Value:
+        """The rows' experts as the product takes them: sorted, once for all products of a layer."""
+        fused = self.kernels.fused
+        routing = None if fused is None else fused.routing(spec)
+        if fused is None or routing is None:
+            return chosen
+        if (chosen, routing) not in self._orders:
+            order = self._orders[chosen, routing] = self._new(routing.size * 4)
+            self._launch(fused.route(routing, self.listing.rows), chosen, CONTROL, order)
+        return self._orders[chosen, routing]
 
     def _vectors(self, vectors: list[relax.Var]) -> list[Value]:
         """The one buffer that holds them all, if there are any."""
