@@ -244,12 +244,12 @@ def notes(
         f"time: {subject.recomputed} cannot go on from a cache"
     )
     matrices = [t for t in store.tensors.values() if isinstance(t, Matrix)]
-    found = [
+    said = [
         *beyond_default(limits, tensors),
         *beyond_addresses(variants.values(), context),
         *coded_anew(matrices, store.coding),
     ]
-    return [*found, whole] if subject.recomputed else found
+    return [*said, whole] if subject.recomputed else said
 
 
 def model_name(source: str) -> str:
