@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import transformers
@@ -17,6 +18,7 @@ from compiler.checkpoint.base import Checkpoint
 from compiler.checkpoint.conversion import Converted
 from compiler.checkpoint.lora import Adapted
 from compiler.checkpoint.open import open_checkpoint
+from compiler.embedding import Embedder
 from compiler.errors import CheckpointError, UsageError
 from compiler.graph.quantize import KEEP, Coding
 from compiler.lower import targets as ladder
@@ -32,6 +34,7 @@ from compiler.progress import Progress
 from compiler.quantize.layout import Packed, pack, pack_plain
 from compiler.quantize.schemes import F32
 from compiler.summary import Summary, peak_bytes
+from compiler.trace.importer import trace
 from compiler.trace.model import build_model, tied_names
 from compiler.trace.states import kept
 
@@ -62,16 +65,20 @@ def build(
     with opened:
         name = model_name(source)
         with progress.stage("build model"):
-            model = build_model(opened.config)
-        if kept(model).states:
+            embedder = Embedder.of(opened, context)
+            model = build_model(opened.config) if embedder is None else embedder.model
+        if embedder is not None:
+            targets = embedder.targets(targets)
+        elif kept(model).states:
             targets = [target.one_by_one() for target in targets]
         converted = Converted(opened, model)
         checkpoint = converted if lora is None else Adapted(converted, lora)
-        limits = limits_of(model)
+        limits = limits_of(model) if embedder is None else embedder.limits
         _check_tokenizer(checkpoint, limits.vocabulary)
         default_context = _default_context(limits.context, context)
         store = Store(_coding(checkpoint, model, quantization))
-        graphs = trace_functions(model, store.coding, targets, progress)
+        tracer = partial(trace, model) if embedder is None else embedder.trace
+        graphs = trace_functions(tracer, store.coding, targets, progress)
         with progress.stage("lower"):
             programs = lower_all(graphs, targets, limits, store)
         target = output or Path("models") / name.lower()
@@ -84,7 +91,8 @@ def build(
                 variants |= write_variants(writer, program, files, tensors, *sizes)
             notes = _notes(store, variants)
             described = (name, checkpoint, model, limits, default_context)
-            writer.finish(manifest(*described, variants, tensors, notes, writer))
+            known = manifest(*described, variants, tensors, notes, writer)
+            writer.finish(known if embedder is None else embedder.described(known))
     return Summary(target, time.monotonic() - start, peak_bytes())
 
 

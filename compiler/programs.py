@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-
-import transformers
 
 from compiler.graph.passes import optimise
 from compiler.graph.program import Program as Graph
@@ -21,22 +19,23 @@ from compiler.lower.plan import kernels_of
 from compiler.lower.steps import Lister, Model
 from compiler.lower.targets import Target
 from compiler.lower.tensors import Store
+from compiler.lower.texts import TextLister
 from compiler.progress import Progress
-from compiler.trace.importer import trace
 
 
 def trace_functions(
-    model: transformers.PreTrainedModel,
+    tracer: Callable[[int], Graph],
     coding: Coding,
     targets: Sequence[Target],
     progress: Progress,
 ) -> dict[str, Graph]:
-    """Every function of a target, traced and optimised; kernels mask what the context lacks."""
+    """Every function of a target, as `tracer` gives it for so many rows, optimised; kernels mask
+    what the context lacks."""
     rows = {name: n for target in targets for name, n in target.functions.items()}
     graphs: dict[str, Graph] = {}
     with progress.stage("trace", total=2 * len(rows)) as stage:
         for function, count in rows.items():
-            traced = trace(model, count)
+            traced = tracer(count)
             stage.advance(1, function)
             graphs[function] = optimise(traced, coding.same, _samples(function), coding.order)
             stage.advance(1, function)
@@ -106,7 +105,8 @@ def lower(graphs: Mapping[str, Graph], target: Target, limits: Model, store: Sto
     listings: dict[str, Listing] = {}
     caches: dict[int, CacheShape] = {}
     for function, graph in graphs.items():
-        lister = Lister(graph, limits, store, target.kernels, target.functions[function])
+        kind = TextLister if function.startswith("embed_") else Lister
+        lister = kind(graph, limits, store, target.kernels, target.functions[function])
         listings[function] = lister.run(sample=_samples(function))
         caches |= lister.caches
     return Lowered(target, listings, caches)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from compiler.build import default_quantization, limits_of
 from compiler.checkpoint.open import open_checkpoint
 from compiler.graph.quantize import Coding
@@ -11,6 +13,7 @@ from compiler.lower import targets
 from compiler.lower.tensors import Store
 from compiler.programs import legal_graphs, lower, trace_functions
 from compiler.progress import Progress
+from compiler.trace.importer import trace
 from compiler.trace.model import build_model, tied_names
 
 
@@ -25,7 +28,7 @@ def tiled_shapes(
         model = build_model(checkpoint.config)
         kept = quantization or default_quantization(checkpoint)
         coding = Coding(checkpoint, tied_names(model), kept, model.base_model_prefix)
-        graphs = trace_functions(model, coding, [targets.WEBGPU], progress)
+        graphs = trace_functions(partial(trace, model), coding, [targets.WEBGPU], progress)
         legal = legal_graphs(graphs, targets.WEBGPU)
         program = lower(legal, targets.WEBGPU, limits_of(model), Store(coding))
     launches = [x for listing in program.listings.values() for x in listing.launches]

@@ -39,6 +39,7 @@ class KernelSet:
     """One factory per operator. Operands are those each factory's docstring names."""
 
     inputs: Callable[[int, int], KernelFunction]  # rows, context
+    text: Callable[[int, int], KernelFunction]  # the same, for `embed_<N>`
     embed: Callable[[int, int, int, Scheme], KernelFunction]  # rows, vocabulary, columns
     linear: Callable[[Linear], KernelFunction]
     rms_norm: Callable[[int, int, float], KernelFunction]  # rows, columns, epsilon
@@ -72,6 +73,7 @@ def webgpu(language: Language, vendor: str | None = None) -> KernelSet:
 
     return KernelSet(
         inputs=gpu.embed.inputs,
+        text=gpu.embed.text,
         embed=gpu.embed.embed,
         linear=linear,
         rms_norm=partial(gpu.norm.rms_norm, language=reducing),
@@ -106,6 +108,7 @@ WEBGPU_HALF = webgpu(Language(half=HALF))
 WEBGPU_HALF_SUBGROUPS = webgpu(Language(subgroups=True, half=HALF))
 WASM = KernelSet(
     inputs=cpu.embed.inputs,
+    text=cpu.embed.text,
     embed=cpu.embed.embed,
     linear=cpu.linear.linear,
     rms_norm=cpu.norm.rms_norm,

@@ -77,9 +77,7 @@ class Lister:
         verifies = sample and rows > 1
         inputs = self._speculation.draft if verifies else self.kernels.inputs
         self._launch(inputs(rows, self.model.context), CONTROL, TOKENS, ids, positions)
-        for block in main.body.blocks:
-            for binding in block.bindings:
-                self._bind(binding.var, binding.value)
+        self._walk()
         results = self._tuple(main.body.body)
         self._keep(results)
         if sample:
@@ -93,6 +91,11 @@ class Lister:
         for state, value in zip(states, results[len(results) - len(states) :], strict=True):
             kernel = self.kernels.keep(prod(state.shape))
             self._launch(kernel, value, CONTROL, _state(state.name, prod(state.shape) * 4))
+
+    def _walk(self) -> None:
+        for block in self.program.module["main"].body.blocks:
+            for binding in block.bindings:
+                self._bind(binding.var, binding.value)
 
     def _sample(self, logits: Value) -> None:
         scaled = self._new(self.model.vocabulary * 4)
@@ -286,8 +289,8 @@ class Lister:
         layer = int(ops.setting(call, "layer"))
         spec = self._heads(call, bool(ops.setting(call, "packed")), "epsilon")
         inputs = [self._value(arg) for arg in ops.operands(call)]
-        kv = Value("state", f"kv.{layer}", 0)
-        self._launch(self.kernels.append(spec), *inputs, CONTROL, kv, out, layer=layer)
+        kernel = self.kernels.append(spec)
+        self._launch(kernel, *inputs, CONTROL, self._kv(layer), out, layer=layer)
 
     def _heads(self, call: relax.Call, packed: bool, epsilon: str) -> Append:
         rows, heads, depth = ops.shape(call)
@@ -312,11 +315,10 @@ class Lister:
         spec = ProjectAppend(layer.spec, self._heads(call, True, "head_epsilon"))
         vectors = self._vectors([*layer.vectors, *norms])
         number = int(ops.setting(call, "layer"))
-        kv = Value("state", f"kv.{number}", 0)
         whole = replace(out, bytes=spec.size * 4)
         if layer.sum is not None:  # follows the query: there is no binding to spare
             self._moved[layer.sum] = replace(layer.sum, name=out.name, offset=spec.sum_start * 4)
-        values = [*layer.inputs, *vectors, self._value(place), kv, whole]
+        values = [*layer.inputs, *vectors, self._value(place), self._kv(number), whole]
         self._launch(self._fused.project_append(spec), *values, layer=number, spec=spec)
 
     @property
@@ -343,10 +345,11 @@ class Lister:
             softcap=float(ops.setting(call, "softcap")),
             slopes=bool(ops.setting(call, "slopes")),
             sinks=bool(ops.setting(call, "sinks")),
+            causal=bool(ops.setting(call, "causal")),
         )
         query, *per_head = (self._value(operand) for operand in ops.operands(call))
-        operands = (query, Value("state", f"kv.{layer}", 0), CONTROL, *per_head)
-        splits = 1 if self.kernels.fused is None else self._fused.splits(spec)
+        operands = (query, self._kv(layer), CONTROL, *per_head)
+        splits = self._fused.splits(spec) if self.kernels.fused else 1
         spec = replace(spec, splits=splits)
         known = None if per_head else spec  # self-tests make up no operands for heads
         if splits == 1:
@@ -361,6 +364,9 @@ class Lister:
             self._splits[out] = found
         else:
             self._launch(self._fused.combine(found.spec, depth), *results, out, layer=layer)
+
+    def _kv(self, layer: int) -> Value:
+        return Value("state", f"kv.{layer}", 0)
 
     def _cache(self, call: relax.Call, depth: int) -> CacheShape:
         layer, kv_heads = int(ops.setting(call, "layer")), int(ops.setting(call, "kv_heads"))

@@ -77,6 +77,11 @@ def _require_cached_layers(
             f"{type(torch_model).__name__} neither takes positions nor asks its cache for them, "
             "which is not supported yet"
         )
+    if not all(ops.setting(call, "causal") for call in calls):
+        raise UnsupportedModelError(
+            f"{type(torch_model).__name__} looks at later tokens too; only causal models generate "
+            "text"
+        )
     layers = [int(ops.setting(call, "layer")) for call in calls]
     count = torch_model.config.get_text_config().num_hidden_layers
     known = held.layers.union(layers)

@@ -19,7 +19,7 @@ from compiler.trace import attention, experts, states
 def _attention(node: Any, importer: Any) -> relax.Var:
     query, key, value, slopes, sinks, *settings = importer.retrieve_args(node)
     batch, heads, rows, depth = ops.shape(query)
-    names = ("layer", "scale", "window", "softcap")
+    names = ("layer", "scale", "window", "softcap", "causal")
     call = ops.make(
         "attention",
         [query, key, value, *(x for x in (slopes, sinks) if x is not None)],
