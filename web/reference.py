@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -17,54 +19,65 @@ from compiler.quantize.schemes import dequantize
 from compiler.trace.model import tied_names
 
 
-class Reference:
-    """Greedy tokens and logits of PyTorch, in f32 on the CPU.
+def loaded(auto: Any, checkpoint: Checkpoint, bundle: Bundle) -> transformers.PreTrainedModel:
+    """The model that the transformers class `auto` makes, in f32 on the CPU.
 
     Parameters come from the source, and every matrix the bundle stores replaces them with the
     values its codes stand for, so that only arithmetic can differ.
     """
+    model: transformers.PreTrainedModel = auto.from_config(
+        checkpoint.config, attn_implementation="eager", dtype=torch.float32
+    ).eval()
+    converted = Converted(checkpoint, model)
+    names = tied_names(model)
+    parameters = dict(model.named_parameters(remove_duplicate=False))
+    with torch.no_grad():
+        for name in set(converted.names()) & parameters.keys():
+            for tied in names[name]:
+                parameters[tied].copy_(torch.from_numpy(converted.load(name)))
+        for name, tensor in bundle.manifest.tensors.items():
+            if tensor.layout == "blocked":
+                _assign(parameters, converted, name, tensor, bundle)
+    return model
+
+
+def _assign(
+    parameters: dict[str, torch.nn.Parameter],
+    checkpoint: Converted,
+    name: str,
+    tensor: Tensor,
+    bundle: Bundle,
+) -> None:
+    """Splits a stored matrix into the parameters it was made of."""
+    data = np.frombuffer(bundle.read_tensor_bytes(name), np.uint8)
+    rows, columns = tensor.shape
+    values = dequantize(unpack(data, tensor.parts, tensor.scheme, rows))[:, :columns]
+    start = 0
+    for part in name.split("+"):
+        source = part.removesuffix(".T").removesuffix(".sorted")
+        if source not in parameters:
+            raise BundleError(f"{name} of the bundle is no weight of {bundle.manifest.source}")
+        target = parameters[source]
+        turned = target.swapaxes(-1, -2) if part.endswith(".T") else target
+        count = turned.shape[:-1].numel()  # of experts, one on top of the other
+        piece = np.ascontiguousarray(values[start : start + count])
+        stored = torch.from_numpy(piece).reshape(turned.shape)
+        order = checkpoint.info(source).order if part.endswith(".sorted") else None
+        if order is None:
+            turned.copy_(stored)
+        else:
+            turned[:, torch.from_numpy(order).long()] = stored
+        start += count
+
+
+class Reference:
+    """Greedy tokens and logits of PyTorch on a bundle's own weights."""
 
     def __init__(self, checkpoint: Checkpoint, bundle: Bundle) -> None:
-        config = checkpoint.config
-        self.model = transformers.AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
-            config, attn_implementation="eager", dtype=torch.float32
-        ).eval()
-        checkpoint = self._checkpoint = Converted(checkpoint, self.model)
-        self._names = tied_names(self.model)
+        self.model = loaded(transformers.AutoModelForCausalLM, checkpoint, bundle)
         # Every variant of a bundle is asked the same.
         self._generated: dict[tuple[int, ...], list[int]] = {}
         self._logits: dict[tuple[int, ...], npt.NDArray[np.float32]] = {}
-        self._parameters = dict(self.model.named_parameters(remove_duplicate=False))
-        known = set(checkpoint.names())
-        with torch.no_grad():
-            for name in known & self._parameters.keys():
-                for tied in self._names[name]:
-                    self._parameters[tied].copy_(torch.from_numpy(checkpoint.load(name)))
-            for name, tensor in bundle.manifest.tensors.items():
-                if tensor.layout == "blocked":
-                    self._assign(name, tensor, bundle)
-
-    def _assign(self, name: str, tensor: Tensor, bundle: Bundle) -> None:
-        """Splits a stored matrix into the parameters it was made of."""
-        data = np.frombuffer(bundle.read_tensor_bytes(name), np.uint8)
-        rows, columns = tensor.shape
-        values = dequantize(unpack(data, tensor.parts, tensor.scheme, rows))[:, :columns]
-        start = 0
-        for part in name.split("+"):
-            source = part.removesuffix(".T").removesuffix(".sorted")
-            if source not in self._parameters:
-                raise BundleError(f"{name} of the bundle is no weight of {bundle.manifest.source}")
-            target = self._parameters[source]
-            turned = target.swapaxes(-1, -2) if part.endswith(".T") else target
-            count = turned.shape[:-1].numel()  # of experts, one on top of the other
-            piece = np.ascontiguousarray(values[start : start + count])
-            stored = torch.from_numpy(piece).reshape(turned.shape)
-            order = self._checkpoint.info(source).order if part.endswith(".sorted") else None
-            if order is None:
-                turned.copy_(stored)
-            else:
-                turned[:, torch.from_numpy(order).long()] = stored
-            start += count
 
     def generate(self, ids: list[int], count: int) -> list[int]:
         """The `count` likeliest tokens after `ids`, stop tokens not heeded."""

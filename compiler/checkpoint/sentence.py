@@ -72,7 +72,9 @@ def _is_encoder(config: PretrainedConfig) -> bool:
     causal = set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values())
     decodes = config.is_encoder_decoder or getattr(config, "is_decoder", False)
     named = set(config.architectures or [])
-    return config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not (decodes or named & causal)
+    return config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not (
+        decodes or named & causal
+    )
 
 
 def _read(directory: Path) -> SentenceFiles:
@@ -116,7 +118,9 @@ def _modes(file: Path) -> tuple[str, ...]:
 
 def _named(file: Path, named: Any) -> tuple[str, ...]:
     names = [named] if isinstance(named, str) else list(named)
-    known = {key.removeprefix("pooling_mode_").removesuffix("_tokens"): m for key, m in MODES.items()}
+    known = {
+        key.removeprefix("pooling_mode_").removesuffix("_tokens"): m for key, m in MODES.items()
+    }
     known |= {"cls": "cls", "weightedmean": "weighted_mean", "lasttoken": "last"}
     for name in names:
         if name not in known:

@@ -21,6 +21,7 @@ OP = "attention.default"  # the name the importer looks converters up by
 # Arguments that models pass to every attention implementation and that change nothing here.
 IGNORED = {
     "cache_position",
+    "deterministic",
     "dropout",
     "head_mask",
     "layer_idx",

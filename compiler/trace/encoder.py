@@ -30,9 +30,7 @@ class Pooling:
     normalised: bool
 
 
-def trace_embedding(
-    model: transformers.PreTrainedModel, pooling: Pooling, rows: int
-) -> Program:
+def trace_embedding(model: transformers.PreTrainedModel, pooling: Pooling, rows: int) -> Program:
     """The Relax program of up to `rows` tokens: `main(ids, real, weights...) -> (vector,)`, where
     `real` is 1 for tokens and 0 for padding.
 
@@ -112,7 +110,7 @@ def _mean_sqrt_len(hidden: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
 
 def _weighted_mean(hidden: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
     weights = torch.arange(1, hidden.shape[1] + 1, dtype=torch.float32).reshape(1, -1, 1)
-    return _sum(hidden * weights, real) / _sum(weights, real)
+    return _sum(hidden * weights, real) / (weights * real).sum(1)
 
 
 # In the order in which sentence-transformers puts their results.

@@ -52,6 +52,11 @@ def _topk(node: fx.Node, importer: Any) -> relax.Var:
     return importer.block_builder.emit(relax.op.topk(x, k, axis, "both", largest, "int64"))
 
 
+def _amax(node: fx.Node, importer: Any) -> relax.Var:
+    x, axes, *keep = importer.retrieve_args(node)
+    return importer.block_builder.emit(relax.op.max(x, list(axes), bool(keep and keep[0])))
+
+
 def _log(node: fx.Node, importer: Any) -> relax.Var:
     """Of integers too, as positions are."""
     (x,) = importer.retrieve_args(node)
@@ -106,6 +111,7 @@ CONVERTERS: dict[str, Callable[[fx.Node, Any], relax.Expr]] = {
     attention.OP: _attention,
     experts.OP: _expert_linear,
     states.OP: _state,
+    "amax.default": _amax,
     "log.default": _log,
     "mul.Tensor": _multiply,
     "polar.default": _polar,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-WORDS = (
+STORY = (
     "the lighthouse had stood on the cliff for a hundred and forty years and in winter the sea "
-    "threw stones at its windows while in summer children climbed the hill to count the ships"
-).split()
+    "threw stones at its windows while in summer children climbed the hill to count the ships "
+)
 
 SENTENCES = (
     "",
@@ -50,13 +50,12 @@ SENTENCES = (
     "a [SEP] b [CLS] [MASK] c",
     "tab\tand\x0bvertical\x0ctab and bell\x07",
     "«Guillemets» – en — em … “quotes” ‘single’",
-    " ".join(WORDS[:16]),
-    " ".join(WORDS),
-    " ".join(WORDS * 2)[:300],
-    " ".join(WORDS * 2),
-    " ".join(WORDS * 4),
-    " ".join(WORDS * 7),
-    " ".join(WORDS * 8),  # just around 256 tokens
-    " ".join(WORDS * 20),  # far beyond
+    STORY[:90],
+    STORY,
+    STORY * 2,
+    (STORY * 3)[:400],
+    STORY * 4,
+    STORY * 7,
+    STORY * 8,  # just around 256 tokens
+    STORY * 20,  # far beyond
 )
-assert len(SENTENCES) == 50
