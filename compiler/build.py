@@ -67,10 +67,7 @@ def build(
         with progress.stage("build model"):
             embedder = Embedder.of(opened, context)
             model = build_model(opened.config) if embedder is None else embedder.model
-        if embedder is not None:
-            targets = embedder.targets(targets)
-        elif kept(model).states:
-            targets = [target.one_by_one() for target in targets]
+        targets = _fitting(targets, model, embedder)
         converted = Converted(opened, model)
         checkpoint = converted if lora is None else Adapted(converted, lora)
         limits = limits_of(model) if embedder is None else embedder.limits
@@ -94,6 +91,15 @@ def build(
             known = manifest(*described, variants, tensors, notes, writer)
             writer.finish(known if embedder is None else embedder.described(known))
     return Summary(target, time.monotonic() - start, peak_bytes())
+
+
+def _fitting(
+    targets: Sequence[Target], model: transformers.PreTrainedModel, embedder: Embedder | None
+) -> Sequence[Target]:
+    """The targets with the functions that a model of this kind has."""
+    if embedder is not None:
+        return embedder.targets(targets)
+    return [target.one_by_one() for target in targets] if kept(model).states else targets
 
 
 def _coding(

@@ -12,7 +12,8 @@ import transformers
 from compiler.bundle.schema import Embedding, Manifest
 from compiler.checkpoint.base import Checkpoint
 from compiler.checkpoint.sentence import SentenceFiles, around, sentence_files
-from compiler.errors import UsageError
+from compiler.errors import UnsupportedModelError, UsageError
+from compiler.graph import ops
 from compiler.graph.program import Program
 from compiler.lower.steps import Model
 from compiler.lower.targets import Target
@@ -62,6 +63,7 @@ class Embedder:
             self._padded = True
             self._traced = build_model(self._config, transformers.AutoModel, plain=True)
             program = self._program(rows)
+            _refuse_gathered_scores(program)
         self._dimensions = int(program.module["main"].ret_ty.fields[0].shape[-1])
         return program
 
@@ -91,6 +93,17 @@ class Embedder:
 
 
 _POOLING = get_args(get_args(get_type_hints(Embedding)["pooling"])[0])
+
+
+def _refuse_gathered_scores(program: Program) -> None:
+    """Own attention code that looks its scores up does not match PyTorch yet."""
+    values = [binding.value for binding in program.module["main"].body.blocks[0].bindings]
+    gathers = [x for x in values if ops.name(x) == "relax.gather_elements"]
+    if any(ops.dtype(call) == "float32" for call in gathers):
+        raise UnsupportedModelError(
+            "the model looks attention scores up by relative position (gather), which is not "
+            "supported yet"
+        )
 
 
 def _positions(model: transformers.PreTrainedModel) -> int:

@@ -53,11 +53,6 @@ ENCODERS = {
         hf.AlbertConfig(**SHAPE, embedding_size=32), "mean_sqrt_len_tokens"
     ),
     "bert": Encoder(hf.BertConfig(**SHAPE), settings={"max_seq_length": 100}),
-    "deberta_v2": Encoder(
-        hf.DebertaV2Config(
-            **SHAPE, relative_attention=True, pos_att_type=["p2c", "c2p"], position_buckets=32
-        )
-    ),
     "distilbert": Encoder(hf.DistilBertConfig(**DISTILBERT), "cls_token", normalised=False),
     "electra": Encoder(hf.ElectraConfig(**SHAPE, embedding_size=32), "max_tokens"),
     "modernbert": Encoder(  # rotary, windows to both sides, gated
