@@ -51,7 +51,8 @@ def write_plan(
     kept = {v.name: v.bytes for v in values if v.kind == "state" and v.bytes}
     weights = {tensor: packed for tensor, packed in tensors.items() if tensor in used}
     outputs = {key: v.bytes for one in listings.values() for key, v in one.outputs.items()}
-    state = [b for b in _state_buffers(caches, vocabulary) if b.name in used]
+    embeds = all(name.startswith("embed_") for name in listings)  # and samples nothing
+    state = [b for b in _state_buffers(caches, vocabulary) if b.name in used or not embeds]
     state += [Buffer(n, "state", size, 0) for n, size in sorted(kept.items())]
     buffers = _Buffers(state, weights, outputs)
     functions = {}
