@@ -24,7 +24,7 @@ class Unnumbered(torch.nn.Module):
 
 @pytest.fixture
 def recorded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
-    """Layer, scale, window, softcap and whether it is causal of each call of the operator, after slopes and sinks."""
+    """Layer, scale, window, softcap and causality of each call, after slopes and sinks."""
     calls: list[tuple[Any, ...]] = []
 
     def record(query: torch.Tensor, key: Any, value: Any, *settings: Any) -> torch.Tensor:
