@@ -6,26 +6,20 @@ import json
 import re
 import time
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
-
-import transformers
 
 from compiler.bundle.codec import to_json
 from compiler.bundle.schema import FORMAT, Manifest, Plan, Tuned, Variant
 from compiler.bundle.write import BundleWriter
-from compiler.checkpoint.base import Checkpoint
-from compiler.checkpoint.conversion import Converted
-from compiler.checkpoint.lora import Adapted
+from compiler.checkpoint.base import Weights
 from compiler.checkpoint.open import open_checkpoint
-from compiler.embedding import Embedder
+from compiler.checkpoint.own import is_own
 from compiler.errors import CheckpointError, UsageError
-from compiler.graph.quantize import KEEP, Coding
+from compiler.graph.quantize import Coding
 from compiler.lower import targets as ladder
 from compiler.lower.kernel_files import KernelFiles
 from compiler.lower.plan import PackedTensor, write_plan
 from compiler.lower.selftest import self_tests
-from compiler.lower.steps import Model
 from compiler.lower.targets import Target, beyond_default, memory, requirements
 from compiler.lower.tensors import Constants, Matrix, Plain, Store
 from compiler.notes import coded_anew
@@ -33,13 +27,8 @@ from compiler.programs import Lowered, Programs, kernel_files, lower_all, trace_
 from compiler.progress import Progress
 from compiler.quantize.layout import Packed, pack, pack_plain
 from compiler.quantize.schemes import F32
+from compiler.subject import DEFAULT_CONTEXT, Subject, open_subject
 from compiler.summary import Summary, peak_bytes
-from compiler.trace.importer import trace
-from compiler.trace.model import build_model, tied_names
-from compiler.trace.states import kept
-
-DEFAULT_CONTEXT = 4096  # positions the engine allocates unless told otherwise
-QUANTIZED = ("Q", "IQ", "TQ", "MXFP", "AWQ", "GPTQ", "F8", "PACKED")  # how quantized types begin
 
 
 def build(
@@ -51,31 +40,29 @@ def build(
     revision: str | None,
     progress: Progress,
     lora: Path | None = None,
+    tokenizer: Path | None = None,
     targets: Sequence[Target] | None = None,
 ) -> Summary:
     """Compiles `source` into the bundle `output` (default: models/<model name in lower case>), with
-    the adapter `lora` merged into it, for all of the ladder or for some `targets`.
+    the adapter `lora` merged into it, for all of the ladder or for some `targets`. `tokenizer` is
+    the folder of the tokenizer of a user's own PyTorch.
 
     Raises CompileError; nothing is left at `output` then but what was there before.
     """
     start = time.monotonic()
     targets = ladder.TARGETS if targets is None else targets
     with progress.stage("open"):
-        opened = open_checkpoint(source, revision)
+        opened = open_checkpoint(source, revision, tokenizer)
     with opened:
         name = model_name(source)
         with progress.stage("build model"):
-            embedder = Embedder.of(opened, context)
-            model = build_model(opened.config) if embedder is None else embedder.model
-        targets = _fitting(targets, model, embedder)
-        converted = Converted(opened, model)
-        checkpoint = converted if lora is None else Adapted(converted, lora)
-        limits = limits_of(model) if embedder is None else embedder.limits
-        _check_tokenizer(checkpoint, limits.vocabulary)
+            subject = open_subject(opened, lora, context)
+        targets = subject.fitting(targets)
+        limits = subject.limits
+        _check_tokenizer(subject.weights, limits.vocabulary)
         default_context = _default_context(limits.context, context)
-        store = Store(_coding(checkpoint, model, quantization))
-        tracer = partial(trace, model) if embedder is None else embedder.trace
-        graphs = trace_functions(tracer, store.coding, targets, progress)
+        store = Store(subject.coded(quantization))
+        graphs = trace_functions(subject, store.coding, targets, progress)
         with progress.stage("lower"):
             programs = lower_all(graphs, targets, limits, store)
         target = output or Path("models") / name.lower()
@@ -86,27 +73,11 @@ def build(
             variants: dict[str, Variant] = {}
             for program in programs:
                 variants |= write_variants(writer, program, files, tensors, *sizes)
-            notes = _notes(store, variants)
-            described = (name, checkpoint, model, limits, default_context)
+            notes = _notes(subject, store, variants)
+            described = (name, subject, default_context)
             known = manifest(*described, variants, tensors, notes, writer)
-            writer.finish(known if embedder is None else embedder.described(known))
+            writer.finish(known if subject.embedder is None else subject.embedder.described(known))
     return Summary(target, time.monotonic() - start, peak_bytes())
-
-
-def _fitting(
-    targets: Sequence[Target], model: transformers.PreTrainedModel, embedder: Embedder | None
-) -> Sequence[Target]:
-    """The targets with the functions that a model of this kind has."""
-    if embedder is not None:
-        return embedder.targets(targets)
-    return [target.one_by_one() for target in targets] if kept(model).states else targets
-
-
-def _coding(
-    checkpoint: Converted | Adapted, model: transformers.PreTrainedModel, quantization: str | None
-) -> Coding:
-    kept = quantization or default_quantization(checkpoint)
-    return Coding(checkpoint, tied_names(model), kept, model.base_model_prefix, checkpoint.pieces)
 
 
 def write_tensors(
@@ -153,7 +124,7 @@ def _check_shape(name: str, stored: tuple[int, ...], expected: tuple[int, ...]) 
         )
 
 
-def _check_tokenizer(checkpoint: Checkpoint, vocabulary: int) -> None:
+def _check_tokenizer(checkpoint: Weights, vocabulary: int) -> None:
     """Refuses a tokenizer whose ids the model has no embeddings for."""
     model = json.loads(checkpoint.tokenizer.model_json)
     added = [token["id"] for token in model.get("added_tokens", [])]
@@ -219,9 +190,7 @@ def _write_program(
 
 def manifest(
     name: str,
-    checkpoint: Checkpoint,
-    model: transformers.PreTrainedModel,
-    limits: Model,
+    subject: Subject,
     default_context: int,
     variants: Mapping[str, Variant],
     tensors: Mapping[str, PackedTensor],
@@ -229,21 +198,21 @@ def manifest(
     writer: BundleWriter,
 ) -> Manifest:
     """The manifest, but for tensors and files, which the writer knows."""
-    tokenizer = checkpoint.tokenizer
+    weights, limits = subject.weights, subject.limits
+    tokenizer = weights.tokenizer
     config = json.dumps(tokenizer.config, ensure_ascii=False, sort_keys=True).encode()
-    parameters = sum(p.numel() for p in model.parameters())
     weight_bytes = sum(tensor.bytes for tensor in tensors.values())
     return Manifest(
         format=FORMAT,
         name=name,
-        architecture=type(model).__name__,
-        license=checkpoint.license,
-        source=checkpoint.label,
-        parameters=parameters,
+        architecture=subject.architecture,
+        license=weights.license,
+        source=weights.label,
+        parameters=subject.parameters,
         vocabulary=limits.vocabulary,
         context=limits.context,
         default_context=default_context,
-        bits_per_weight=round(weight_bytes * 8 / parameters, 3),
+        bits_per_weight=round(weight_bytes * 8 / subject.parameters, 3),
         chat_template=tokenizer.chat_template,
         special_tokens=tokenizer.special_tokens,
         stop_tokens=tokenizer.stop_tokens,
@@ -255,31 +224,25 @@ def manifest(
     )
 
 
-def _notes(store: Store, variants: Mapping[str, Variant]) -> list[str]:
+def _notes(subject: Subject, store: Store, variants: Mapping[str, Variant]) -> list[str]:
     limits = {k: v for variant in variants.values() for k, v in variant.requires.limits.items()}
+    whole = (
+        f"each token is computed from the whole prefix, {subject.limits.context} positions at a "
+        f"time: {subject.recomputed} cannot go on from a cache"
+    )
     matrices = [t for t in store.tensors.values() if isinstance(t, Matrix)]
-    return [*beyond_default(limits), *coded_anew(matrices, store.coding)]
+    notes = [*beyond_default(limits), *coded_anew(matrices, store.coding)]
+    return [*notes, whole] if subject.recomputed else notes
 
 
 def model_name(source: str) -> str:
     """The model's name: a file's or folder's without extension and coding, a hub id's last part."""
     path = Path(source).expanduser()
+    if is_own(source):
+        return re.sub(r"\.(pt2|py(:\w+)?)$", "", path.name)
     last = path.resolve().name if path.is_dir() else Path(source.split(":")[-1]).name
     stem = re.sub(r"(-\d{5}-of-\d{5})?\.gguf$", "", last)
     return re.sub(r"[.-](I?Q\d\w*|F16|F32|BF16)$", "", stem, flags=re.IGNORECASE) or "model"
-
-
-def default_quantization(checkpoint: Checkpoint) -> str:
-    """`keep` for sources that are quantized already, `q4` for others."""
-    stored = {checkpoint.info(name).stored for name in checkpoint.names()}
-    return KEEP if any(name.startswith(QUANTIZED) for name in stored) else "q4"
-
-
-def limits_of(model: transformers.PreTrainedModel) -> Model:
-    """Its vocabulary, and the positions it was made for."""
-    config = model.config.get_text_config()
-    limit = getattr(config, "max_position_embeddings", None)
-    return Model(config.vocab_size, int(limit or DEFAULT_CONTEXT))
 
 
 def _default_context(limit: int, wanted: int | None) -> int:

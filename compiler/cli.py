@@ -69,7 +69,13 @@ class Format(StrEnum):
     "compile-model tune SOURCE measures kernels on this machine's GPU."
 )
 def compile_model(
-    source: Annotated[str, typer.Argument(help="A GGUF file, a model folder or a Hub id.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A GGUF file, a model folder, a Hub id, a .pt2 file of torch.export.save, or "
+            "module.py:make_model, a function that returns a torch.nn.Module: that runs module.py."
+        ),
+    ],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Default: models/<model name>.")
     ] = None,
@@ -86,6 +92,12 @@ def compile_model(
     form: Annotated[
         Format, typer.Option("--format", help="mlc: weights for WebLLM instead of a bundle.")
     ] = Format.BUNDLE,
+    tokenizer: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder with tokenizer.json, for a module or a .pt2 file. Default: its own."
+        ),
+    ] = None,
 ) -> None:
     """Compile a PyTorch language model into a folder of files that run in a browser."""
     with _translated():
@@ -104,6 +116,7 @@ def compile_model(
                 revision=revision,
                 progress=shown,
                 lora=lora,
+                tokenizer=tokenizer,
             )
         Console().print(summary.readable(result))
 

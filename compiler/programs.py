@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
@@ -21,23 +21,27 @@ from compiler.lower.targets import Target
 from compiler.lower.tensors import Store
 from compiler.lower.texts import TextLister
 from compiler.progress import Progress
+from compiler.subject import Subject
 
 
 def trace_functions(
-    tracer: Callable[[int], Graph],
+    subject: Subject,
     coding: Coding,
     targets: Sequence[Target],
     progress: Progress,
 ) -> dict[str, Graph]:
-    """Every function of a target, as `tracer` gives it for so many rows, optimised; kernels mask
-    what the context lacks."""
+    """Every function of a target, traced and optimised; kernels mask what the context lacks."""
     rows = {name: n for target in targets for name, n in target.functions.items()}
+    if subject.recomputed:
+        rows = {"decode": subject.limits.context}
     graphs: dict[str, Graph] = {}
     with progress.stage("trace", total=2 * len(rows)) as stage:
         for function, count in rows.items():
-            traced = tracer(count)
+            traced = subject.trace(count)
             stage.advance(1, function)
-            graphs[function] = optimise(traced, coding.same, _samples(function), coding.order)
+            graph = optimise(traced, coding.same, _samples(function), coding.order)
+            if graph.module["main"].body.blocks:  # a prompt may leave nothing behind
+                graphs[function] = graph
             stage.advance(1, function)
     return graphs
 
@@ -97,6 +101,7 @@ def legal_graphs(graphs: Mapping[str, Graph], target: Target) -> dict[str, Graph
     return {
         name: legalise(fuse_prologues(graphs[name]) if fused else graphs[name], target.backend)
         for name in target.functions
+        if name in graphs
     }
 
 
@@ -109,6 +114,9 @@ def lower(graphs: Mapping[str, Graph], target: Target, limits: Model, store: Sto
         lister = kind(graph, limits, store, target.kernels, target.functions[function])
         listings[function] = lister.run(sample=_samples(function))
         caches |= lister.caches
+    for function, rows in target.functions.items():
+        if not _samples(function):  # without work where a prompt leaves nothing behind
+            listings.setdefault(function, Listing(rows))
     return Lowered(target, listings, caches)
 
 

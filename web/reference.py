@@ -2,48 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-import transformers
+from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from compiler.bundle.read import Bundle
 from compiler.bundle.schema import Tensor
-from compiler.checkpoint.base import Checkpoint
+from compiler.checkpoint.base import Checkpoint, Weights
 from compiler.checkpoint.conversion import Converted
+from compiler.checkpoint.own import OwnCheckpoint
 from compiler.errors import BundleError
 from compiler.quantize.layout import unpack
 from compiler.quantize.schemes import dequantize
 from compiler.trace.model import tied_names
+from compiler.trace.own import Original
 
 
-def loaded(auto: Any, checkpoint: Checkpoint, bundle: Bundle) -> transformers.PreTrainedModel:
-    """The model that the transformers class `auto` makes, in f32 on the CPU.
-
-    Parameters come from the source, and every matrix the bundle stores replaces them with the
-    values its codes stand for, so that only arithmetic can differ.
-    """
-    model: transformers.PreTrainedModel = auto.from_config(
+def transformer(auto: Any, checkpoint: Checkpoint) -> PreTrainedModel:
+    """The model that the transformers class `auto` makes, in f32 on the CPU, not yet filled."""
+    model: PreTrainedModel = auto.from_config(
         checkpoint.config, attn_implementation="eager", dtype=torch.float32
-    ).eval()
-    converted = Converted(checkpoint, model)
+    )
+    return model.eval()  # type: ignore[no-untyped-call, no-any-return]
+
+
+def fill(model: torch.nn.Module, weights: Weights, bundle: Bundle) -> None:
+    """Parameters come from the source, and every matrix the bundle stores replaces them with the
+    values its codes stand for, so that only arithmetic can differ."""
     names = tied_names(model)
     parameters = dict(model.named_parameters(remove_duplicate=False))
     with torch.no_grad():
-        for name in set(converted.names()) & parameters.keys():
+        for name in set(weights.names()) & parameters.keys():
             for tied in names[name]:
-                parameters[tied].copy_(torch.from_numpy(converted.load(name)))
+                parameters[tied].copy_(torch.from_numpy(weights.load(name)))
         for name, tensor in bundle.manifest.tensors.items():
             if tensor.layout == "blocked":
-                _assign(parameters, converted, name, tensor, bundle)
-    return model
+                _assign(parameters, weights, name, tensor, bundle)
 
 
 def _assign(
-    parameters: dict[str, torch.nn.Parameter],
-    checkpoint: Converted,
+    parameters: Mapping[str, torch.nn.Parameter],
+    weights: Weights,
     name: str,
     tensor: Tensor,
     bundle: Bundle,
@@ -62,7 +65,7 @@ def _assign(
         count = turned.shape[:-1].numel()  # of experts, one on top of the other
         piece = np.ascontiguousarray(values[start : start + count])
         stored = torch.from_numpy(piece).reshape(turned.shape)
-        order = checkpoint.info(source).order if part.endswith(".sorted") else None
+        order = weights.info(source).order if part.endswith(".sorted") else None
         if order is None:
             turned.copy_(stored)
         else:
@@ -73,11 +76,19 @@ def _assign(
 class Reference:
     """Greedy tokens and logits of PyTorch on a bundle's own weights."""
 
-    def __init__(self, checkpoint: Checkpoint, bundle: Bundle) -> None:
-        self.model = loaded(transformers.AutoModelForCausalLM, checkpoint, bundle)
+    def __init__(self, checkpoint: Checkpoint | OwnCheckpoint, bundle: Bundle) -> None:
+        weights: Weights = checkpoint
+        if isinstance(checkpoint, OwnCheckpoint):
+            original = Original.of(checkpoint.module, checkpoint.label)
+            self.model, self._answer = original.module, original.logits
+        else:
+            self.model = transformer(AutoModelForCausalLM, checkpoint)
+            self._answer = lambda ids: self.model(input_ids=ids).logits
+            weights = Converted(checkpoint, self.model)
         # Every variant of a bundle is asked the same.
         self._generated: dict[tuple[int, ...], list[int]] = {}
         self._logits: dict[tuple[int, ...], npt.NDArray[np.float32]] = {}
+        fill(self.model, weights, bundle)
 
     def generate(self, ids: list[int], count: int) -> list[int]:
         """The `count` likeliest tokens after `ids`, stop tokens not heeded."""
@@ -92,6 +103,9 @@ class Reference:
         out: list[int] = []
         with torch.inference_mode():
             for _ in range(count):
+                if not isinstance(self.model, PreTrainedModel):  # no cache to go on from
+                    out.append(int(self._answer(torch.tensor([ids + out]))[0, -1].argmax()))
+                    continue
                 result = self.model(input_ids=tokens, past_key_values=cache, use_cache=True)
                 cache = result.past_key_values
                 out.append(int(result.logits[0, -1].argmax()))
@@ -103,6 +117,6 @@ class Reference:
         key = (*ids, first)
         if key not in self._logits:
             with torch.inference_mode():
-                logits = self.model(input_ids=torch.tensor([ids])).logits
+                logits = self._answer(torch.tensor([ids]))
             self._logits[key] = logits[0, first:].numpy()
         return self._logits[key]

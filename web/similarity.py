@@ -12,10 +12,11 @@ import transformers
 
 from compiler.bundle.read import Bundle
 from compiler.bundle.schema import Embedding
-from compiler.checkpoint.base import Checkpoint
+from compiler.checkpoint.base import Weights
+from compiler.checkpoint.conversion import Converted
 from compiler.checkpoint.directory import DirectoryCheckpoint
 from web.errors import SiteError
-from web.reference import loaded
+from web.reference import fill, transformer
 
 # Vectors that differ by rounding alone have cosines of 1 - 1e-7 in f32; half precision may lose as
 # much as 8-bit weights do.
@@ -46,7 +47,7 @@ def _weighted(hidden: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
 class EmbeddingReference:
     """Vectors of PyTorch on a bundle's own weights, tokenized by transformers."""
 
-    def __init__(self, checkpoint: Checkpoint, bundle: Bundle) -> None:
+    def __init__(self, checkpoint: Weights, bundle: Bundle) -> None:
         embedding = bundle.manifest.embedding
         if embedding is None or not isinstance(checkpoint, DirectoryCheckpoint):
             raise SiteError(f"{bundle.path} is no embedder compiled from a folder")
@@ -54,7 +55,8 @@ class EmbeddingReference:
         self._tokenizer = transformers.AutoTokenizer.from_pretrained(
             checkpoint.directory, local_files_only=True
         )
-        self._model = loaded(transformers.AutoModel, checkpoint, bundle)
+        self._model = transformer(transformers.AutoModel, checkpoint)
+        fill(self._model, Converted(checkpoint, self._model), bundle)
 
     def ids(self, text: str) -> list[int]:
         """A text's tokens, cut to the limit, as sentence-transformers has them."""

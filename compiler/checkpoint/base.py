@@ -65,19 +65,13 @@ class StoredTensors(Tensors, Protocol):
         ...
 
 
-class Checkpoint(Tensors, Protocol):
-    """A model: configuration, tokenizer and weights by their transformers `state_dict` names.
+class Weights(Tensors, Protocol):
+    """A model's tokenizer and weights, by the names of its `state_dict`.
 
-    Tied weights that the source leaves out (`lm_head.weight`) are left out here too. Example::
-
-        with open_checkpoint("model.gguf") as checkpoint:
-            model = AutoModelForCausalLM.from_config(checkpoint.config)
-            for name in checkpoint.names():
-                weight = checkpoint.quantized(name) or quantize(checkpoint.load(name), Q4)
+    Tied weights that the source leaves out (`lm_head.weight`) are left out here too.
     """
 
     label: str  # what the user gave: a file or folder name, or hub id@revision
-    config: PretrainedConfig  # ready for AutoModelForCausalLM.from_config
     license: str  # "" when the source names none
 
     @property
@@ -99,6 +93,18 @@ class Checkpoint(Tensors, Protocol):
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *exception: object) -> None: ...
+
+
+class Checkpoint(Weights, Protocol):
+    """A model of transformers. Example::
+
+    with open_checkpoint("model.gguf") as checkpoint:
+        model = AutoModelForCausalLM.from_config(checkpoint.config)
+        for name in checkpoint.names():
+            weight = checkpoint.quantized(name) or quantize(checkpoint.load(name), Q4)
+    """
+
+    config: PretrainedConfig  # ready for AutoModelForCausalLM.from_config
 
 
 def one_line(error: Exception) -> str:

@@ -10,19 +10,29 @@ from compiler.checkpoint.gguf import GgufCheckpoint
 from compiler.checkpoint.hub import download, parse_hub_id
 from compiler.checkpoint.mlc import MlcCheckpoint
 from compiler.checkpoint.mlc_files import is_mlc
+from compiler.checkpoint.own import OwnCheckpoint, is_own
 from compiler.errors import CheckpointError, UsageError
 
 _FILES = (".gguf", ".safetensors", ".bin", ".pt", ".pth", ".ckpt")  # never the end of a hub id
 
 
-def open_checkpoint(source: str, revision: str | None = None) -> Checkpoint:
-    """Open a .gguf file, a directory of Hugging Face's or MLC's making, or a hub id (`org/repo`,
-    `org/repo:file.gguf`).
+def open_checkpoint(
+    source: str, revision: str | None = None, tokenizer: Path | None = None
+) -> Checkpoint | OwnCheckpoint:
+    """Open a .gguf file, a directory of Hugging Face's or MLC's making, a hub id (`org/repo`,
+    `org/repo:file.gguf`), or a user's own PyTorch: a .pt2 file, or `module.py:make_model`, which
+    runs that file.
 
-    `revision` is a branch, tag or commit of a hub id. Raises CheckpointError when the source is
-    missing, damaged or incomplete, UnsupportedModelError when it is of a kind that cannot be
-    read, UsageError for a revision of something that is not on the hub.
+    `revision` is a branch, tag or commit of a hub id, `tokenizer` the folder of own PyTorch's.
+    Raises CheckpointError when the source is missing, damaged or incomplete, UnsupportedModelError
+    when it is of a kind that cannot be read, UsageError for an option that is not for the source.
     """
+    if is_own(source):
+        if revision is not None:
+            raise UsageError(f"--revision {revision} is for hub ids, and {source} is a local path")
+        return OwnCheckpoint(source, tokenizer)
+    if tokenizer is not None:
+        raise UsageError(f"--tokenizer {tokenizer} is for your own PyTorch; {source} brings one")
     path = Path(source).expanduser()
     try:
         if path.exists():

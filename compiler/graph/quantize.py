@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from compiler.bundle.schema import Scheme
-from compiler.checkpoint.base import Checkpoint, IntArray, TensorInfo
+from compiler.checkpoint.base import IntArray, TensorInfo, Weights
 from compiler.errors import CheckpointError, UsageError
 from compiler.graph.program import (
     ARITHMETIC,
@@ -96,7 +96,7 @@ class Loss:
 class Coding:
     """The scheme of every matrix, from what the checkpoint stores and what the user asked for."""
 
-    checkpoint: Checkpoint
+    checkpoint: Weights
     names: dict[str, list[str]]  # names of tied parameters, from trace.model.tied_names
     quantization: str  # a key of SCHEMES, or KEEP
     prefix: str = ""  # transformers' base_model_prefix, such as "model"

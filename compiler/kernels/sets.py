@@ -40,6 +40,7 @@ class KernelSet:
 
     inputs: Callable[[int, int], KernelFunction]  # rows, context
     text: Callable[[int, int], KernelFunction]  # the same, for `embed_<N>`
+    whole: Callable[[int, int], KernelFunction]  # the same from the first position on
     embed: Callable[[int, int, int, Scheme], KernelFunction]  # rows, vocabulary, columns
     linear: Callable[[Linear], KernelFunction]
     rms_norm: Callable[[int, int, float], KernelFunction]  # rows, columns, epsilon
@@ -74,6 +75,7 @@ def webgpu(language: Language, vendor: str | None = None) -> KernelSet:
     return KernelSet(
         inputs=gpu.embed.inputs,
         text=gpu.embed.text,
+        whole=partial(gpu.embed.inputs, whole=True),
         embed=gpu.embed.embed,
         linear=linear,
         rms_norm=partial(gpu.norm.rms_norm, language=reducing),
@@ -109,6 +111,7 @@ WEBGPU_HALF_SUBGROUPS = webgpu(Language(subgroups=True, half=HALF))
 WASM = KernelSet(
     inputs=cpu.embed.inputs,
     text=cpu.embed.text,
+    whole=partial(cpu.embed.inputs, whole=True),
     embed=cpu.embed.embed,
     linear=cpu.linear.linear,
     rms_norm=cpu.norm.rms_norm,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Any
 
 from tvm import relax
 
@@ -25,7 +24,7 @@ from compiler.kernels.specs import (
     Prologue,
     Sum,
 )
-from compiler.lower.generic import kernel_of
+from compiler.lower.generic import device_bytes, kernel_of
 from compiler.lower.launches import CONTROL, COUNTS, SAMPLING, TOKENS, Launch, Listing, Value
 from compiler.lower.pending import Layer, PendingSplits, PendingSum
 from compiler.lower.tensors import Constants, Matrix, Plain, Store
@@ -52,6 +51,7 @@ class Lister:
         self._scratch = 0
         self._deferred: dict[Value, PendingSum] = {}  # sums that a layer will compute
         self._splits: dict[Value, PendingSplits] = {}
+        self._control = CONTROL
         self._moved: dict[Value, Value] = {}  # values that a kernel writes elsewhere
         self._emitters: dict[str, Callable[[relax.Call, Value], None]] = {
             "webkiln.linear": self._linear,
@@ -71,12 +71,13 @@ class Lister:
         several rows verify guesses."""
         main = self.program.module["main"]
         rows = self.listing.rows
-        for param in main.params[:2]:
-            self.values[param] = self._new(rows * 4)
-        ids, positions = (self._value(p) for p in main.params[:2])
         verifies = sample and rows > 1
         inputs = self._speculation.draft if verifies else self.kernels.inputs
-        self._launch(inputs(rows, self.model.context), CONTROL, TOKENS, ids, positions)
+        ids, positions, *last = (p for p in main.params if p.name not in self.program.weights)
+        if last:
+            self._whole(ids, positions, last[0])
+        else:
+            self._inputs(inputs(rows, self.model.context), ids, positions)
         self._walk()
         results = self._tuple(main.body.body)
         self._keep(results)
@@ -96,6 +97,22 @@ class Lister:
         for block in self.program.module["main"].body.blocks:
             for binding in block.bindings:
                 self._bind(binding.var, binding.value)
+
+    def _inputs(self, kernel: KernelFunction, ids: relax.Var, positions: relax.Var) -> None:
+        for param in (ids, positions):
+            self.values[param] = self._new(prod(ops.shape(param)) * 4)
+        self._launch(kernel, CONTROL, TOKENS, self._value(ids), self._value(positions))
+
+    def _whole(self, ids: relax.Var, positions: relax.Var, last: relax.Var) -> None:
+        """Where the whole prefix is recomputed: all positions, and the one to go on from."""
+        context = self.model.context
+        self._inputs(self.kernels.whole(context, context), ids, positions)
+        token = self._new(4)
+        self.values[last] = self._new(4)
+        following = self.kernels.inputs(1, context)
+        self._launch(following, CONTROL, TOKENS, token, self._value(last))
+        constant = self.store.constant(Constants.control(context))
+        self._control = Value("weight", constant, 0, "values")
 
     def _sample(self, logits: Value) -> None:
         scaled = self._new(self.model.vocabulary * 4)
@@ -176,14 +193,14 @@ class Lister:
         by_token: bool = True,
     ) -> None:
         if "control" in kernel.arguments and CONTROL not in values:
-            values = (*values, CONTROL)  # how many rows are real: CPU kernels skip the others
+            values = (*values, self._control)  # how many rows are real: CPU kernels skip the others
         if len(values) != len(kernel.arguments):
             raise AssertionError(f"{kernel.name} takes {kernel.arguments}, got {len(values)}")
         self.listing.launches.append(Launch(kernel, values, layer, spec, by_token))
 
     def _generic(self, var: relax.Var, call: relax.Call) -> None:
         fields = var.ty.fields if hasattr(var.ty, "fields") else [var.ty]
-        outs = tuple(self._new(_bytes(kind)) for kind in fields)
+        outs = tuple(self._new(device_bytes(kind)) for kind in fields)
         self.values[var] = outs if len(outs) > 1 else outs[0]
         function = self.program.module[call.args[0]]
         kernel = self.store.generic(
@@ -378,10 +395,3 @@ class Lister:
 
 def _state(name: str, size: int) -> Value:
     return Value("state", f"state.{name}", size)
-
-
-def _bytes(kind: Any) -> int:
-    shape = [int(extent) for extent in kind.shape]
-    if str(kind.dtype) not in ("float32", "int32", "uint32"):
-        raise UnsupportedModelError(f"{kind.dtype} values of shape {shape} in device memory")
-    return prod(shape) * 4

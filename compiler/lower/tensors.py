@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import tvm_ffi
 
-from compiler.bundle.schema import Scheme
+from compiler.bundle.schema import CONTROL_SLOTS, Control, Scheme
 from compiler.graph.program import Recipe
 from compiler.graph.quantize import Coding
 from compiler.kernels.dsl import KernelFunction
@@ -50,6 +50,13 @@ class Constants:
         data = np.ascontiguousarray(values.astype(values.dtype.newbyteorder("<")))
         digest = hashlib.sha256(data.tobytes() + str(data.dtype).encode()).hexdigest()
         return Constants(f"constant.{digest[:12]}", data)
+
+    @staticmethod
+    def control(rows: int) -> Constants:
+        """What kernels read in place of the state `control` where all of `rows` are real."""
+        values = np.zeros(CONTROL_SLOTS, np.int32)
+        values[[Control.COUNT, Control.CONTEXT]] = rows
+        return Constants.of(values)
 
 
 class Store:

@@ -8,7 +8,7 @@ from compiler.graph import ops
 from compiler.graph.program import Program
 from compiler.kernels.sets import KernelSet
 from compiler.kernels.specs import CacheShape
-from compiler.lower.launches import CONTROL, TOKENS, Listing, Value
+from compiler.lower.launches import Listing, Value
 from compiler.lower.steps import Lister, Model
 from compiler.lower.tensors import Store
 
@@ -39,11 +39,9 @@ class TextLister(Lister):
         return super()._kv(self._shared[layer])
 
     def run(self, *, sample: bool = False) -> Listing:
-        main, rows = self.program.module["main"], self.listing.rows
-        for param in main.params[:2]:
-            self.values[param] = self._new(rows * 4)
-        ids, real = (self._value(param) for param in main.params[:2])
-        self._launch(self.kernels.text(rows, self.model.context), CONTROL, TOKENS, ids, real)
+        main = self.program.module["main"]
+        kernel = self.kernels.text(self.listing.rows, self.model.context)
+        self._inputs(kernel, *main.params[:2])
         self._walk()
         self.listing.outputs[OUTPUT] = self._tuple(main.body.body)[0]
         return self.listing

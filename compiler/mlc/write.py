@@ -26,6 +26,7 @@ from compiler.checkpoint.lora import Adapted
 from compiler.checkpoint.mlc_files import CONFIG, is_mlc
 from compiler.checkpoint.mlc_names import PARTS, offset_norms
 from compiler.checkpoint.open import open_checkpoint
+from compiler.checkpoint.own import OwnCheckpoint
 from compiler.errors import UnsupportedModelError, UsageError
 from compiler.graph.program import Source
 from compiler.graph.quantize import Coding
@@ -82,6 +83,8 @@ def write_mlc(
     _refuse_foreign(output)
     with progress.stage("open"):
         opened = open_checkpoint(source, revision)
+    if isinstance(opened, OwnCheckpoint):
+        raise UsageError(f"--format mlc is for models of transformers, and {source} is your own")
     with opened:
         model = build_model(opened.config)
         converted = Converted(opened, model)

@@ -1,8 +1,8 @@
 """Attention as one opaque operator, so that no model's own attention code is traced.
 
-Registered through transformers' AttentionInterface; the mask interface returns None because the
-runtime's attention is causal over the KV cache by construction, or sees a whole text and nothing
-else (encoders).
+Registered through transformers' AttentionInterface. Masks are read, not applied: the runtime's
+attention is causal over the KV cache by construction, or sees a whole text and nothing else
+(encoders).
 """
 
 from __future__ import annotations
@@ -14,16 +14,19 @@ from transformers.masking_utils import AttentionMaskInterface
 from transformers.modeling_utils import AttentionInterface
 
 from compiler.errors import UnsupportedModelError
+from compiler.trace import masks
 
 IMPLEMENTATION = "webkiln"
 OP = "attention.default"  # the name the importer looks converters up by
 
 # Arguments that models pass to every attention implementation and that change nothing here.
 IGNORED = {
+    "block_indices",  # keys chosen to be looked at: all of them, see `masks.reach`
     "cache_position",
     "deterministic",
     "dropout",
     "head_mask",
+    "indices",
     "layer_idx",
     "logits_to_keep",
     "output_attentions",
@@ -120,9 +123,11 @@ def _attend(
 ) -> tuple[torch.Tensor, None]:
     """The function transformers calls in place of eager or SDPA attention."""
     told = others.pop("is_causal", None)
-    causal = bool(getattr(module, "is_causal", True) if told is None else told)
+    own = bool(getattr(module, "is_causal", True) if told is None else told)
+    causal = own or bool(masks.current().windows)  # a causal mask decides
+    mask = others.pop("attention_mask", mask)
     unknown = [k for k, v in others.items() if k not in IGNORED and v is not None]
-    if unknown or mask is not None:
+    if unknown or not (mask is None or masks.current().made(mask)):
         what = ", ".join(unknown) or "an explicit attention mask"
         raise UnsupportedModelError(
             f"{type(module).__name__} passes {what} to its attention, which is not supported yet"
@@ -136,7 +141,7 @@ def _attend(
         value,
         layer=int(layer),
         scale=scaling,
-        window=sliding_window or 0,
+        window=masks.window(module, sliding_window or 0),
         softcap=softcap or 0.0,
         sinks=s_aux,
         causal=causal,
@@ -147,4 +152,4 @@ def _attend(
 def register() -> None:
     """Makes `attn_implementation="webkiln"` known to transformers; may be called again."""
     AttentionInterface.register(IMPLEMENTATION, _attend)
-    AttentionMaskInterface.register(IMPLEMENTATION, lambda *args, **kwargs: None)
+    AttentionMaskInterface.register(IMPLEMENTATION, masks.make)

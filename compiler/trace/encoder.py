@@ -17,6 +17,7 @@ from torch.nn.functional import normalize, pad
 from compiler.errors import UnsupportedModelError
 from compiler.graph import ops
 from compiler.graph.program import Program
+from compiler.trace import masks
 from compiler.trace.importer import import_program
 
 LOWEST = -3.4e38  # below every value of a vector
@@ -39,7 +40,7 @@ def trace_embedding(model: transformers.PreTrainedModel, pooling: Pooling, rows:
     _number_layers(model)
     ids = torch.zeros(1, rows, dtype=torch.int32)
     try:
-        with warnings.catch_warnings(), torch.no_grad():
+        with warnings.catch_warnings(), torch.no_grad(), masks.noted():
             warnings.simplefilter("ignore")
             exported = torch.export.export(_Embedding(model, pooling), (ids, ids + 1), strict=False)
     except UnsupportedModelError:

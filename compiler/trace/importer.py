@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import traceback
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 import transformers
@@ -33,10 +35,19 @@ def trace(torch_model: transformers.PreTrainedModel, rows: int) -> Program:
     except UnsupportedModelError:
         raise
     except Exception as error:  # torch.export raises many kinds, all about the model's code
-        raise UnsupportedModelError(f"torch.export cannot trace this model: {error}") from error
+        raise UnsupportedModelError(
+            f"torch.export cannot trace this model{_place(error)}: {error}"
+        ) from error
     program = replace(import_program(exported), states=held.states)
     _require_cached_layers(program, torch_model, held)
     return program
+
+
+def _place(error: BaseException) -> str:
+    """Where in the model's own code."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).name.startswith("modeling_")]
+    return f" ({Path(own[-1].filename).name}:{own[-1].lineno}: {own[-1].line})" if own else ""
 
 
 def import_program(exported: torch.export.ExportedProgram) -> Program:
@@ -70,17 +81,17 @@ def _require_cached_layers(
     attention code, or with a state of another kind, one token at a time would see only itself."""
     bindings = program.module["main"].body.blocks[0].bindings
     calls = [b.value for b in bindings if ops.name(b.value) == "webkiln.attention"]
+    if not all(ops.setting(call, "causal") for call in calls):
+        raise UnsupportedModelError(
+            f"{type(torch_model).__name__} looks at later tokens too; only causal models generate "
+            "text"
+        )
     positions = program.module["main"].params[1]
     counted = positions in set(relax.analysis.free_vars(program.module["main"].body))
     if not counted and not all(ops.setting(call, "slopes") for call in calls):
         raise UnsupportedModelError(
             f"{type(torch_model).__name__} neither takes positions nor asks its cache for them, "
             "which is not supported yet"
-        )
-    if not all(ops.setting(call, "causal") for call in calls):
-        raise UnsupportedModelError(
-            f"{type(torch_model).__name__} looks at later tokens too; only causal models generate "
-            "text"
         )
     layers = [int(ops.setting(call, "layer")) for call in calls]
     count = torch_model.config.get_text_config().num_hidden_layers

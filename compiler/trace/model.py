@@ -14,7 +14,7 @@ import torch
 import transformers
 
 from compiler.errors import UnsupportedModelError
-from compiler.trace import attention, experts, legacy
+from compiler.trace import attention, experts, legacy, masks, softmax
 from compiler.trace.positions import count_from_input
 from compiler.trace.states import Kept, run
 
@@ -108,10 +108,11 @@ def export(
     """Exports `ids (1, rows) i32, positions (1, rows) i32 -> logits (1, rows, vocabulary)` and the
     new value of each state that is kept."""
     ids = torch.zeros(1, rows, dtype=torch.int32)
-    with warnings.catch_warnings(), torch.no_grad():
+    with warnings.catch_warnings(), torch.no_grad(), masks.noted() as made:
         warnings.simplefilter("ignore")
         exported = torch.export.export(_Logits(model, kept), (ids, ids.clone()), strict=False)
     count_from_input(exported, rows)
+    softmax.recognise(exported, made, rows)
     return exported
 
 

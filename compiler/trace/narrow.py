@@ -50,7 +50,10 @@ def _expr(expr: Any, env: dict[relax.Var, relax.Expr]) -> Any:
     if isinstance(expr, relax.Call):
         args = [_expr(arg, env) for arg in expr.args]
         if ops.name(expr) == "relax.take":
-            args[1] = _from_start(args[1], ops.shape(args[0])[int(expr.attrs["axis"] or 0)])
+            axis = int(expr.attrs["axis"] or 0)
+            # Told what to do outside, TVM does not warn of it; nothing there is ever asked for.
+            indices = _from_start(args[1], ops.shape(args[0])[axis])
+            return relax.op.take(args[0], indices, axis, mode="clip")
         if ops.name(expr) == "relax.index_tensor" and ops.dtype(expr) == "bool":
             return relax.op.astype(relax.op.index_tensor(_counted(args[0]), args[1]), "bool")
         return relax.Call(expr.op, args, _attributes(expr.attrs), [_type(t) for t in expr.ty_args])

@@ -36,6 +36,9 @@ class CountingCache(DynamicCache):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         return key_states, value_states
 
+    def update_indexer(self, indexer_key_states: torch.Tensor, layer_idx: int) -> torch.Tensor:
+        return indexer_key_states
+
 
 def count_from_input(exported: torch.export.ExportedProgram, rows: int) -> None:
     """Replaces what was counted from the cache's length by the input `positions`.
@@ -43,6 +46,9 @@ def count_from_input(exported: torch.export.ExportedProgram, rows: int) -> None:
     Raises UnsupportedModelError where the length is used in another way.
     """
     graph = exported.graph
+    for node in graph.nodes:  # torch.export may forget that a node reads another
+        for source in node.all_input_nodes:
+            source.users.setdefault(node)
     for node in list(graph.nodes):  # what is checked would count as used
         if node.target == aten._assert_tensor_metadata.default:
             graph.erase_node(node)

@@ -7,10 +7,8 @@ Resumable: what docs/coverage.json has a verdict of is not run again, unless it 
 from __future__ import annotations
 
 import argparse
-import json
+import multiprocessing
 import os
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
@@ -18,9 +16,11 @@ from rich.console import Console
 
 from tests.coverage import report
 from tests.coverage.configs import NAMES
-from tests.coverage.judge import Verdict
+from tests.coverage.judge import Verdict, answer
 
 LIMIT = 600  # seconds for one architecture
+PROCESSES = multiprocessing.get_context("forkserver")  # what they import is imported once
+PROCESSES.set_forkserver_preload(["tests.coverage.judge"])
 
 
 def main() -> None:
@@ -53,16 +53,21 @@ def _judged(names: Sequence[str], workers: int) -> Iterator[Verdict]:
 
 
 def _judge(name: str) -> Verdict:
-    command = [sys.executable, "-m", "tests.coverage.judge", name]
+    """In a process of its own, so that nothing one architecture does to transformers, TVM or the
+    browser reaches the next."""
+    receiver, sender = PROCESSES.Pipe(duplex=False)
+    process = PROCESSES.Process(target=answer, args=(name, sender))
+    process.start()
+    sender.close()
     try:
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
-    except subprocess.TimeoutExpired:
-        return Verdict(name, False, f"took more than {LIMIT} s")
-    lines = ended.stdout.splitlines()
-    if ended.returncode or not lines:
-        last = (ended.stderr.strip().splitlines() or ["no output"])[-1]
-        return Verdict(name, False, f"ended with code {ended.returncode}: {last[:300]}")
-    return Verdict(**json.loads(lines[-1]))
+        if not receiver.poll(LIMIT):
+            return Verdict(name, False, f"took more than {LIMIT} s")
+        return receiver.recv()  # type: ignore[no-any-return]
+    except EOFError:
+        process.join()
+        return Verdict(name, False, f"ended with code {process.exitcode}")
+    finally:
+        process.kill()
 
 
 if __name__ == "__main__":

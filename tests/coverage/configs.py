@@ -172,6 +172,10 @@ SPECIAL: dict[str, dict[str, Any]] = {
     ),
     **STATES,
     **dict.fromkeys(("gemma3n_text", "gemma4_text", "gemma4_unified_text"), SHARED),
+    "dbrx": {
+        "attn_config": {"kv_n_heads": 2, "clip_qkv": 1.0, "rope_theta": 10000.0},
+        "ffn_config": {"ffn_hidden_size": 96, "moe_num_experts": 4, "moe_top_k": 2},
+    },
     "gptj": {"rotary_dim": 8},
     "codegen": {"rotary_dim": 8},
     "falcon": {"new_decoder_architecture": True, "num_kv_heads": 2},
@@ -194,6 +198,8 @@ def _tiny(kind: type[hf.PretrainedConfig], special: dict[str, Any]) -> hf.Pretra
     }
     if "kv_lora_rank" in settings:  # latent attention makes keys for every head
         settings["num_key_value_heads"] = SIZES["num_attention_heads"]
+        if "head_dim" in settings:  # the part that is rotated
+            settings["head_dim"] = SIZES["qk_rope_head_dim"]
     return kind(**settings | _layers(kind) | _nested(kind) | special)
 
 

@@ -1,18 +1,18 @@
 """One architecture: a tiny random model, compiled, run in the browser, compared with PyTorch.
 
-`python -m tests.coverage.judge NAME` prints a line of JSON. A process of its own, so that nothing
-one architecture does to transformers, TVM or the browser reaches the next.
+`python -m tests.coverage.judge NAME` prints the verdict.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from compiler.build import build
 from compiler.bundle.inspect import variant_facts
@@ -32,8 +32,31 @@ STEPS = 8  # more, read by `decode` one at a time
 # Two layers of at most 128 products each, logits of size 5 (tests/parity/test_architectures.py);
 # twice that for models with more layers or exponentials of their own.
 TOLERANCE = 8e-5
+# Some architectures magnify every rounding, such as those that do not scale attention scores:
+# PyTorch's own logits move by so much when weights move by half a unit in the last place. Sums of
+# 128 products add up to sqrt(128) such roundings of random signs; ours came to 1 to 3 of them in
+# Llama, GPT-Neo and Gemma 4.
+MAGNIFIED = 5.0
+LARGEST = 1e-3  # whatever an architecture does
 VARIANTS = ("f32", "wasm-threads-relaxed")
-TARGETS = (targets.WEBGPU, targets.WASM)
+
+
+class _Untuned(targets.Target):
+    """Kernels for any device alone."""
+
+    @property
+    def vendors(self) -> list[str]:
+        return []
+
+
+def _lean(target: targets.Target, variant: str) -> targets.Target:
+    """No more than `variant` needs to generate, with chunks that all targets share."""
+    settings = {each.name: getattr(target, each.name) for each in fields(target)}
+    variants = {variant: target.variants[variant]}
+    return _Untuned(**settings | {"prefill_rows": 32, "verify_rows": None, "variants": variants})
+
+
+TARGETS = tuple(map(_lean, (targets.WEBGPU, targets.WASM), VARIANTS))
 
 
 @dataclass(frozen=True)
@@ -60,6 +83,11 @@ def judge(name: str) -> Verdict:
             return Verdict(name, False, _line(error))
 
 
+def answer(name: str, sender: Connection) -> None:
+    """`judge`, for another process."""
+    sender.send(judge(name))
+
+
 def _compare(name: str, source: Path, folder: Path) -> Verdict:
     models = folder / "models"
     options = {"quantization": "f32", "context": None, "revision": None}
@@ -69,11 +97,15 @@ def _compare(name: str, source: Path, folder: Path) -> Verdict:
     dispatches = variant_facts(bundle, "f32").dispatches_per_layer["decode"]
     ids = np.random.default_rng(7).integers(0, VOCABULARY - 4, PROMPT + STEPS).tolist()
     with open_checkpoint(str(source)) as checkpoint:
-        expected = Reference(checkpoint, bundle).logits(ids, PROMPT - 1)
+        reference = Reference(checkpoint, bundle)
+    expected = reference.logits(ids, PROMPT - 1)
     with browser_engine(models) as engine:
         errors = {v: _worst(engine, name, v, ids, expected) for v in VARIANTS}
     worst = max(errors.values())
-    wrong = [f"{v} differs by {e:.2g}" for v, e in errors.items() if not e <= TOLERANCE]
+    tolerance = TOLERANCE
+    if worst > TOLERANCE:
+        tolerance = min(LARGEST, max(TOLERANCE, MAGNIFIED * _rounding(reference.model, ids)))
+    wrong = [f"{v} differs by {e:.2g}" for v, e in errors.items() if not e <= tolerance]
     return Verdict(name, not wrong, "; ".join(wrong), dispatches, float(f"{worst:.2g}"))
 
 
@@ -81,7 +113,22 @@ def _worst(
     engine: BrowserEngine, name: str, variant: str, ids: list[int], expected: np.ndarray
 ) -> float:
     engine.load(name, variant)
-    found = engine.logits(ids, PROMPT - 1)
+    return _error(engine.logits(ids, PROMPT - 1), expected)
+
+
+def _rounding(model: torch.nn.Module, ids: list[int]) -> float:
+    """How far PyTorch's own logits move when every weight moves by up to half a unit in its last
+    place."""
+    tokens = torch.tensor([ids])
+    with torch.inference_mode():
+        before = model(input_ids=tokens).logits[0, PROMPT - 1 :].numpy()
+        generator = torch.Generator().manual_seed(0)
+        for parameter in model.parameters():
+            parameter.mul_(1 + (torch.rand(parameter.shape, generator=generator) - 0.5) * 2**-23)
+        return _error(model(input_ids=tokens).logits[0, PROMPT - 1 :].numpy(), before)
+
+
+def _error(found: np.ndarray, expected: np.ndarray) -> float:
     error = np.abs(found - expected) / np.maximum(1, np.abs(expected))
     return float(np.where(np.isfinite(error), error, np.inf).max())
 
@@ -93,4 +140,4 @@ def _line(error: BaseException) -> str:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(judge(sys.argv[1]))))
+    print(judge(sys.argv[1]))

@@ -7,13 +7,23 @@ import pytest
 from tests.coverage.judge import judge
 
 NAMES = (
+    "bart",  # the decoder half of a translator
+    "bert",  # norm after each sum, positions of a table
     "bloom",  # ALiBi, norm after the embedding
+    "cohere2",  # windows and full attention in turn, attention beside the MLP, scaled logits
     "deepseek_v2",  # latent attention, complex rotary embedding, groups of experts
+    "deepseek_v32",  # keys chosen by an indexer
     "falcon",  # attention beside the MLP, its own attention code
+    "gemma3n_text",  # layers that share keys and values, inputs of each layer's own
+    "gpt_neo",  # windows in its own attention code, no scaling
     "gpt_oss",  # attention sinks, experts with biases
     "gptj",  # rotary embedding of neighbours
+    "llama4_text",  # experts that scale their input, norms of heads, layers without positions
     "mixtral",
+    "mpt",  # ALiBi, no biases
     "opt",  # positions with an offset, ReLU
+    "phimoe",  # a window that only the mask knows, experts chosen one by one
+    "rembert",  # attention that is written out
 )
 
 

@@ -27,6 +27,7 @@ from compiler.lower.targets import DEFAULT_LIMITS
 from compiler.progress import SilentProgress
 from compiler.quantize import F32, Q4_MIN, dequantize, quantize, unpack
 from compiler.shapes import tiled_shapes
+from tests.support import own_models
 from tests.unit.checkpoint import tiny
 
 
@@ -304,3 +305,31 @@ def test_memory_is_far_below_the_model(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     # That weight's values, a copy of them, and 150 MB for tracing and code generation.
     assert int(done.stdout) < 2 * largest + 150 * 10**6 < total
+
+
+@pytest.mark.usefixtures("webgpu_only")
+def test_own_modules_that_are_recomputed(tmp_path: Path) -> None:
+    """A step is the whole prefix; prompts have nothing to leave behind, and nothing is guessed."""
+    tiny.write_tokenizer(tmp_path)
+    settings = {"context": 32, "tokenizer": tmp_path, "quantization": None}
+    bundle = compile_(Path(f"{own_models.__file__}:convolved"), tmp_path / "own", **settings)
+    functions = bundle.plans["f32"].functions
+    assert functions.keys() == {"decode", "prefill_128"}
+    assert (functions["decode"].rows, functions["prefill_128"].steps) == (1, [])
+    manifest = bundle.manifest
+    assert (manifest.name, manifest.architecture) == ("own_models", "Convolved")
+    assert (manifest.context, manifest.default_context) == (32, 32)
+    (note,) = manifest.notes
+    assert note.startswith("each token is computed from the whole prefix, 32 positions at a time")
+    assert "aten.conv1d (y = self.conv(before).transpose(1, 2))" in note
+
+
+def test_own_modules_take_no_adapter(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"--lora .* is for models of transformers"):
+        compile_(Path(f"{own_models.__file__}:bigram"), tmp_path / "own", lora=tmp_path)
+
+
+def test_own_modules_need_a_tokenizer(tmp_path: Path) -> None:
+    with pytest.raises(CompileError, match=r"has no tokenizer.json: give .* --tokenizer"):
+        compile_(Path(f"{own_models.__file__}:bigram"), tmp_path / "own")
+    assert not (tmp_path / "own").exists()

@@ -56,6 +56,7 @@ def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeBuild:
 
 def test_arguments_reach_the_build(monkeypatch: pytest.MonkeyPatch, fake: FakeBuild) -> None:
     options = ["-o", "out", "--quantization", "q8", "--context", "512", "--lora", "adapter"]
+    options += ["--tokenizer", "words"]
     code = run(monkeypatch, "a/b", *options)
     assert code == 0
     assert fake.calls == [
@@ -66,6 +67,7 @@ def test_arguments_reach_the_build(monkeypatch: pytest.MonkeyPatch, fake: FakeBu
             "context": 512,
             "revision": None,
             "lora": Path("adapter"),
+            "tokenizer": Path("words"),
         }
     ]
 

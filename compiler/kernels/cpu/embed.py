@@ -11,19 +11,21 @@ from compiler.kernels.dsl import Expr, KernelFunction, let, loop, maximum, minim
 
 
 @cache
-def inputs(rows: int, context: int) -> KernelFunction:
-    """control, tokens -> ids (rows,), positions (rows,): tokens[POSITION + i] and POSITION + i.
+def inputs(rows: int, context: int, whole: bool = False) -> KernelFunction:
+    """control, tokens -> ids (rows,), positions (rows,): tokens[POSITION + i] and POSITION + i;
+    tokens[i] and i if `whole`.
 
     Padding rows repeat the last position of the context, so that no table is read outside.
     """
-    with kernel(f"inputs_{rows}") as k:
+    with kernel(f"{'whole' if whole else 'inputs'}_{rows}") as k:
         control = k.buffer("control", (CONTROL_SLOTS,), "int32")
         tokens = k.buffer("tokens", (context + 1,), "int32")
         ids = k.buffer("ids", (rows,), "int32", write=True)
         positions = k.buffer("positions", (rows,), "int32", write=True)
         with k.call(), k.items(1), loop(rows) as row:
             last = control[Control.CONTEXT] - 1
-            position = let(minimum(control[Control.POSITION] + row, last))
+            first = 0 if whole else control[Control.POSITION]
+            position = let(minimum(first + row, last))
             store(ids, tokens[position], row)
             store(positions, position, row)
     return finished(k)

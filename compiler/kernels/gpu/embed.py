@@ -22,12 +22,13 @@ THREADS = 64
 
 
 @cache
-def inputs(rows: int, context: int) -> KernelFunction:
-    """control, tokens -> ids (rows,), positions (rows,): tokens[POSITION + i] and POSITION + i.
+def inputs(rows: int, context: int, whole: bool = False) -> KernelFunction:
+    """control, tokens -> ids (rows,), positions (rows,): tokens[POSITION + i] and POSITION + i;
+    tokens[i] and i if `whole`.
 
     Padding rows repeat the last position of the context, so that no table is read outside.
     """
-    with kernel(f"inputs_{rows}") as k:
+    with kernel(f"{'whole' if whole else 'inputs'}_{rows}") as k:
         control = k.buffer("control", (CONTROL_SLOTS,), "int32")
         tokens = k.buffer("tokens", (context + 1,), "int32")
         ids = k.buffer("ids", (rows,), "int32", write=True)
@@ -35,7 +36,8 @@ def inputs(rows: int, context: int) -> KernelFunction:
         (block,), (thread,) = k.launch((ceil_div(rows, THREADS),), (THREADS,))
         row = block * THREADS + thread
         with when(row < rows):
-            position = let(minimum(control[Control.POSITION] + row, control[Control.CONTEXT] - 1))
+            first = 0 if whole else control[Control.POSITION]
+            position = let(minimum(first + row, control[Control.CONTEXT] - 1))
             store(ids, tokens[position], row)
             store(positions, position, row)
     return finished(k)

@@ -15,24 +15,22 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import transformers
 from transformers import LlamaConfig, PretrainedConfig
 
-from compiler.build import DEFAULT_CONTEXT, manifest, write_variants
+from compiler.build import manifest, write_variants
 from compiler.bundle.codec import to_json
 from compiler.bundle.schema import FileEntry, Manifest, Span, Tensor, Variant
 from compiler.bundle.write import MANIFEST, BundleWriter
 from compiler.checkpoint.base import Array, TensorInfo, TokenizerFiles
-from compiler.graph.quantize import Coding
 from compiler.lower import targets
 from compiler.lower.plan import PackedTensor
-from compiler.lower.steps import Model
 from compiler.lower.tensors import Constants, Matrix, Plain, Store
 from compiler.programs import Programs, kernel_files, legal_graphs, lower, trace_functions
 from compiler.progress import Progress, SilentProgress
 from compiler.quantize import F32, Quantized
 from compiler.quantize.layout import blocked_parts
-from compiler.trace.model import build_model, tied_names
+from compiler.subject import DEFAULT_CONTEXT, open_subject
+from compiler.trace.model import build_model
 
 QUANTIZATION = "q4"
 ABSENT = "weights/absent.bin"  # what tensors name instead of shards
@@ -82,8 +80,7 @@ class Shapes:
     def __init__(self, name: str, config: LlamaConfig) -> None:
         self.label = f"{name}, shapes only"
         self.config: PretrainedConfig = config
-        self.model: transformers.PreTrainedModel = build_model(config)
-        parameters = self.model.named_parameters()
+        parameters = build_model(config).named_parameters()
         self._shapes = {each: tuple(values.shape) for each, values in parameters}
 
     @property
@@ -119,12 +116,11 @@ def compile_shape(
 ) -> Manifest:
     """The bundle `target` of `config`, without its weights."""
     progress = progress or SilentProgress()
-    checkpoint = Shapes(name, config)
-    model = checkpoint.model
-    limits = Model(config.vocab_size, config.max_position_embeddings)
+    subject = open_subject(Shapes(name, config))
+    limits = subject.limits
     context = min(limits.context, DEFAULT_CONTEXT)
-    store = Store(Coding(checkpoint, tied_names(model), QUANTIZATION, model.base_model_prefix))
-    graphs = trace_functions(model, store.coding, [targets.WEBGPU], progress)
+    store = Store(subject.coded(QUANTIZATION))
+    graphs = trace_functions(subject, store.coding, [targets.WEBGPU], progress)
     webgpu = [one for one in targets.TARGETS if one.backend == "webgpu"]
     legal = legal_graphs(graphs, targets.WEBGPU)
     programs = [Programs(lower(legal, one, limits, store), {}) for one in webgpu]
@@ -135,7 +131,7 @@ def compile_shape(
         files = kernel_files(programs, progress)
         for program in programs:
             variants |= write_variants(writer, program, files, packed, limits.vocabulary, context)
-        described = (name, checkpoint, model, limits, context)
+        described = (name, subject, context)
         complete = writer.finish(manifest(*described, variants, packed, [], writer))
     complete = _with_tensors(complete, tensors)
     (target / MANIFEST).write_bytes(to_json(complete))

@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
-from transformers.masking_utils import AttentionMaskInterface
 from transformers.modeling_utils import AttentionInterface
 
 from compiler.errors import UnsupportedModelError
-from compiler.trace import attention
+from compiler.trace import attention, masks
 
 
 class Attention(torch.nn.Module):
@@ -106,14 +105,17 @@ def test_explicit_mask_is_refused() -> None:
         call(mask=torch.zeros(1, 1, 5, 5))
 
 
+def test_causal_masks_decide_whatever_a_module_says(recorded: list[tuple[Any, ...]]) -> None:
+    with masks.noted() as noted:
+        noted.windows.add(0)
+        call(is_causal=False)
+    call(is_causal=False)
+    assert [settings[-1] for settings in recorded] == [True, False]
+
+
 def test_layers_must_be_numbered() -> None:
     with pytest.raises(UnsupportedModelError, match="Unnumbered does not number its layers"):
         call(Unnumbered())
-
-
-def test_models_get_no_mask() -> None:
-    attention.register()
-    assert AttentionMaskInterface()[attention.IMPLEMENTATION](1, cache_position=None) is None
 
 
 def test_shape_of_the_result() -> None:
