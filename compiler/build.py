@@ -63,8 +63,7 @@ def build(
         name = model_name(source)
         with progress.stage("build model"):
             subject = open_subject(opened, lora, context)
-        if subject.recurrent:
-            targets = [target.one_by_one() for target in targets]
+        targets = subject.fitting(targets)
         limits = subject.limits
         _check_tokenizer(subject.weights, limits.vocabulary)
         default_context = _default_context(limits.context, context)
@@ -82,7 +81,8 @@ def build(
                 variants |= write_variants(writer, program, files, tensors, *sizes)
             said = notes(subject, store, variants, tensors, default_context)
             described = (name, subject, default_context)
-            writer.finish(manifest(*described, variants, tensors, said, writer))
+            known = manifest(*described, variants, tensors, said, writer)
+            writer.finish(known if subject.embedder is None else subject.embedder.described(known))
     return Summary(target, time.monotonic() - start, peak_bytes())
 
 

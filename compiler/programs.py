@@ -19,6 +19,7 @@ from compiler.lower.plan import kernels_of
 from compiler.lower.steps import Lister, Model
 from compiler.lower.targets import Target
 from compiler.lower.tensors import Store
+from compiler.lower.texts import TextLister
 from compiler.progress import Progress
 from compiler.subject import Subject
 
@@ -109,7 +110,8 @@ def lower(graphs: Mapping[str, Graph], target: Target, limits: Model, store: Sto
     listings: dict[str, Listing] = {}
     caches: dict[int, CacheShape] = {}
     for function, graph in graphs.items():
-        lister = Lister(graph, limits, store, target.kernels, target.functions[function])
+        kind = TextLister if function.startswith("embed_") else Lister
+        lister = kind(graph, limits, store, target.kernels, target.functions[function])
         listings[function] = lister.run(sample=_samples(function))
         caches |= lister.caches
     for function, rows in target.functions.items():

@@ -22,9 +22,10 @@ def tiled_shapes(
     with open_checkpoint(source, revision) as checkpoint:
         subject = open_subject(checkpoint)
         coding = subject.coded(quantization)
-        graphs = trace_functions(subject, coding, [targets.WEBGPU], progress)
-        legal = legal_graphs(graphs, targets.WEBGPU)
-        program = lower(legal, targets.WEBGPU, subject.limits, Store(coding))
+        (target,) = subject.fitting([targets.WEBGPU])
+        graphs = trace_functions(subject, coding, [target], progress)
+        legal = legal_graphs(graphs, target)
+        program = lower(legal, target, subject.limits, Store(coding))
     launches = [x for listing in program.listings.values() for x in listing.launches]
     specs = [x.spec for x in launches if isinstance(x.spec, Linear | ProjectAppend | Attend)]
     shapes = {name(spec): spec for spec in specs}

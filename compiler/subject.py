@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,10 +13,12 @@ from compiler.checkpoint.base import Checkpoint, Weights
 from compiler.checkpoint.conversion import Converted
 from compiler.checkpoint.lora import Adapted
 from compiler.checkpoint.own import OwnCheckpoint
+from compiler.embedding import Embedder
 from compiler.errors import UsageError
 from compiler.graph.program import Program
 from compiler.graph.quantize import KEEP, Coding
 from compiler.lower.steps import Model
+from compiler.lower.targets import Target
 from compiler.trace import masks, own
 from compiler.trace.importer import trace
 from compiler.trace.model import build_model, tied_names
@@ -38,6 +40,13 @@ class Subject:
     trace: Callable[[int], Program]  # by rows
     recurrent: bool = False  # whether it keeps states that cannot be taken back
     recomputed: str = ""  # why each token needs the whole prefix, where it does
+    embedder: Embedder | None = None  # where it turns texts into vectors
+
+    def fitting(self, targets: Sequence[Target]) -> Sequence[Target]:
+        """The targets with the functions that a model of this kind has."""
+        if self.embedder is not None:
+            return self.embedder.targets(targets)
+        return [target.one_by_one() for target in targets] if self.recurrent else targets
 
     def coded(self, quantization: str | None) -> Coding:
         """How its weights are coded; by default as they are if quantized already, else q4."""
@@ -49,7 +58,7 @@ def open_subject(
 ) -> Subject:
     """The model of a checkpoint with an adapter merged into it. Raises CompileError."""
     if not isinstance(opened, OwnCheckpoint):
-        return _of_transformers(opened, lora)
+        return _of_transformers(opened, lora, Embedder.of(opened, context))
     if lora is not None:
         raise UsageError(f"--lora {lora} is for models of transformers: merge it in {opened.label}")
     model = own.prepare(opened.module, opened.label, opened.context, context)
@@ -64,8 +73,8 @@ def open_subject(
     )
 
 
-def _of_transformers(opened: Checkpoint, lora: Path | None) -> Subject:
-    model = build_model(opened.config)
+def _of_transformers(opened: Checkpoint, lora: Path | None, embedder: Embedder | None) -> Subject:
+    model = build_model(opened.config) if embedder is None else embedder.model
     converted = Converted(opened, model)
     weights = converted if lora is None else Adapted(converted, lora)
     names, prefix = tied_names(model), model.base_model_prefix
@@ -73,10 +82,11 @@ def _of_transformers(opened: Checkpoint, lora: Path | None) -> Subject:
         weights,
         type(model).__name__,
         sum(p.numel() for p in model.parameters()),
-        limits_of(model),
+        limits_of(model) if embedder is None else embedder.limits,
         lambda coding: Coding(weights, names, coding, prefix, weights.pieces),
-        partial(trace, model),
-        recurrent=bool(kept(model).states),
+        partial(trace, model) if embedder is None else embedder.trace,
+        recurrent=embedder is None and bool(kept(model).states),
+        embedder=embedder,
     )
 
 

@@ -50,8 +50,9 @@ def readable(summary: Summary) -> RenderableType:
 
 def _variant_rows(facts: VariantFacts, context: int) -> list[tuple[str, str]]:
     total = facts.weight_bytes + facts.scratch_bytes + facts.state_bytes
+    memory = ("device memory", f"{size(total)} at a context of {context:,} tokens")
+    if facts.dispatches_decode is None:
+        most, layer = max(facts.dispatches.values()), facts.dispatches_per_layer["embed"]
+        return [memory, ("dispatches per text", f"{most} ({layer} per layer)")]
     layer = facts.dispatches_per_layer["decode"]
-    return [
-        ("device memory", f"{size(total)} at a context of {context:,} tokens"),
-        ("dispatches per token", f"{facts.dispatches_decode} ({layer} per layer)"),
-    ]
+    return [memory, ("dispatches per token", f"{facts.dispatches_decode} ({layer} per layer)")]

@@ -76,13 +76,14 @@ def verify(
     """Compare a bundle, in a headless browser, with PyTorch on the same weights."""
     with _translated():
         try:
+            from web.similarity import Similarity
             from web.verify import Comparison, NotRun
             from web.verify import verify as compare
         except ModuleNotFoundError as error:
             if (error.name or "").partition(".")[0] in ("web", "compiler"):
                 raise
             raise SiteError(f"{error.name} is not installed: {VERIFY_INSTALL}") from error
-        results: list[Comparison | NotRun] = []
+        results: list[Comparison | Similarity | NotRun] = []
         console.print("PyTorch and a headless browser take a while each ...")
         for name, result in compare(bundle, source, variants=variant or (), revision=revision):
             console.print(f"{name}: {result.describe()}", highlight=False, markup=False)

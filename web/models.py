@@ -23,6 +23,7 @@ class Model:
     url: str  # of the bundle's folder, with a slash at its end
     integrity: str  # "sha256-<hex>" of manifest.json: the chain of trust starts here
     bytes: int  # of all files together
+    embeds: bool  # it turns texts into vectors, and does not chat
 
 
 class Models:
@@ -72,4 +73,5 @@ def _read(file: Path) -> Model | None:
         url=f"/models/{quote(file.parent.name)}/",
         integrity=f"sha256-{hashlib.sha256(data).hexdigest()}",
         bytes=sum(entry.bytes for entry in manifest.files.values()),
+        embeds=manifest.embedding is not None,
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -19,12 +22,59 @@ from compiler.trace.model import tied_names
 from compiler.trace.own import Original
 
 
-class Reference:
-    """Greedy tokens and logits of PyTorch, in f32 on the CPU.
+def transformer(auto: Any, checkpoint: Checkpoint) -> PreTrainedModel:
+    """The model that the transformers class `auto` makes, in f32 on the CPU, not yet filled."""
+    model: PreTrainedModel = auto.from_config(
+        checkpoint.config, attn_implementation="eager", dtype=torch.float32
+    )
+    return model.eval()  # type: ignore[no-untyped-call, no-any-return]
 
-    Parameters come from the source, and every matrix the bundle stores replaces them with the
-    values its codes stand for, so that only arithmetic can differ.
-    """
+
+def fill(model: torch.nn.Module, weights: Weights, bundle: Bundle) -> None:
+    """Parameters come from the source, and every matrix the bundle stores replaces them with the
+    values its codes stand for, so that only arithmetic can differ."""
+    names = tied_names(model)
+    parameters = dict(model.named_parameters(remove_duplicate=False))
+    with torch.no_grad():
+        for name in set(weights.names()) & parameters.keys():
+            for tied in names[name]:
+                parameters[tied].copy_(torch.from_numpy(weights.load(name)))
+        for name, tensor in bundle.manifest.tensors.items():
+            if tensor.layout == "blocked":
+                _assign(parameters, weights, name, tensor, bundle)
+
+
+def _assign(
+    parameters: Mapping[str, torch.nn.Parameter],
+    weights: Weights,
+    name: str,
+    tensor: Tensor,
+    bundle: Bundle,
+) -> None:
+    """Splits a stored matrix into the parameters it was made of."""
+    data = np.frombuffer(bundle.read_tensor_bytes(name), np.uint8)
+    rows, columns = tensor.shape
+    values = dequantize(unpack(data, tensor.parts, tensor.scheme, rows))[:, :columns]
+    start = 0
+    for part in name.split("+"):
+        source = part.removesuffix(".T").removesuffix(".sorted")
+        if source not in parameters:
+            raise BundleError(f"{name} of the bundle is no weight of {bundle.manifest.source}")
+        target = parameters[source]
+        turned = target.swapaxes(-1, -2) if part.endswith(".T") else target
+        count = turned.shape[:-1].numel()  # of experts, one on top of the other
+        piece = np.ascontiguousarray(values[start : start + count])
+        stored = torch.from_numpy(piece).reshape(turned.shape)
+        order = weights.info(source).order if part.endswith(".sorted") else None
+        if order is None:
+            turned.copy_(stored)
+        else:
+            turned[:, torch.from_numpy(order).long()] = stored
+        start += count
+
+
+class Reference:
+    """Greedy tokens and logits of PyTorch on a bundle's own weights."""
 
     def __init__(self, checkpoint: Checkpoint | OwnCheckpoint, bundle: Bundle) -> None:
         weights: Weights = checkpoint
@@ -32,45 +82,13 @@ class Reference:
             original = Original.of(checkpoint.module, checkpoint.label)
             self.model, self._answer = original.module, original.logits
         else:
-            self.model = _transformer(checkpoint)
+            self.model = transformer(AutoModelForCausalLM, checkpoint)
             self._answer = lambda ids: self.model(input_ids=ids).logits
             weights = Converted(checkpoint, self.model)
-        self._checkpoint = weights
-        self._names = tied_names(self.model)
         # Every variant of a bundle is asked the same.
         self._generated: dict[tuple[int, ...], list[int]] = {}
         self._logits: dict[tuple[int, ...], npt.NDArray[np.float32]] = {}
-        self._parameters = dict(self.model.named_parameters(remove_duplicate=False))
-        known = set(weights.names())
-        with torch.no_grad():
-            for name in known & self._parameters.keys():
-                for tied in self._names[name]:
-                    self._parameters[tied].copy_(torch.from_numpy(weights.load(name)))
-            for name, tensor in bundle.manifest.tensors.items():
-                if tensor.layout == "blocked":
-                    self._assign(name, tensor, bundle)
-
-    def _assign(self, name: str, tensor: Tensor, bundle: Bundle) -> None:
-        """Splits a stored matrix into the parameters it was made of."""
-        data = np.frombuffer(bundle.read_tensor_bytes(name), np.uint8)
-        rows, columns = tensor.shape
-        values = dequantize(unpack(data, tensor.parts, tensor.scheme, rows))[:, :columns]
-        start = 0
-        for part in name.split("+"):
-            source = part.removesuffix(".T").removesuffix(".sorted")
-            if source not in self._parameters:
-                raise BundleError(f"{name} of the bundle is no weight of {bundle.manifest.source}")
-            target = self._parameters[source]
-            turned = target.swapaxes(-1, -2) if part.endswith(".T") else target
-            count = turned.shape[:-1].numel()  # of experts, one on top of the other
-            piece = np.ascontiguousarray(values[start : start + count])
-            stored = torch.from_numpy(piece).reshape(turned.shape)
-            order = self._checkpoint.info(source).order if part.endswith(".sorted") else None
-            if order is None:
-                turned.copy_(stored)
-            else:
-                turned[:, torch.from_numpy(order).long()] = stored
-            start += count
+        fill(self.model, weights, bundle)
 
     def generate(self, ids: list[int], count: int) -> list[int]:
         """The `count` likeliest tokens after `ids`, stop tokens not heeded."""
@@ -102,10 +120,3 @@ class Reference:
                 logits = self._answer(torch.tensor([ids]))
             self._logits[key] = logits[0, first:].numpy()
         return self._logits[key]
-
-
-def _transformer(checkpoint: Checkpoint) -> PreTrainedModel:
-    model: PreTrainedModel = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
-        checkpoint.config, attn_implementation="eager", dtype=torch.float32
-    )
-    return model.eval()  # type: ignore[no-untyped-call, no-any-return]

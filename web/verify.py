@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,7 @@ from web.browser import browser
 from web.errors import SiteError
 from web.reference import Reference
 from web.server import create_app
+from web.similarity import LEAST, LEAST_HALF, TEXTS, EmbeddingReference, Similarity, cosine
 
 # Two f32 implementations that sum K products in different orders differ by about sqrt(K) epsilon,
 # 3e-6 for K = 576, at every one of a model's products; over the 210 products of SmolLM2's 30 layers
@@ -56,6 +58,11 @@ EVALUATE = """async ({ ids, first }) => {
   for (let i = 0; i < bytes.length; i += 32768)
     text += String.fromCharCode(...bytes.subarray(i, i + 32768));
   return btoa(text);
+}"""
+EMBED = """async (request) => {
+  const { data } = await engine.embeddings.create(request);
+  const vectors = data.map(({ embedding }) => [...embedding]);
+  return { vectors, truncated: data.map(({ truncated }) => truncated) };
 }"""
 
 
@@ -97,6 +104,14 @@ class BrowserEngine:
         call = "(arguments) => engine.generate(...arguments)"
         out: list[int] = self.page.evaluate(call, [ids, count, speculation])
         return out
+
+    def embed(
+        self, texts: Sequence[str], prompt: str | None = None
+    ) -> tuple[npt.NDArray[np.float32], list[bool]]:
+        """An embedder's vectors, (texts, dimensions), and which texts were cut."""
+        named = {} if prompt is None else {"prompt": prompt}
+        found = self.page.evaluate(EMBED, {"input": list(texts), **named})
+        return np.array(found["vectors"], np.float32), list(found["truncated"])
 
     def logits(self, ids: list[int], first: int) -> npt.NDArray[np.float32]:
         """Logits after each of ids[first:] under forced decoding."""
@@ -240,10 +255,10 @@ def verify(
     prompts: Sequence[str] = PROMPTS,
     count: int = 32,
     revision: str | None = None,
-) -> Iterator[tuple[str, Comparison | NotRun]]:
-    """Compares `bundle` with its `source`: each variant, each prompt. By default all variants that
-    the graphics adapter has the features for. Where there are kernels tuned for the adapter's
-    vendor, those for any device run as well.
+) -> Iterator[tuple[str, Comparison | Similarity | NotRun]]:
+    """Compares `bundle` with its `source`: each variant, each prompt, or an embedder's vectors of
+    some texts. By default all variants that the graphics adapter has the features for. Where there
+    are kernels tuned for the adapter's vendor, those for any device run as well.
 
     Raises SiteError for a variant the bundle lacks.
     """
@@ -256,20 +271,62 @@ def verify(
         open_checkpoint(source, revision) as checkpoint,
         browser_engine(bundle.absolute().parent) as engine,
     ):
-        reference = Reference(checkpoint, opened)
-        # A token is at least one byte of text.
-        longest = max(len(prompt.encode()) for prompt in prompts) + count + 1
+        if opened.manifest.embedding is None:
+            examination: _Examination = _Answers(Reference(checkpoint, opened), prompts, count)
+        else:
+            examination = _Vectors(EmbeddingReference(checkpoint, opened))
         for variant in variants or known:
             needed = opened.manifest.variants[variant]
             features = needed.requires.features if needed.backend == "webgpu" else []
             if not variants and (lacking := engine.lacks(features)):
                 yield variant, NotRun(lacking)
                 continue
-            tolerance = HALF_TOLERANCE if HALF in features else TOLERANCE
-            context = min(opened.manifest.context, longest)
+            context = min(opened.manifest.context, examination.longest)
             for label in _loaded(engine, bundle.absolute().name, variant, needed, context):
-                for prompt in prompts:
-                    yield label, compare(engine, reference, prompt, count, tolerance)
+                for result in examination.results(engine, half=HALF in features):
+                    yield label, result
+
+
+class _Examination(Protocol):
+    """What one loaded variant is asked."""
+
+    @property
+    def longest(self) -> int:
+        """Tokens that it takes at most."""
+        ...
+
+    def results(
+        self, engine: BrowserEngine, *, half: bool
+    ) -> Iterator[Comparison | Similarity]: ...
+
+
+@dataclass(frozen=True)
+class _Answers:
+    reference: Reference
+    prompts: Sequence[str]
+    count: int
+
+    @property
+    def longest(self) -> int:
+        """A token is at least one byte of text."""
+        return max(len(prompt.encode()) for prompt in self.prompts) + self.count + 1
+
+    def results(self, engine: BrowserEngine, *, half: bool) -> Iterator[Comparison]:
+        tolerance = HALF_TOLERANCE if half else TOLERANCE
+        for prompt in self.prompts:
+            yield compare(engine, self.reference, prompt, self.count, tolerance)
+
+
+@dataclass(frozen=True)
+class _Vectors:
+    reference: EmbeddingReference
+    longest: int = sys.maxsize  # its limit is part of the model
+
+    def results(self, engine: BrowserEngine, *, half: bool) -> Iterator[Similarity]:
+        for text in TEXTS:
+            found = engine.embed([text])[0][0]
+            close = cosine(found, self.reference.vector(text))
+            yield Similarity(text, close, LEAST_HALF if half else LEAST)
 
 
 def _loaded(

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from compiler.bundle.read import Bundle
-from compiler.bundle.schema import Buffer, Function, Plan
+from compiler.bundle.schema import Buffer, Function, Manifest, Plan
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class VariantFacts:
     """
 
     backend: str
-    dispatches_decode: int
+    dispatches_decode: int | None  # null: an embedder
     dispatches: dict[str, int]  # per function
-    dispatches_per_layer: dict[str, int]  # "decode", "prefill", "verify": the most one layer takes
+    dispatches_per_layer: dict[str, int]  # "decode", "embed", ...: the most one layer takes
     kernels: int
     max_storage_buffers_per_stage: int  # the most one kernel takes
     max_workgroup_bytes: int
@@ -60,6 +60,7 @@ def facts(bundle: Bundle) -> dict[str, Any]:
         "files": len(manifest.files),
         "file_bytes": sum(entry.bytes for entry in manifest.files.values()),
         "notes": manifest.notes,
+        "embedding": manifest.embedding and asdict(manifest.embedding),
         "variants": {name: asdict(variant_facts(bundle, name)) for name in manifest.variants},
     }
 
@@ -74,7 +75,7 @@ def variant_facts(bundle: Bundle, name: str) -> VariantFacts:
     steps = [step for function in plan.functions.values() for step in function.steps]
     return VariantFacts(
         backend=variant.backend,
-        dispatches_decode=len(plan.functions["decode"].steps),
+        dispatches_decode=_steps(plan, "decode"),
         dispatches={key: len(function.steps) for key, function in plan.functions.items()},
         dispatches_per_layer={kind: _most_per_layer(found) for kind, found in kinds.items()},
         kernels=len(plan.kernels),
@@ -104,8 +105,7 @@ def readable(bundle: Bundle) -> RenderableType:
     head.append(
         f"{known['parameters']:,} parameters, {known['bits_per_weight']:.2f} bits per weight, "
         f"{size(known['file_bytes'])} in {known['files']} files\n"
-        f"context {known['default_context']:,} of {known['context']:,} tokens, "
-        f"vocabulary {known['vocabulary']:,}"
+        f"{_purpose(bundle.manifest)}, vocabulary {known['vocabulary']:,}"
     )
     table = Table("", *known["variants"], box=None, pad_edge=False)
     columns = list(known["variants"].values())
@@ -115,12 +115,28 @@ def readable(bundle: Bundle) -> RenderableType:
     return Group(head, table, *notes)
 
 
+def _purpose(manifest: Manifest) -> str:
+    embedding = manifest.embedding
+    if embedding is None:
+        return f"context {manifest.default_context:,} of {manifest.context:,} tokens"
+    pooling = " and ".join(embedding.pooling) + (", normalised" if embedding.normalised else "")
+    return (
+        f"turns texts of up to {embedding.limit:,} tokens into {embedding.dimensions} numbers "
+        f"({pooling})"
+    )
+
+
 def size(count: int) -> str:
     """Bytes for people, in decimal units as disks and networks use them."""
     for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if count >= factor:
             return f"{count / factor:.1f} {unit}"
     return f"{count} B"
+
+
+def _steps(plan: Plan, function: str) -> int | None:
+    known = plan.functions.get(function)
+    return None if known is None else len(known.steps)
 
 
 def _cell(key: str, value: object) -> str:

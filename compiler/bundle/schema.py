@@ -41,6 +41,7 @@ class Control(IntEnum):
     CONTEXT = 2  # number of positions the KV cache holds
     DONE = 3  # 1 after a stop token or at the context's end: later steps no longer advance
     SEED = 4  # the sampling seed's 32 bits
+    TEXT = 5  # tokens of the text that `embed_<N>` embeds
     STOP_COUNT = 6  # how many of the following slots hold stop tokens
     STOP = 7  # first stop token; the last is before TAKEN
     TAKEN = 48  # how many tokens the last step took
@@ -126,6 +127,9 @@ class Function:
     POSITION + COUNT - 1], COUNT <= N, to the KV cache and leaves `control` as it is.
     `verify_<N>` does what up to N steps of `decode` do: it guesses N - 1 tokens by look-up, sets
     COUNT to the rows that have one, and takes what it samples as long as the guesses hold.
+    `embed_<N>`, in an embedder's plan alone, leaves in its output `embedding` (f32[dimensions])
+    what tokens[0 .. TEXT - 1] come to, TEXT <= N; POSITION is 0, and COUNT is TEXT or, where
+    Embedding.padded says so, N.
     """
 
     rows: int  # tokens consumed by one run, at most
@@ -136,7 +140,7 @@ class Function:
 @dataclass(frozen=True)
 class Plan:
     """Everything one variant executes. State buffers the host knows by name: `control`, `tokens`
-    (i32[context + 1]), `sampling`, `counts`. All state starts as zeros."""
+    (i32[context + 1]) and, but for an embedder, `sampling`, `counts`. All state starts as zeros."""
 
     format: int
     variant: str
@@ -285,6 +289,28 @@ class Tokenizer:
 
 
 @dataclass(frozen=True)
+class Embedding:
+    """How an embedder turns a text into a vector.
+
+    The text loses the white space around it, becomes lower case if `lowercase`, follows the prompt
+    asked for, and is cut to `limit` tokens, those of `before` and `after` included.
+    """
+
+    dimensions: int
+    pooling: list[
+        Literal["cls", "max", "mean", "mean_sqrt_len", "weighted_mean", "last"]
+    ]  # what of the tokens' vectors is put one after the other
+    normalised: bool  # to length 1
+    limit: int  # tokens of a text
+    before: list[int]  # ids that the tokenizer puts around every text: [CLS], [SEP], ...
+    after: list[int]
+    lowercase: bool
+    prompts: dict[str, str]  # texts to put in front, by what they are for: "query", "document"
+    default_prompt: str  # a key of `prompts`; "" for none
+    padded: bool  # whether all N rows of a function are to be computed, however short the text
+
+
+@dataclass(frozen=True)
 class Manifest:
     """The only file whose content may change under its name."""
 
@@ -306,3 +332,4 @@ class Manifest:
     tensors: dict[str, Tensor]
     files: dict[str, FileEntry]
     notes: list[str] = field(default_factory=list)  # what a person should know before using it
+    embedding: Embedding | None = None  # of an embedder; null for a model that generates text

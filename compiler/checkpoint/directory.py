@@ -37,7 +37,7 @@ class DirectoryCheckpoint:
     """
 
     def __init__(self, directory: Path, label: str = "") -> None:
-        self._directory = directory
+        self.directory = directory
         self.label = label or directory.resolve().name
         self.config = _read_config(directory)
         settings = read_json(directory / "config.json").get("quantization_config")
@@ -46,7 +46,7 @@ class DirectoryCheckpoint:
 
     @cached_property
     def tokenizer(self) -> TokenizerFiles:
-        return read_tokenizer(self._directory)
+        return read_tokenizer(self.directory)
 
     def names(self) -> list[str]:
         return self._tensors.names()

@@ -43,6 +43,10 @@ _PLAIN = (  # everything but weights that a checkpoint may need
     "vocab.json",
     "vocab.txt",
     "merges.txt",
+    "modules.json",
+    "sentence_bert_config.json",
+    "config_sentence_transformers.json",
+    "1_Pooling/config.json",
 )
 
 

@@ -36,15 +36,25 @@ END_OF_TURN = frozenset(
 
 def read_json(file: Path) -> dict[str, Any]:
     """A JSON object, {} for a missing file. Raises CheckpointError when it cannot be read."""
-    if not file.exists():
-        return {}
-    try:
-        value = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{file} is not readable JSON ({error}): get it again") from error
+    value = _parsed(file) if file.exists() else {}
     if not isinstance(value, dict):
         raise CheckpointError(f"{file} holds a {type(value).__name__}, expected an object")
     return value
+
+
+def read_list(file: Path) -> list[dict[str, Any]]:
+    """A JSON list of objects. Raises CheckpointError when it cannot be read."""
+    value = _parsed(file)
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        raise CheckpointError(f"{file} holds no list of objects: get it again")
+    return value
+
+
+def _parsed(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{file} is not readable JSON ({error}): get it again") from error
 
 
 def read_tokenizer(directory: Path) -> TokenizerFiles:

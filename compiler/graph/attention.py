@@ -15,7 +15,7 @@ from compiler.graph import fuse, ops
 from compiler.graph.rewrite import Rule, View
 
 # What `attend` has of `attention`, besides where the cache is.
-SETTINGS = ("scale", "window", "softcap", "slopes", "sinks")
+SETTINGS = ("scale", "window", "softcap", "causal", "slopes", "sinks")
 
 
 @dataclass(frozen=True)

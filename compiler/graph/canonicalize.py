@@ -129,6 +129,9 @@ def canonical_bias(view: View, var: relax.Var, value: relax.Expr) -> relax.Expr 
     return None
 
 
+MOST_ROWS = 65535  # workgroups along an axis of a GPU's grid; relative positions may need more
+
+
 def canonical_embedding(view: View, var: relax.Var, value: relax.Expr) -> relax.Expr | None:
     """take(weight, ids) along the first axis becomes `embed`."""
     if ops.name(value) != "relax.take" or view.recipe(value.args[0]) is None:
@@ -137,6 +140,8 @@ def canonical_embedding(view: View, var: relax.Var, value: relax.Expr) -> relax.
     if len(ops.shape(table)) != 2 or int(value.attrs["axis"] or 0) != 0:
         return None
     rows = _rows((*ops.shape(ids), 1))
+    if rows > MOST_ROWS:
+        return None
     embed = ops.make("embed", [relax.op.reshape(ids, (rows,)), table], (rows, ops.shape(table)[1]))
     return relax.op.reshape(embed, ops.shape(var))
 

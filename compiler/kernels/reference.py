@@ -31,12 +31,15 @@ def attend(
     """query (rows, heads, depth) at `position` on, cache (context, 2, kv_heads, depth), slopes and
     sinks (heads,) -> as query.
 
-    Causal softmax attention, head by head; `window` keeps the newest positions only.
+    Softmax attention, head by head; `window` keeps what is nearest only.
     """
     out = np.zeros(query.shape)
     for row in range(query.shape[0]):
-        end = position + row + 1
-        start = max(0, end - spec.window) if spec.window else 0
+        own = position + row
+        end = own + 1 if spec.causal else position + query.shape[0]
+        start = 0
+        if spec.window:
+            start, end = max(0, own + 1 - spec.window), min(end, own + spec.window)
         for head in range(spec.heads):
             kv_head = head * spec.cache.kv_heads // spec.heads
             keys, values = cache[start:end, :, kv_head].transpose(1, 0, 2)

@@ -41,6 +41,7 @@ class KernelSet:
     """One factory per operator. Operands are those each factory's docstring names."""
 
     inputs: Callable[[int, int], KernelFunction]  # rows, context
+    text: Callable[[int, int], KernelFunction]  # the same, for `embed_<N>`
     whole: Callable[[int, int], KernelFunction]  # the same from the first position on
     embed: Callable[[int, int, int, Scheme], KernelFunction]  # rows, vocabulary, columns
     linear: Callable[[Linear], KernelFunction]
@@ -75,6 +76,7 @@ def webgpu(language: Language, vendor: str | None = None) -> KernelSet:
 
     return KernelSet(
         inputs=gpu.embed.inputs,
+        text=gpu.embed.text,
         whole=partial(gpu.embed.inputs, whole=True),
         embed=gpu.embed.embed,
         linear=linear,
@@ -112,6 +114,7 @@ WEBGPU_HALF = webgpu(Language(half=HALF))
 WEBGPU_HALF_SUBGROUPS = webgpu(Language(subgroups=True, half=HALF))
 WASM = KernelSet(
     inputs=cpu.embed.inputs,
+    text=cpu.embed.text,
     whole=partial(cpu.embed.inputs, whole=True),
     embed=cpu.embed.embed,
     linear=cpu.linear.linear,

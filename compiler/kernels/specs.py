@@ -159,6 +159,8 @@ class Attend:
     splits: int = 1  # more: of a single row only
     slopes: bool = False  # an operand has each head's, times how far back a position is
     sinks: bool = False  # an operand has each head's score of a position that is not there
+    # Otherwise a token sees all COUNT tokens of the run, and `window` reaches as far ahead as back.
+    causal: bool = True
 
 
 @dataclass(frozen=True)

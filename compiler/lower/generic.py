@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import prod
 from typing import Any, Literal, TypeAlias
 
 import tvm
@@ -121,3 +122,11 @@ def _grid(function: tirx.PrimFunc) -> tuple[int, int, int]:
             grid[tag] = max(grid[tag], int(statement.extent))
     x, y, z = grid.values()
     return x, y, z
+
+
+def device_bytes(kind: Any) -> int:
+    """Of a tensor of this type. Raises UnsupportedModelError for one that no buffer holds."""
+    shape = [int(extent) for extent in kind.shape]
+    if str(kind.dtype) not in ("float32", "int32", "uint32"):
+        raise UnsupportedModelError(f"{kind.dtype} values of shape {shape} in device memory")
+    return prod(shape) * 4

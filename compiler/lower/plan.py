@@ -50,7 +50,11 @@ def write_plan(
     used = {value.name for value in values}
     kept = {v.name: v.bytes for v in values if v.kind == "state" and v.bytes}
     weights = {tensor: packed for tensor, packed in tensors.items() if tensor in used}
-    buffers = _Buffers(caches, kept, weights, vocabulary)
+    outputs = {key: v.bytes for one in listings.values() for key, v in one.outputs.items()}
+    embeds = all(name.startswith("embed_") for name in listings)  # and samples nothing
+    state = [b for b in _state_buffers(caches, vocabulary) if b.name in used or not embeds]
+    state += [Buffer(n, "state", size, 0) for n, size in sorted(kept.items())]
+    buffers = _Buffers(state, weights, outputs)
     functions = {}
     for function, listing in listings.items():
         buffers.begin(listing)
@@ -72,16 +76,14 @@ class _Buffers:
 
     def __init__(
         self,
-        caches: Mapping[int, CacheShape],
-        kept: Mapping[str, int],
+        state: list[Buffer],
         tensors: Mapping[str, PackedTensor],
-        vocabulary: int,
+        outputs: Mapping[str, int],
     ) -> None:
         self._tensors = tensors
-        self._fixed = _state_buffers(caches, vocabulary)
-        self._fixed += [Buffer(n, "state", size, 0) for n, size in sorted(kept.items())]
+        self._fixed = list(state)
         self._fixed += [Buffer(n, "weight", t.bytes, 0) for n, t in tensors.items()]
-        self._fixed.append(Buffer("logits", "output", vocabulary * 4, 0))
+        self._fixed += [Buffer(n, "output", size, 0) for n, size in outputs.items()]
         self._index = {buffer.name: i for i, buffer in enumerate(self._fixed)}
         self._slots: list[Slot] = []
         self._assigned: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""Lowerings of sorting, choosing and scattering to sums over all pairs.
+"""Lowerings of sorting, choosing, scattering and running sums to sums over all pairs.
 
 What models sort are the scores of at most a few hundred experts. Counting how many come before each
 one takes more comparisons than a sorting network and no barriers, scratch memory or atomics: every
@@ -144,6 +144,23 @@ def _totals(data: te.Tensor, indices: te.Tensor, updates: te.Tensor, axis: int) 
     return te.compute(data.shape, total, name="totals")
 
 
+def _cumsum(builder: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
+    """Positions that are counted from a text's tokens."""
+    x, settings = call.args[0], call.attrs
+    arguments = (x, int(settings.axis or 0) % len(x.ty.shape), str(call.ty.dtype))
+    return builder.call_te(_sums, *arguments, primfunc_name_hint="cumsum")
+
+
+def _sums(x: te.Tensor, axis: int, kind: str) -> te.Tensor:
+    at = te.reduce_axis((0, x.shape[axis]), "at")
+
+    def total(*i: Any) -> Any:
+        value = x(*[at if d == axis else own for d, own in enumerate(i)]).astype(kind)
+        return te.sum(tirx.Select(at <= i[axis], value, tirx.const(0, kind)), axis=at)
+
+    return te.compute(x.shape, total, name="sums")
+
+
 def _hits(indices: te.Tensor, i: Sequence[Any], axis: int, update: Any) -> Any:
     """Whether `update` goes to element i. Indices may cover a part of the other axes."""
     others = [d for d in range(len(i)) if d != axis]
@@ -162,6 +179,7 @@ def _int(value: int) -> Any:
 
 
 LEGALISATIONS = {
+    "relax.cumsum": _cumsum,
     "relax.topk": _topk,
     "relax.argsort": _argsort,
     "relax.sort": _sort,

@@ -39,11 +39,11 @@ ZERO = (0, 0)
 def self_tests(
     listings: Mapping[str, Listing], files: KernelFiles, *, half: bool = False
 ) -> list[SelfTest]:
-    """The smallest plain matrix product and the attention of decode and of prefill. With `half`,
-    products are in half precision."""
-    decode = listings["decode"]
-    prefill = [listing for name, listing in listings.items() if name.startswith("prefill_")]
-    asked = [decode, *prefill[:1]]
+    """The smallest plain matrix product and the attention of decode and of prefill, or of an
+    embedder's first function. With `half`, products are in half precision."""
+    kinds = ("decode", "prefill_", "embed_")
+    found_of = [[x for name, x in listings.items() if name.startswith(kind)] for kind in kinds]
+    asked = [listing for found in found_of for listing in found[:1]]
     chosen = [find(listing) for find in (_smallest, _attention) for listing in asked]
     return [_test(*found, files, half) for found in chosen if found is not None]
 

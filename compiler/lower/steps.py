@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Any
 
 from tvm import relax
 
@@ -25,7 +24,7 @@ from compiler.kernels.specs import (
     Prologue,
     Sum,
 )
-from compiler.lower.generic import kernel_of
+from compiler.lower.generic import device_bytes, kernel_of
 from compiler.lower.launches import CONTROL, COUNTS, SAMPLING, TOKENS, Launch, Listing, Value
 from compiler.lower.pending import Layer, PendingSplits, PendingSum
 from compiler.lower.routes import Routes
@@ -81,9 +80,7 @@ class Lister:
             self._whole(ids, positions, last[0])
         else:
             self._inputs(inputs(rows, self.model.context), ids, positions)
-        for block in main.body.blocks:
-            for binding in block.bindings:
-                self._bind(binding.var, binding.value)
+        self._walk()
         results = self._tuple(main.body.body)
         self._keep(results)
         if sample:
@@ -97,6 +94,11 @@ class Lister:
         for state, value in zip(states, results[len(results) - len(states) :], strict=True):
             kernel = self.kernels.keep(prod(state.shape))
             self._launch(kernel, value, CONTROL, _state(state.name, prod(state.shape) * 4))
+
+    def _walk(self) -> None:
+        for block in self.program.module["main"].body.blocks:
+            for binding in block.bindings:
+                self._bind(binding.var, binding.value)
 
     def _inputs(self, kernel: KernelFunction, ids: relax.Var, positions: relax.Var) -> None:
         for param in (ids, positions):
@@ -200,7 +202,7 @@ class Lister:
 
     def _generic(self, var: relax.Var, call: relax.Call) -> None:
         fields = var.ty.fields if hasattr(var.ty, "fields") else [var.ty]
-        outs = tuple(self._new(_bytes(kind)) for kind in fields)
+        outs = tuple(self._new(device_bytes(kind)) for kind in fields)
         self.values[var] = outs if len(outs) > 1 else outs[0]
         function = self.program.module[call.args[0]]
         kernel = self.store.generic(
@@ -301,8 +303,8 @@ class Lister:
         layer = int(ops.setting(call, "layer"))
         spec = self._heads(call, bool(ops.setting(call, "packed")), "epsilon")
         inputs = [self._value(arg) for arg in ops.operands(call)]
-        kv = Value("state", f"kv.{layer}", 0)
-        self._launch(self.kernels.append(spec), *inputs, CONTROL, kv, out, layer=layer)
+        kernel = self.kernels.append(spec)
+        self._launch(kernel, *inputs, CONTROL, self._kv(layer), out, layer=layer)
 
     def _heads(self, call: relax.Call, packed: bool, epsilon: str) -> Append:
         rows, heads, depth = ops.shape(call)
@@ -327,11 +329,10 @@ class Lister:
         spec = ProjectAppend(layer.spec, self._heads(call, True, "head_epsilon"))
         vectors = self._vectors([*layer.vectors, *norms])
         number = int(ops.setting(call, "layer"))
-        kv = Value("state", f"kv.{number}", 0)
         whole = replace(out, bytes=spec.size * 4)
         if layer.sum is not None:  # follows the query: there is no binding to spare
             self._moved[layer.sum] = replace(layer.sum, name=out.name, offset=spec.sum_start * 4)
-        values = [*layer.inputs, *vectors, self._value(place), kv, whole]
+        values = [*layer.inputs, *vectors, self._value(place), self._kv(number), whole]
         self._launch(self._fused.project_append(spec), *values, layer=number, spec=spec)
 
     @property
@@ -358,10 +359,11 @@ class Lister:
             softcap=float(ops.setting(call, "softcap")),
             slopes=bool(ops.setting(call, "slopes")),
             sinks=bool(ops.setting(call, "sinks")),
+            causal=bool(ops.setting(call, "causal")),
         )
         query, *per_head = (self._value(operand) for operand in ops.operands(call))
-        operands = (query, Value("state", f"kv.{layer}", 0), CONTROL, *per_head)
-        splits = 1 if self.kernels.fused is None else self._fused.splits(spec)
+        operands = (query, self._kv(layer), CONTROL, *per_head)
+        splits = self._fused.splits(spec) if self.kernels.fused else 1
         spec = replace(spec, splits=splits)
         known = None if per_head else spec  # self-tests make up no operands for heads
         if splits == 1:
@@ -377,6 +379,9 @@ class Lister:
         else:
             self._launch(self._fused.combine(found.spec, depth), *results, out, layer=layer)
 
+    def _kv(self, layer: int) -> Value:
+        return Value("state", f"kv.{layer}", 0)
+
     def _cache(self, call: relax.Call, depth: int) -> CacheShape:
         layer, kv_heads = int(ops.setting(call, "layer")), int(ops.setting(call, "kv_heads"))
         if depth % 4:
@@ -387,10 +392,3 @@ class Lister:
 
 def _state(name: str, size: int) -> Value:
     return Value("state", f"state.{name}", size)
-
-
-def _bytes(kind: Any) -> int:
-    shape = [int(extent) for extent in kind.shape]
-    if str(kind.dtype) not in ("float32", "int32", "uint32"):
-        raise UnsupportedModelError(f"{kind.dtype} values of shape {shape} in device memory")
-    return prod(shape) * 4

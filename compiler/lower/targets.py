@@ -26,6 +26,7 @@ class Target:
     # Tokens a verify step runs on: the one to continue and guesses. One token at a time leaves a
     # GPU waiting for weights, so that a few more cost it little; a CPU has no arithmetic to spare.
     verify_rows: int | None = None
+    texts: tuple[int, ...] = ()  # of an embedder: tokens of its functions, which are its only ones
 
     @property
     def vendors(self) -> list[str]:
@@ -44,6 +45,8 @@ class Target:
     @property
     def functions(self) -> dict[str, int]:
         """Rows of each function of the plan."""
+        if self.texts:
+            return {f"embed_{rows}": rows for rows in self.texts}
         rows = {"decode": 1, f"prefill_{self.prefill_rows}": self.prefill_rows}
         return rows | ({f"verify_{self.verify_rows}": self.verify_rows} if self.verify_rows else {})
 

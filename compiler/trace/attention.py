@@ -1,7 +1,8 @@
 """Attention as one opaque operator, so that no model's own attention code is traced.
 
 Registered through transformers' AttentionInterface. Masks are read, not applied: the runtime's
-attention is causal over the KV cache by construction.
+attention is causal over the KV cache by construction, or sees a whole text and nothing else
+(encoders).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ OP = "attention.default"  # the name the importer looks converters up by
 IGNORED = {
     "block_indices",  # keys chosen to be looked at: all of them, see `masks.reach`
     "cache_position",
+    "deterministic",
     "dropout",
     "head_mask",
     "indices",
@@ -47,13 +49,16 @@ def attention(
     scale: float,
     window: int,
     softcap: float,
+    causal: bool,
 ) -> torch.Tensor:
-    """Causal attention over the KV cache of `layer`.
+    """Attention over the KV cache of `layer`: of each token to those up to it where `causal`, else
+    to all of the run.
 
     query (1, heads, rows, depth), key and value (1, kv_heads, rows, depth) -> (1, rows, heads,
     depth). `slopes` (heads,): scores fall by them with each position back (ALiBi, Press et al.,
-    arXiv 2108.12409); `sinks` (heads,): scores of a position that is not there (gpt-oss); `window`
-    0: unlimited; `softcap` 0: off (else cap * tanh(score / cap), Gemma 2).
+    arXiv 2108.12409); `sinks` (heads,): scores of a position that is not there (gpt-oss); `window`:
+    positions less than so far away are seen, 0: all; `softcap` 0: off (else
+    cap * tanh(score / cap), Gemma 2).
     """
     raise NotImplementedError("exists for tracing only")
 
@@ -69,6 +74,7 @@ def _(
     scale: float,
     window: int,
     softcap: float,
+    causal: bool,
 ) -> torch.Tensor:
     return query.new_empty(query.shape[0], query.shape[2], query.shape[1], value.shape[3])
 
@@ -84,6 +90,7 @@ def attend(
     softcap: float = 0.0,
     slopes: torch.Tensor | None = None,
     sinks: torch.Tensor | None = None,
+    causal: bool = True,
 ) -> torch.Tensor:
     """`attention` of heads of any depth, values' own included: the cache has one depth, a multiple
     of 4, and zeros change neither products nor sums."""
@@ -92,7 +99,7 @@ def attend(
     heads = [_padded(x, padded) for x in (query, key, value)]
     scale = depth**-0.5 if scale is None else scale
     out: torch.Tensor = attention(
-        *heads, slopes, sinks, layer, float(scale), int(window), float(softcap)
+        *heads, slopes, sinks, layer, float(scale), int(window), float(softcap), causal
     )
     return out if wanted == padded else out[..., :wanted]
 
@@ -115,12 +122,9 @@ def _attend(
     **others: Any,
 ) -> tuple[torch.Tensor, None]:
     """The function transformers calls in place of eager or SDPA attention."""
-    causal = others.pop("is_causal", None)
-    both = causal is False or getattr(module, "is_causal", True) is False
-    if both and not masks.current().windows:  # a causal mask decides
-        raise UnsupportedModelError(
-            f"{type(module).__name__} looks at later tokens too; only causal models generate text"
-        )
+    told = others.pop("is_causal", None)
+    own = bool(getattr(module, "is_causal", True) if told is None else told)
+    causal = own or bool(masks.current().windows)  # a causal mask decides
     mask = others.pop("attention_mask", mask)
     unknown = [k for k, v in others.items() if k not in IGNORED and v is not None]
     if unknown or not (mask is None or masks.current().made(mask)):
@@ -140,6 +144,7 @@ def _attend(
         window=masks.window(module, sliding_window or 0),
         softcap=softcap or 0.0,
         sinks=s_aux,
+        causal=causal,
     )
     return out, None
 

@@ -81,6 +81,11 @@ def _require_cached_layers(
     attention code, or with a state of another kind, one token at a time would see only itself."""
     bindings = program.module["main"].body.blocks[0].bindings
     calls = [b.value for b in bindings if ops.name(b.value) == "webkiln.attention"]
+    if not all(ops.setting(call, "causal") for call in calls):
+        raise UnsupportedModelError(
+            f"{type(torch_model).__name__} looks at later tokens too; only causal models generate "
+            "text"
+        )
     positions = program.module["main"].params[1]
     counted = positions in set(relax.analysis.free_vars(program.module["main"].body))
     if not counted and not all(ops.setting(call, "slopes") for call in calls):

@@ -25,19 +25,25 @@ LARGE = 1 << 30  # bytes of a tensor
 _MAP_NORESERVE = 0x4000  # Linux's; Python's `mmap` does not name it before 3.13
 
 
-def build_model(config: transformers.PretrainedConfig) -> transformers.PreTrainedModel:
-    """The causal LM of `config`: parameters are reserved but never written, buffers are real.
+def build_model(
+    config: transformers.PretrainedConfig,
+    auto: Any = transformers.AutoModelForCausalLM,
+    *,
+    plain: bool = False,
+) -> transformers.PreTrainedModel:
+    """The model of `config`, by default its causal LM: parameters are reserved but never written,
+    buffers are real. `plain`: with its own attention code, which then needs masks.
 
-    Raises UnsupportedModelError where transformers has no causal LM for the configuration.
+    Raises UnsupportedModelError where transformers has no such model for the configuration.
     """
     attention.register()
     experts.register()
     logging.getLogger("transformers").setLevel(logging.ERROR)
     try:
-        model = _reserved(config)
+        model = _reserved(config, auto, plain)
     except Exception as error:  # whatever a model's own constructor raises
         raise UnsupportedModelError(
-            f"model type {config.model_type!r} cannot be built as a causal language model on "
+            f"model type {config.model_type!r} cannot be built by {auto.__name__} on "
             f"transformers' attention interface: {type(error).__name__}: {error}"
         ) from error
     for module in model.modules():
@@ -62,13 +68,15 @@ def _address_space(parameter: torch.Tensor) -> torch.Tensor:
     return torch.frombuffer(memory, dtype=parameter.dtype).view(parameter.shape)
 
 
-def _reserved(config: transformers.PretrainedConfig) -> transformers.PreTrainedModel:
+def _reserved(
+    config: transformers.PretrainedConfig, auto: Any, plain: bool
+) -> transformers.PreTrainedModel:
     """The model without its parameters. Older ones look their attention class up by name, and have
     none for ours: legacy.py adapts their plain one."""
-    for name in (attention.IMPLEMENTATION, "eager"):
+    for name in ("eager",) if plain else (attention.IMPLEMENTATION, "eager"):
         try:
             with _parameters_on_meta(), _LargeOnMeta():
-                return transformers.AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call, no-any-return]
+                return auto.from_config(  # type: ignore[no-any-return]
                     copy.deepcopy(config),  # it notes the implementations in there
                     attn_implementation=name,
                     experts_implementation=experts.IMPLEMENTATION,

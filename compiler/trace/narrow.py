@@ -54,8 +54,15 @@ def _expr(expr: Any, env: dict[relax.Var, relax.Expr]) -> Any:
             # Told what to do outside, TVM does not warn of it; nothing there is ever asked for.
             indices = _from_start(args[1], ops.shape(args[0])[axis])
             return relax.op.take(args[0], indices, axis, mode="clip")
+        if ops.name(expr) == "relax.index_tensor" and ops.dtype(expr) == "bool":
+            return relax.op.astype(relax.op.index_tensor(_counted(args[0]), args[1]), "bool")
         return relax.Call(expr.op, args, _attributes(expr.attrs), [_type(t) for t in expr.ty_args])
     return expr
+
+
+def _counted(x: Any) -> relax.Expr:
+    """1 or 0 for yes or no: what is looked up lies in memory, which has no such values."""
+    return relax.op.astype(x, "int32")
 
 
 # Their results are of 64 bits whatever they are told.

@@ -19,7 +19,7 @@ from compiler.trace import attention, experts, states
 def _attention(node: Any, importer: Any) -> relax.Var:
     query, key, value, slopes, sinks, *settings = importer.retrieve_args(node)
     batch, heads, rows, depth = ops.shape(query)
-    names = ("layer", "scale", "window", "softcap")
+    names = ("layer", "scale", "window", "softcap", "causal")
     call = ops.make(
         "attention",
         [query, key, value, *(x for x in (slopes, sinks) if x is not None)],
@@ -50,6 +50,11 @@ def _topk(node: fx.Node, importer: Any) -> relax.Var:
     axis = rest[0] if rest else -1
     largest = rest[1] if len(rest) > 1 else True
     return importer.block_builder.emit(relax.op.topk(x, k, axis, "both", largest, "int64"))
+
+
+def _amax(node: fx.Node, importer: Any) -> relax.Var:
+    x, axes, *keep = importer.retrieve_args(node)
+    return importer.block_builder.emit(relax.op.max(x, list(axes), bool(keep and keep[0])))
 
 
 def _log(node: fx.Node, importer: Any) -> relax.Var:
@@ -138,6 +143,7 @@ CONVERTERS: dict[str, Callable[[fx.Node, Any], relax.Expr]] = {
     attention.OP: _attention,
     experts.OP: _expert_linear,
     states.OP: _state,
+    "amax.default": _amax,
     "erfinv.default": _erfinv,
     "log.default": _log,
     "mul.Tensor": _multiply,

@@ -182,7 +182,7 @@ def _replace(graph: Graph, found: _Found, layer: int, window: int) -> None:
         ]
         depth = max(_shape(x)[-1] for x in heads)
         padded = [_padded(graph, x, -(-depth // 4) * 4) for x in heads]
-        settings = (None, None, layer, found.scale, window, 0.0)
+        settings = (None, None, layer, found.scale, window, 0.0, True)
         out = _call(graph, torch.ops.webkiln.attention.default, *padded, *settings)
         out = _call(graph, aten.slice.Tensor, out, -1, 0, _shape(heads[2])[-1])
         out = _call(graph, aten.transpose.int, out, 1, 2)

@@ -34,6 +34,8 @@ export const Control = {
   DONE: 3,
   /** the sampling seed's 32 bits */
   SEED: 4,
+  /** tokens of the text that `embed_<N>` embeds */
+  TEXT: 5,
   /** how many of the following slots hold stop tokens */
   STOP_COUNT: 6,
   /** first stop token; the last is before TAKEN */
@@ -138,6 +140,9 @@ export interface Step {
  * POSITION + COUNT - 1], COUNT <= N, to the KV cache and leaves `control` as it is.
  * `verify_<N>` does what up to N steps of `decode` do: it guesses N - 1 tokens by look-up, sets
  * COUNT to the rows that have one, and takes what it samples as long as the guesses hold.
+ * `embed_<N>`, in an embedder's plan alone, leaves in its output `embedding` (f32[dimensions])
+ * what tokens[0 .. TEXT - 1] come to, TEXT <= N; POSITION is 0, and COUNT is TEXT or, where
+ * Embedding.padded says so, N.
  */
 export interface Function {
   /** tokens consumed by one run, at most */
@@ -149,7 +154,7 @@ export interface Function {
 
 /**
  * Everything one variant executes. State buffers the host knows by name: `control`, `tokens`
- * (i32[context + 1]), `sampling`, `counts`. All state starts as zeros.
+ * (i32[context + 1]) and, but for an embedder, `sampling`, `counts`. All state starts as zeros.
  */
 export interface Plan {
   format: number;
@@ -297,6 +302,32 @@ export interface Tokenizer {
   config: string;
 }
 
+/**
+ * How an embedder turns a text into a vector.
+ *
+ * The text loses the white space around it, becomes lower case if `lowercase`, follows the prompt
+ * asked for, and is cut to `limit` tokens, those of `before` and `after` included.
+ */
+export interface Embedding {
+  dimensions: number;
+  /** what of the tokens' vectors is put one after the other */
+  pooling: ("cls" | "max" | "mean" | "mean_sqrt_len" | "weighted_mean" | "last")[];
+  /** to length 1 */
+  normalised: boolean;
+  /** tokens of a text */
+  limit: number;
+  /** ids that the tokenizer puts around every text: [CLS], [SEP], ... */
+  before: number[];
+  after: number[];
+  lowercase: boolean;
+  /** texts to put in front, by what they are for: "query", "document" */
+  prompts: Record<string, string>;
+  /** a key of `prompts`; "" for none */
+  default_prompt: string;
+  /** whether all N rows of a function are to be computed, however short the text */
+  padded: boolean;
+}
+
 /** The only file whose content may change under its name. */
 export interface Manifest {
   format: number;
@@ -326,4 +357,6 @@ export interface Manifest {
   files: Record<string, FileEntry>;
   /** what a person should know before using it */
   notes: string[];
+  /** of an embedder; null for a model that generates text */
+  embedding: Embedding | null;
 }

@@ -162,6 +162,7 @@ class Miniature:
                 for name, content in parts.items()
             },
             "notes": [],
+            "embedding": None,
         }
 
 

@@ -112,6 +112,26 @@ def test_attend(machine: Gpu | Wasm, name: str, position: int) -> None:
     assert_close(got, attended(spec, buffers, position), TOLERANCE, f"{name} at {position}")
 
 
+TEXTS = {
+    "all": Attend(40, 4, CacheShape(160, 2, 64), 0.125, 0, 0.0, causal=False),
+    "near": Attend(40, 4, CacheShape(160, 1, 16), 0.25, 7, 0.0, causal=False),
+    "odd": Attend(3, 3, CacheShape(160, 3, 96), 0.1, 2, 0.0, causal=False),
+    "long": Attend(120, 2, CacheShape(160, 2, 32), 0.2, 50, 1.5, causal=False),
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("missing", [0, 1, 30])
+def test_whole_texts_see_all_of_themselves(machine: Gpu | Wasm, name: str, missing: int) -> None:
+    """And nothing of what an earlier text left in the cache."""
+    spec = TEXTS[name]
+    count = max(1, spec.rows - missing)
+    buffers = attend_buffers(machine, spec, 0, count)
+    got = machine.run(machine.kernels.attend(spec), buffers)["out"][:count]
+    real = {**buffers, "query": buffers["query"][:count]}
+    assert_close(got, attended(spec, real, 0), TOLERANCE, f"{name}, {count} tokens")
+
+
 def attend_buffers(
     machine: Gpu | Wasm, spec: Attend, position: int, count: int | None = None
 ) -> dict[str, Array]:

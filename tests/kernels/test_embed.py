@@ -44,3 +44,17 @@ def test_inputs_stay_inside_the_context(machine: Gpu | Wasm) -> None:
     after = machine.run(machine.kernels.inputs(5, 16), buffers)
     assert after["positions"].tolist() == [13, 14, 15, 15, 15]
     assert after["ids"].tolist() == [113, 114, 115, 115, 115]
+
+
+def test_text_says_which_tokens_are_real(machine: Gpu | Wasm) -> None:
+    control = np.zeros(CONTROL_SLOTS, np.int32)
+    control[Control.COUNT], control[Control.CONTEXT], control[Control.TEXT] = 5, 4, 3
+    buffers = {
+        "control": control,
+        "tokens": np.arange(100, 105, dtype=np.int32),
+        "ids": np.zeros(5, np.int32),
+        "real": np.full(5, 7, np.int32),
+    }
+    after = machine.run(machine.kernels.text(5, 4), buffers)
+    assert after["real"].tolist() == [1, 1, 1, 0, 0]
+    assert after["ids"].tolist() == [100, 101, 102, 103, 103]  # the table has no more

@@ -1,4 +1,4 @@
-"""Causal attention of new tokens over the KV cache on a CPU; an item is a head of a token.
+"""Attention of new tokens over the KV cache on a CPU; an item is a head of a token.
 
 The softmax is computed online over blocks of positions (Milakov and Gimelshein, arXiv 1805.02867;
 FlashAttention, Dao et al., arXiv 2205.14135), so that scores stay in the first-level cache.
@@ -69,8 +69,7 @@ class _Body:
         """One head of one token; its result is summed where it will stay."""
         self.row, self.head = row, head
         self.kv_head = let(head // (self.spec.heads // self.spec.cache.kv_heads))
-        end = let(self.control[Control.POSITION] + row + 1)
-        first = let(tirx.max(end - self.spec.window, 0)) if self.spec.window else 0
+        first, end = self._range(row)
         self.highest.set(f32(LOWEST) if self.sinks is None else self.sinks[head])
         self.total.set(f32(0 if self.sinks is None else 1))
         self._each_quad(lambda quad: splat(0.0))
@@ -80,6 +79,16 @@ class _Body:
             self._accumulate(start, let(tirx.min(end - start, BLOCK)), factor)
         scale = let(splat(f32(1) / self.total.value))
         self._each_quad(lambda quad: load(self.out, row, head, quad) * scale)
+
+    def _range(self, row: Expr) -> tuple[Expr, Expr]:
+        """The first position that the token of `row` sees, and the one after the last."""
+        position, window = self.control[Control.POSITION], self.spec.window
+        after = let(position + row + 1)
+        first = let(tirx.max(after - window, 0)) if window else 0
+        if self.spec.causal:
+            return first, after
+        end = position + self.control[Control.COUNT]
+        return first, let(tirx.min(end, after - 1 + window) if window else end)
 
     def _each_quad(self, value: Callable[[Expr], Expr]) -> None:
         with loop(self.spec.cache.depth // LANES) as quad:

@@ -7,7 +7,7 @@ from functools import cache
 from compiler.bundle.schema import CONTROL_SLOTS, Control, Scheme
 from compiler.kernels.cpu import weights
 from compiler.kernels.cpu.dsl import LANES, finished, kernel, lane, store4
-from compiler.kernels.dsl import Expr, KernelFunction, let, loop, maximum, minimum, store
+from compiler.kernels.dsl import Expr, KernelFunction, let, loop, maximum, minimum, select, store
 
 
 @cache
@@ -28,6 +28,23 @@ def inputs(rows: int, context: int, whole: bool = False) -> KernelFunction:
             position = let(minimum(first + row, last))
             store(ids, tokens[position], row)
             store(positions, position, row)
+    return finished(k)
+
+
+@cache
+def text(rows: int, context: int) -> KernelFunction:
+    """control, tokens -> ids (rows,), real (rows,): tokens[i], and whether i is below TEXT.
+
+    Padding rows have what an earlier text left, or zeros: ids all the same.
+    """
+    with kernel(f"text_{rows}") as k:
+        control = k.buffer("control", (CONTROL_SLOTS,), "int32")
+        tokens = k.buffer("tokens", (context + 1,), "int32")
+        ids = k.buffer("ids", (rows,), "int32", write=True)
+        real = k.buffer("real", (rows,), "int32", write=True)
+        with k.call(), k.items(1), loop(rows) as row:
+            store(ids, tokens[minimum(row, control[Control.CONTEXT] - 1)], row)
+            store(real, select(row < control[Control.TEXT], 1, 0), row)
     return finished(k)
 
 

@@ -11,6 +11,7 @@ from compiler.kernels.dsl import (
     let,
     maximum,
     minimum,
+    select,
     store,
     when,
 )
@@ -39,6 +40,25 @@ def inputs(rows: int, context: int, whole: bool = False) -> KernelFunction:
             position = let(minimum(first + row, control[Control.CONTEXT] - 1))
             store(ids, tokens[position], row)
             store(positions, position, row)
+    return finished(k)
+
+
+@cache
+def text(rows: int, context: int) -> KernelFunction:
+    """control, tokens -> ids (rows,), real (rows,): tokens[i], and whether i is below TEXT.
+
+    Padding rows have what an earlier text left, or zeros: ids all the same.
+    """
+    with kernel(f"text_{rows}") as k:
+        control = k.buffer("control", (CONTROL_SLOTS,), "int32")
+        tokens = k.buffer("tokens", (context + 1,), "int32")
+        ids = k.buffer("ids", (rows,), "int32", write=True)
+        real = k.buffer("real", (rows,), "int32", write=True)
+        (block,), (thread,) = k.launch((ceil_div(rows, THREADS),), (THREADS,))
+        row = block * THREADS + thread
+        with when(row < rows):
+            store(ids, tokens[minimum(row, control[Control.CONTEXT] - 1)], row)
+            store(real, select(row < control[Control.TEXT], 1, 0), row)
     return finished(k)
 
 

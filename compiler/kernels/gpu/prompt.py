@@ -1,5 +1,5 @@
-"""Causal attention of a prompt's tokens over the KV cache, in tiles (FlashAttention, Dao et al.,
-arXiv 2205.14135).
+"""Attention of a prompt's tokens over the KV cache, or of a whole text's to each other, in tiles
+(FlashAttention, Dao et al., arXiv 2205.14135).
 
 A workgroup works on up to 32 queries that share keys and values: those of one key/value head, of
 several tokens. Keys and values pass through its memory a block of positions at a time, and what it
@@ -140,14 +140,24 @@ class _Body:
         real = let(minimum(self.control[Control.COUNT], spec.rows))
         first_row = self.first_query // self.shared_heads
         last_row = (self.first_query + self.tile.queries - 1) // self.shared_heads
-        self.end = let(position + minimum(last_row, real - 1) + 1)
+        self.end = let(position + self._seen(minimum(last_row, real - 1), real))
         self.first = let(maximum(position + first_row + 1 - spec.window, 0)) if spec.window else 0
         self.ends = self.k.local(OWN, "int32")  # of what each own query sees; 0 for padding
         for i in range(OWN):
-            row = (self.first_query + self.group * OWN + i) // self.shared_heads
-            store(self.ends, select(row < real, position + row + 1, 0), i)
+            row = self._row(i)
+            store(self.ends, select(row < real, position + self._seen(row, real), 0), i)
         blocks = (self.end - self.first + (BLOCK - 1)) // BLOCK
         return let(select(first_row < real, blocks, 0))
+
+    def _seen(self, row: Expr, real: Expr) -> Expr:
+        """Where what a token sees of the run ends."""
+        if self.spec.causal:
+            return row + 1
+        return minimum(row + self.spec.window, real) if self.spec.window else real
+
+    def _row(self, i: int) -> Expr:
+        """The token of own query i."""
+        return (self.first_query + self.group * OWN + i) // self.shared_heads
 
     def _multiply(self, start: Expr) -> None:
         """scores = queries x keys of a block, a piece of the depth after the other."""
@@ -228,7 +238,10 @@ class _Body:
         """The score of own query i at a position; LOWEST where it sees nothing."""
         seen = position < self.ends[i]
         if self.spec.window:
-            seen = both(seen, position >= self.ends[i] - self.spec.window)
+            after = self.ends[i]
+            if not self.spec.causal:
+                after = self.control[Control.POSITION] + self._row(i) + 1
+            seen = both(seen, position >= after - self.spec.window)
         score = finish(self.spec, product)
         if self.spec.slopes:
             score = self.heads.bias(self._head(i), score, self.ends[i] - 1 - position)

@@ -11,18 +11,23 @@ export interface Chunk {
 }
 
 /** The `prefill_<N>` of a plan, the largest if there are several. */
-export function prefillOf(plan: Plan): Chunk {
-  return chunksOf(plan, "prefill_").reduce((best, one) => (one.rows > best.rows ? one : best));
+export function prefillOf(plan: Plan): Chunk | null {
+  return bySize(plan, "prefill_").at(-1) ?? null;
+}
+
+/** Every `embed_<N>` of a plan, the smallest first. */
+export function textsOf(plan: Plan): Chunk[] {
+  return bySize(plan, "embed_");
 }
 
 /** The `verify_<N>` of a plan. */
 export function verifyOf(plan: Plan): Chunk | null {
-  return chunksOf(plan, "verify_")[0] ?? null;
+  return bySize(plan, "verify_")[0] ?? null;
 }
 
-function chunksOf({ functions }: Plan, prefix: string): Chunk[] {
+function bySize({ functions }: Plan, prefix: string): Chunk[] {
   const found = Object.entries(functions).filter(([name]) => name.startsWith(prefix));
-  return found.map(([name, { rows }]) => ({ name, rows }));
+  return found.map(([name, { rows }]) => ({ name, rows })).sort((a, b) => a.rows - b.rows);
 }
 
 export interface Backend extends WeightSink {
@@ -30,12 +35,14 @@ export interface Backend extends WeightSink {
   readonly context: number;
   /** How many decode steps may be under way at a time. */
   readonly maxDepth: number;
-  /** The function that appends a prompt's tokens, and how many it takes at a time. */
-  readonly prefill: Chunk;
+  /** The function that appends a prompt's tokens, and how many it takes; null: an embedder. */
+  readonly prefill: Chunk | null;
   /** The function that speculates, if there is one, and how many tokens it gives at most. */
   readonly verify: Chunk | null;
   /** Whether runs change state that cannot be taken back: see Plan. */
   readonly recurrent: boolean;
+  /** The functions that embed a text, and how many tokens they take; the smallest first. */
+  readonly texts: readonly Chunk[];
 
   /**
    * Runs one kernel over its whole grid on buffers of its own, one per binding, filled with

@@ -1,6 +1,13 @@
 import type { Bytes } from "../load/files";
 import { CONTROL_SLOTS, Control, type Plan } from "../plan";
-import { type Backend, type Chunk, prefillOf, type StateData, takenTokens } from "./backend";
+import {
+  type Backend,
+  type Chunk,
+  prefillOf,
+  type StateData,
+  takenTokens,
+  textsOf,
+} from "./backend";
 import { disposed } from "./wasm-errors";
 import type { Crew } from "./wasm-helpers";
 import { WasmMachine } from "./wasm-machine";
@@ -13,10 +20,11 @@ import { Breather, JobQueue, Pace } from "./wasm-queue";
 export class WasmBackend implements Backend {
   // Steps queued ahead would not be computed any sooner.
   readonly maxDepth = 1;
-  readonly prefill: Chunk;
+  readonly prefill: Chunk | null;
   readonly recurrent: boolean;
   // Rows cost a CPU nearly as much together as one by one.
   readonly verify = null;
+  readonly texts: readonly Chunk[];
   readonly threads: number;
   private machine: WasmMachine | null;
   private readonly names: string[];
@@ -34,6 +42,7 @@ export class WasmBackend implements Backend {
     this.names = Object.keys(plan.functions);
     this.prefill = prefillOf(plan);
     this.recurrent = plan.recurrent;
+    this.texts = textsOf(plan);
   }
 
   /**

@@ -7,6 +7,7 @@ import {
   prefillOf,
   type StateData,
   takenTokens,
+  textsOf,
   verifyOf,
 } from "./backend";
 import { bufferBytes, checkSizes, neededLimits, WatchedDevice } from "./webgpu-device";
@@ -21,9 +22,10 @@ const TAKEN_BYTES = (CONTROL_SLOTS - Control.TAKEN) * 4;
 /** Runs a plan on WebGPU: a run is one command buffer with one compute pass. */
 export class WebGpuBackend implements Backend {
   readonly maxDepth = MAX_DEPTH;
-  readonly prefill: Chunk;
+  readonly prefill: Chunk | null;
   readonly recurrent: boolean;
   readonly verify: Chunk | null;
+  readonly texts: readonly Chunk[];
   private functions = new Map<string, Dispatch[]>();
   private readonly byName = new Map<string, GPUBuffer>();
   private readonly ring: ReadbackRing;
@@ -42,6 +44,7 @@ export class WebGpuBackend implements Backend {
     this.prefill = prefillOf(plan);
     this.recurrent = plan.recurrent;
     this.verify = verifyOf(plan);
+    this.texts = textsOf(plan);
   }
 
   /** Opens the device and allocates every buffer; weights and kernels come afterwards. */

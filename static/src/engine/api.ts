@@ -144,6 +144,47 @@ export interface ChatCompletionChunk {
   usage?: Usage;
 }
 
+export interface EmbeddingRequest {
+  /** One text or several; white space around them does not count. */
+  input: string | string[];
+  /** Which of `info.embedding.prompts` to put in front; "" for none. Default: the model's own. */
+  prompt?: string;
+  /** Aborting throws `aborted`. */
+  signal?: AbortSignal;
+}
+
+export interface EmbeddingResponse {
+  object: "list";
+  model: string;
+  /** One for each text, in their order. */
+  data: {
+    object: "embedding";
+    index: number;
+    embedding: Float32Array<ArrayBuffer>;
+    /** Tokens of the text, special ones included, as far as they were used. */
+    tokens: number;
+    /** Whether it was longer than the model takes: what is beyond was left out. */
+    truncated: boolean;
+  }[];
+  usage: { prompt_tokens: number; total_tokens: number };
+}
+
+/** How a model turns a text into a vector. */
+export interface EmbeddingInfo {
+  /** Numbers of a vector. */
+  dimensions: number;
+  /** Tokens of a text, special ones included, at most. */
+  limit: number;
+  /** What of the tokens' vectors is put one after the other. */
+  pooling: string[];
+  /** Whether vectors have length 1, so that their dot product is their cosine similarity. */
+  normalised: boolean;
+  /** Texts to put in front, by what they are for. */
+  prompts: Record<string, string>;
+  /** The one that is put there unless told otherwise; "" for none. */
+  defaultPrompt: string;
+}
+
 /** One way of running the model, and whether this device can. */
 export interface Rung {
   variant: string;
@@ -182,6 +223,8 @@ export interface EngineInfo {
   tuned: string | null;
   context: number;
   vocabulary: number;
+  /** Of a model that turns texts into vectors; null: it generates text. */
+  embedding: EmbeddingInfo | null;
   /** What a person should know: the manifest's notes, and what loading added to them. */
   notes: string[];
   report: CapabilityReport;
@@ -197,6 +240,15 @@ export interface Engine {
       create(request: ChatRequest & { stream?: false }): Promise<ChatCompletion>;
     };
   };
+  readonly embeddings: {
+    /** Vectors of texts, from a model that makes them (`info.embedding`); in OpenAI's shape. */
+    create(request: EmbeddingRequest): Promise<EmbeddingResponse>;
+  };
+  /** The vectors alone; `embeddings.create` also tells which texts were too long. */
+  embed(
+    texts: string[],
+    options?: Omit<EmbeddingRequest, "input">,
+  ): Promise<Float32Array<ArrayBuffer>[]>;
   /** Tokens the rendered messages take, the generation prompt included. */
   countTokens(messages: ChatMessage[]): Promise<number>;
   /** Token ids of a text, special tokens recognised, none added. */

@@ -8,6 +8,7 @@ import type {
   CapabilityReport,
   ChatMessage,
   ChatRequest,
+  EmbeddingRequest,
   Engine,
   EngineInfo,
   EngineOptions,
@@ -17,6 +18,7 @@ import { WebkilnError } from "./api";
 import { WorkerClient } from "./client";
 import { complete } from "./completions";
 import { chooseContext } from "./context";
+import { embedAll } from "./embeddings";
 import { aborted } from "./errors";
 import type { LoadOptions } from "./protocol";
 import { checkEngineOptions, checkSpeculation, resolveMessages } from "./requests";
@@ -91,6 +93,7 @@ function baseAddress(): string {
 
 class WorkerEngine implements Engine {
   readonly chat: Engine["chat"];
+  readonly embeddings: Engine["embeddings"];
 
   constructor(
     private readonly client: WorkerClient,
@@ -99,10 +102,19 @@ class WorkerEngine implements Engine {
     const create = (request: ChatRequest) => complete(client, this.info.model, request);
     // `stream` decides which of the two shapes comes back, as the overloads promise.
     this.chat = { completions: { create } } as Engine["chat"];
+    this.embeddings = { create: (request) => embedAll(client, this.info.model, request) };
   }
 
   get info(): EngineInfo {
     return this.watch.info as EngineInfo; // there since before this engine was made
+  }
+
+  async embed(
+    texts: string[],
+    options: Omit<EmbeddingRequest, "input"> = {},
+  ): Promise<Float32Array<ArrayBuffer>[]> {
+    const { data } = await this.embeddings.create({ ...options, input: texts });
+    return data.map(({ embedding }) => embedding);
   }
 
   async countTokens(messages: ChatMessage[]): Promise<number> {

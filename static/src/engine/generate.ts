@@ -1,6 +1,6 @@
 /** The token loop: prefill what the KV cache lacks, then decode with steps queued ahead. */
 
-import type { Backend } from "../backends/backend";
+import type { Backend, Chunk } from "../backends/backend";
 import { PROMPT_BIT } from "../plan";
 import type { FinishReason, Speculation } from "./api";
 import { DepthTuner } from "./depth";
@@ -78,12 +78,15 @@ export class Generator {
   private cached: number[] = [];
   /** Null where the backend has nothing to verify guesses with. */
   private readonly speculator: Speculator | null;
+  private readonly chunk: Chunk;
 
   constructor(
     private readonly backend: Backend,
     private readonly vocabulary: number,
     private readonly now: () => number = () => performance.now(),
   ) {
+    if (backend.prefill === null) throw new Error("the plan has no prefill_<N>");
+    this.chunk = backend.prefill;
     this.speculator = backend.verify && new Speculator(backend.verify.rows, now);
   }
 
@@ -155,7 +158,7 @@ export class Generator {
     let before: Promise<void> | null = null;
     while (this.cached.length < end && !signal.aborted) {
       const position = this.cached.length;
-      const { name, rows } = this.backend.prefill;
+      const { name, rows } = this.chunk;
       const count = Math.min(rows, end - position);
       this.backend.write("control", ...prefillState(position, count));
       this.backend.run(name, count);

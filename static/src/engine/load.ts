@@ -12,10 +12,11 @@ import { ProgressMeter } from "../load/progress";
 import type { Manifest, Variant } from "../plan";
 import { type EngineInfo, type Progress, WebkilnError } from "./api";
 import { chooseContext } from "./context";
+import { EmbedSession } from "./embed-session";
 import { expectedVendor, type Ground, openRung } from "./open";
 import type { LoadOptions } from "./protocol";
 import { type Footing, Ladder, type Lookout } from "./rungs";
-import { Session } from "./session";
+import { type Loaded, Session } from "./session";
 import { together } from "./together";
 import { TextCodec } from "./tokenizer";
 
@@ -31,7 +32,7 @@ export async function loadSession(
   options: LoadOptions,
   events: LoadEvents,
   signal: AbortSignal,
-): Promise<Session> {
+): Promise<Session | EmbedSession> {
   requireSecureContext();
   let loading = true;
   const meter = new ProgressMeter((progress) => {
@@ -64,7 +65,10 @@ export async function loadSession(
   });
   meter.setPhase("ready");
   loading = false;
-  return new Session({ manifest, context, notes, codec, ladder, footing, change: events.change });
+  const { change } = events;
+  const loaded: Loaded = { manifest, context, notes, codec, ladder, footing, change };
+  const { embedding } = manifest;
+  return embedding === null ? new Session(loaded) : new EmbedSession(loaded, embedding);
 }
 
 /** Opens rungs; the first one's files arrive side by side with the tokenizer's. */

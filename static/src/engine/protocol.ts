@@ -45,6 +45,20 @@ export interface ChatResult {
   usage: Usage;
 }
 
+/** A request for vectors whose every field was checked. */
+export interface ResolvedEmbed {
+  texts: string[];
+  /** null: the model's default. */
+  prompt: string | null;
+}
+
+/** One of each for every text. */
+export interface EmbedResult {
+  vectors: Float32Array<ArrayBuffer>[];
+  tokens: number[];
+  truncated: boolean[];
+}
+
 export interface WireError {
   code: ErrorCode;
   message: string;
@@ -62,6 +76,7 @@ export interface Calls {
     gives: number[];
   };
   evaluate: { takes: { ids: number[]; first: number }; gives: Float32Array<ArrayBuffer> };
+  embed: { takes: { request: ResolvedEmbed }; gives: EmbedResult };
   dispose: { takes: Record<never, never>; gives: null };
 }
 

@@ -1,8 +1,8 @@
 /** Keeps work going when the backend under it fails: opened anew, or one rung lower. */
 
+import type { Backend } from "../backends/backend";
 import type { ErrorCode, WebkilnError } from "./api";
 import { aborted, asWebkilnError, isLoss, isRungFault } from "./errors";
-import { Generator } from "./generate";
 import type { Footing, Ladder } from "./rungs";
 
 // A rung that fails twice within this time will not hold, even if no answer saw both failures.
@@ -21,9 +21,10 @@ interface Loss {
   at: number;
 }
 
-export class Recovery {
+/** `W` is what works on a backend, and starts afresh on a new one. */
+export class Recovery<W> {
   /** Null between a loss and its repair. */
-  private generator: Generator | null;
+  private worker: W | null;
   private loss: Loss | null = null;
   /** Why nothing can be done any more. */
   private end: WebkilnError | null = null;
@@ -31,12 +32,12 @@ export class Recovery {
   constructor(
     private readonly ladder: Ladder,
     private current: Footing,
-    private readonly vocabulary: number,
+    private readonly make: (backend: Backend) => W,
     /** Work goes on; why and how, in a plain sentence. */
     private readonly onRecovered: (note: string) => void,
     private readonly now: () => number = () => performance.now(),
   ) {
-    this.generator = new Generator(current.backend, vocabulary);
+    this.worker = make(current.backend);
   }
 
   /** What work stands on, or stood on last. */
@@ -45,15 +46,15 @@ export class Recovery {
   }
 
   /**
-   * Runs `work`; after a loss it is called again, with a generator whose KV cache is empty. Throws
+   * Runs `work`; after a loss it is called again, with a worker that knows nothing yet. Throws
    * `aborted` when the signal ends a repair, the loss when no rung is left, other errors at once.
    */
-  async run<T>(signal: AbortSignal, work: (generator: Generator) => Promise<T>): Promise<T> {
+  async run<T>(signal: AbortSignal, work: (worker: W) => Promise<T>): Promise<T> {
     let failed: string | null = null; // the rung that this very work saw fail
     for (;;) {
-      const generator = await this.standing(signal);
+      const worker = await this.standing(signal);
       try {
-        return await work(generator);
+        return await work(worker);
       } catch (error) {
         const fault = asWebkilnError(error);
         if (!isLoss(fault)) throw fault;
@@ -64,13 +65,13 @@ export class Recovery {
   }
 
   dispose(): void {
-    if (this.generator !== null) this.current.backend.dispose();
+    if (this.worker !== null) this.current.backend.dispose();
   }
 
   private lose(fault: WebkilnError, failedBefore: string | null): void {
     const { variant, backend } = this.current;
     const before = this.loss;
-    this.generator = null;
+    this.worker = null;
     this.loss = { variant, fault, at: this.now() };
     backend.dispose();
     const soon = before?.variant === variant && this.loss.at - before.at < PATIENCE_MS;
@@ -84,18 +85,18 @@ export class Recovery {
     }
   }
 
-  private async standing(signal: AbortSignal): Promise<Generator> {
+  private async standing(signal: AbortSignal): Promise<W> {
     if (this.end !== null) throw this.end;
-    if (this.generator !== null) return this.generator;
+    if (this.worker !== null) return this.worker;
     if (signal.aborted) throw aborted();
     try {
       this.current = await this.ladder.climb(signal);
     } catch (error) {
       throw this.noted(error);
     }
-    this.generator = new Generator(this.current.backend, this.vocabulary);
+    this.worker = this.make(this.current.backend);
     this.onRecovered(this.note());
-    return this.generator;
+    return this.worker;
   }
 
   /** A fault of a rung comes through the ladder only when it was the last. */

@@ -3,11 +3,12 @@
 import {
   type ChatMessage,
   type ChatRequest,
+  type EmbeddingRequest,
   type EngineOptions,
   type Speculation,
   WebkilnError,
 } from "./api";
-import type { ResolvedChat } from "./protocol";
+import type { ResolvedChat, ResolvedEmbed } from "./protocol";
 
 /** Sampling parameters with every default filled in. */
 export interface SamplingSettings {
@@ -159,6 +160,21 @@ function resolveStop(stop: unknown): string[] {
     }
     return item;
   });
+}
+
+/** Texts to embed, or a `bad-request` naming the field at fault. */
+export function resolveEmbed({ input, prompt }: EmbeddingRequest): ResolvedEmbed {
+  const texts: unknown = typeof input === "string" ? [input] : input;
+  if (!Array.isArray(texts) || texts.length === 0) {
+    throw badRequest("input", input, "a string or a list of at least one");
+  }
+  for (const [index, text] of texts.entries()) {
+    if (typeof text !== "string") throw badRequest(`input[${index}]`, text, "a string");
+  }
+  if (prompt !== undefined && typeof prompt !== "string") {
+    throw badRequest("prompt", prompt, "the name of one of the model's prompts");
+  }
+  return { texts, prompt: prompt ?? null };
 }
 
 export function checkSpeculation(wanted: Speculation = "auto"): Speculation {

@@ -1,12 +1,12 @@
 /** A loaded model in the worker: everything between a request and the backend. */
 
-import type { Manifest } from "../plan";
-import type { ChatMessage, EngineInfo, Speculation } from "./api";
+import type { Embedding, Manifest } from "../plan";
+import type { ChatMessage, EmbeddingInfo, EngineInfo, Speculation } from "./api";
 import { ChatTemplate } from "./chat";
 import { checkRoom } from "./context";
 import { Detokenizer, StopFilter } from "./detokenize";
 import { aborted } from "./errors";
-import { Draft, type Generation, type GenerationResult } from "./generate";
+import { Draft, type Generation, type GenerationResult, Generator } from "./generate";
 import type { ChatResult, ResolvedChat } from "./protocol";
 import { Recovery } from "./recover";
 import { badRequest, checkCount, checkIds, GREEDY } from "./requests";
@@ -27,33 +27,26 @@ export interface Loaded {
 
 export class Session {
   private readonly template: ChatTemplate;
-  private readonly recovery: Recovery;
+  private readonly recovery: Recovery<Generator>;
   /** One generation runs at a time; later ones wait their turn here. */
   private turn: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly loaded: Loaded) {
     const { manifest, ladder, footing } = loaded;
     this.template = new ChatTemplate(manifest.chat_template, manifest.special_tokens);
-    this.recovery = new Recovery(ladder, footing, manifest.vocabulary, (note) => {
-      if (!loaded.notes.includes(note)) loaded.notes.push(note);
-      loaded.change(this.info);
-    });
+    this.recovery = new Recovery(
+      ladder,
+      footing,
+      (backend) => new Generator(backend, manifest.vocabulary),
+      (note) => {
+        if (!loaded.notes.includes(note)) loaded.notes.push(note);
+        loaded.change(this.info);
+      },
+    );
   }
 
   get info(): EngineInfo {
-    const { manifest, context, notes, ladder } = this.loaded;
-    const { variant, kind, threads, tuned } = this.recovery.footing;
-    return {
-      model: manifest.name,
-      variant,
-      backend: kind,
-      threads,
-      tuned,
-      context,
-      vocabulary: manifest.vocabulary,
-      notes,
-      report: ladder.report,
-    };
+    return describe(this.loaded, this.recovery.footing);
   }
 
   tokenize(text: string): number[] {
@@ -151,6 +144,30 @@ export class Session {
     this.turn = result.catch(() => {});
     return result;
   }
+}
+
+/** How a model runs. */
+export function describe(
+  { manifest, context, notes, ladder }: Loaded,
+  { variant, kind, threads, tuned }: Footing,
+): EngineInfo {
+  return {
+    model: manifest.name,
+    variant,
+    backend: kind,
+    threads,
+    tuned,
+    context,
+    vocabulary: manifest.vocabulary,
+    embedding: manifest.embedding && embeddingInfo(manifest.embedding),
+    notes,
+    report: ladder.report,
+  };
+}
+
+function embeddingInfo(embedding: Embedding): EmbeddingInfo {
+  const { dimensions, limit, pooling, normalised, prompts, default_prompt } = embedding;
+  return { dimensions, limit, pooling, normalised, prompts, defaultPrompt: default_prompt };
 }
 
 function summary(

@@ -42,6 +42,15 @@ export function samplingState(settings: SamplingSettings): Float32Array<ArrayBuf
   return values;
 }
 
+/** All of `control` for a text of an embedder, of which `rows` rows are computed. */
+export function textState(tokens: number, rows: number, context: number): Int32Array<ArrayBuffer> {
+  const control = new Int32Array(CONTROL_SLOTS);
+  control[Control.COUNT] = rows;
+  control[Control.CONTEXT] = context;
+  control[Control.TEXT] = tokens;
+  return control;
+}
+
 /** The write into `control` that starts a prefill chunk: byte offset and data. */
 export function prefillState(position: number, count: number): [number, StateData] {
   return [Control.POSITION * 4, Int32Array.of(position, count)];

@@ -5,7 +5,7 @@ import type { EngineInfo, EngineOptions, Progress } from "./api";
 import type { ClientEvents } from "./client";
 import type { CallName } from "./protocol";
 
-const COMPUTING: CallName[] = ["chat", "generate", "evaluate"];
+const COMPUTING: CallName[] = ["chat", "generate", "evaluate", "embed"];
 
 export class Watch implements ClientEvents {
   /** Null until the engine is ready. */

@@ -2,13 +2,14 @@
 
 import { WebkilnError } from "./api";
 import { RemoteCrew } from "./crew";
+import { EmbedSession } from "./embed-session";
 import { toWire } from "./errors";
 import { type LoadEvents, loadSession } from "./load";
 import type { Call, FromWorker, LoadOptions, Reply, ToWorker } from "./protocol";
-import type { Session } from "./session";
+import { Session } from "./session";
 
 const running = new Map<number, AbortController>();
-let session: Session | null = null;
+let session: Session | EmbedSession | null = null;
 /** What waits for the page to have noted the load that begins. */
 let noted: () => void = () => {};
 
@@ -30,12 +31,18 @@ async function answer(call: Call): Promise<void> {
   running.set(call.id, controller);
   try {
     const reply = await perform(call, controller.signal);
-    post(reply, reply.call === "evaluate" ? [reply.value.buffer] : []);
+    post(reply, buffersOf(reply));
   } catch (error) {
     post({ type: "error", id: call.id, error: toWire(error) });
   } finally {
     running.delete(call.id);
   }
+}
+
+/** What goes to the page without being copied. */
+function buffersOf(reply: Reply): ArrayBuffer[] {
+  if (reply.call === "evaluate") return [reply.value.buffer];
+  return reply.call === "embed" ? reply.value.vectors.map(({ buffer }) => buffer) : [];
 }
 
 async function perform(call: Call, signal: AbortSignal): Promise<Reply> {
@@ -46,23 +53,29 @@ async function perform(call: Call, signal: AbortSignal): Promise<Reply> {
       return { ...head, call: "load", value: session.info };
     case "chat": {
       const onText = (text: string): void => post({ type: "delta", id: call.id, text });
-      return { ...head, call: "chat", value: await loaded().chat(call.request, signal, onText) };
+      return {
+        ...head,
+        call: "chat",
+        value: await generating().chat(call.request, signal, onText),
+      };
     }
     case "count":
-      return { ...head, call: "count", value: loaded().promptIds(call.messages).length };
+      return { ...head, call: "count", value: generating().promptIds(call.messages).length };
     case "tokenize":
       return { ...head, call: "tokenize", value: loaded().tokenize(call.text) };
     case "generate": {
       const { ids, count, speculation } = call;
-      const value = await loaded().generate(ids, count, speculation, signal);
+      const value = await generating().generate(ids, count, speculation, signal);
       return { ...head, call: "generate", value };
     }
     case "evaluate":
       return {
         ...head,
         call: "evaluate",
-        value: await loaded().evaluate(call.ids, call.first, signal),
+        value: await generating().evaluate(call.ids, call.first, signal),
       };
+    case "embed":
+      return { ...head, call: "embed", value: await embedding().embed(call.request, signal) };
     case "dispose":
       session?.dispose();
       session = null;
@@ -70,7 +83,7 @@ async function perform(call: Call, signal: AbortSignal): Promise<Reply> {
   }
 }
 
-async function load(options: LoadOptions, signal: AbortSignal): Promise<Session> {
+async function load(options: LoadOptions, signal: AbortSignal): Promise<Session | EmbedSession> {
   holdLock(options.lock);
   return loadSession(options, events, signal);
 }
@@ -95,11 +108,31 @@ function holdLock(name: string): void {
   });
 }
 
-function loaded(): Session {
+function loaded(): Session | EmbedSession {
   if (session !== null) return session;
   throw new WebkilnError(
     "bad-request",
     "the engine has been disposed of",
     "Create a new engine with createEngine.",
+  );
+}
+
+function generating(): Session {
+  const found = loaded();
+  if (found instanceof Session) return found;
+  throw new WebkilnError(
+    "bad-request",
+    `${found.info.model} turns texts into vectors; it does not generate text`,
+    "Call engine.embed, or load a model that generates text.",
+  );
+}
+
+function embedding(): EmbedSession {
+  const found = loaded();
+  if (found instanceof EmbedSession) return found;
+  throw new WebkilnError(
+    "bad-request",
+    `${found.info.model} generates text; it does not turn texts into vectors`,
+    "Load an embedder: a model compiled from a sentence-transformers folder.",
   );
 }

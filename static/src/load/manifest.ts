@@ -4,6 +4,7 @@ import { WebkilnError } from "../engine/api";
 import {
   CONTROL_SLOTS,
   Control,
+  type Embedding,
   FORMAT,
   type Manifest,
   type Plan,
@@ -94,7 +95,7 @@ function checkShards(manifest: Manifest, tensor: string, shards: Span[], bytes: 
   }
 }
 
-const MOST_ROWS = 4096; // of a prompt at a time
+const MOST_ROWS = 32768; // of a prompt or a text at a time
 const MOST_VERIFIED = CONTROL_SLOTS - Control.TOKEN; // tokens that `control` has room for
 
 export function parsePlan(bytes: Uint8Array, file: string, manifest: Manifest): Plan {
@@ -109,7 +110,8 @@ export function parsePlan(bytes: Uint8Array, file: string, manifest: Manifest): 
       throw badBundle(file, `weight ${buffer.name} does not match the manifest`);
     }
   }
-  for (const name of ["control", "tokens", "sampling", "counts"]) {
+  const embeds = manifest.embedding !== null;
+  for (const name of embeds ? ["control", "tokens"] : ["control", "tokens", "sampling", "counts"]) {
     if (!plan.buffers.some((buffer) => buffer.kind === "state" && buffer.name === name)) {
       throw badBundle(file, `the state buffer ${name} is missing`);
     }
@@ -117,11 +119,31 @@ export function parsePlan(bytes: Uint8Array, file: string, manifest: Manifest): 
   for (const program of programsOf(manifest)) {
     if (program.plan === file) checkSelfTests(plan, file, program.selftest);
   }
-  const names = Object.keys(plan.functions);
+  if (manifest.embedding !== null) checkTexts(plan, file, manifest.embedding);
+  else checkGeneration(plan, file);
+  return plan;
+}
+
+function checkGeneration({ functions }: Plan, file: string): void {
+  const names = Object.keys(functions);
   if (!names.includes("decode") || !names.some((name) => name.startsWith("prefill_"))) {
     throw badBundle(file, "decode or prefill_<N> is missing");
   }
-  return plan;
+}
+
+/** The longest text has its function, and every one gives a whole vector. */
+function checkTexts({ buffers, functions }: Plan, file: string, embedding: Embedding): void {
+  const texts = Object.entries(functions).filter(([name]) => name.startsWith("embed_"));
+  if (!texts.some(([, { rows }]) => rows >= embedding.limit)) {
+    throw badBundle(file, `no embed_<N> takes ${embedding.limit} tokens`);
+  }
+  for (const [name, { outputs }] of texts) {
+    const { embedding: output } = outputs;
+    const bytes = output === undefined ? 0 : (buffers[output]?.bytes ?? 0);
+    if (bytes < embedding.dimensions * 4) {
+      throw badBundle(file, `${name} does not give ${embedding.dimensions} numbers`);
+    }
+  }
 }
 
 /** A variant as it runs on adapters of `vendor`: tuned for them, where it was. */

@@ -3,6 +3,7 @@
 import type {
   Binding,
   Buffer,
+  Embedding,
   FileEntry,
   Kernel,
   Manifest,
@@ -84,6 +85,20 @@ export const readManifest = record<Manifest>({
   tensors: dictionary(tensor),
   files: dictionary(record<FileEntry>({ bytes: whole, sha256: text })),
   notes: list(text),
+  embedding: nullable(
+    record<Embedding>({
+      dimensions: whole,
+      pooling: list(oneOf("cls", "max", "mean", "mean_sqrt_len", "weighted_mean", "last")),
+      normalised: flag,
+      limit: whole,
+      before: list(whole),
+      after: list(whole),
+      lowercase: flag,
+      prompts: dictionary(text),
+      default_prompt: text,
+      padded: flag,
+    }),
+  ),
 });
 
 const step = record<Step>({

@@ -88,6 +88,10 @@ class Page {
       return;
     }
     offerModels(models, model);
+    if (model.embeds) {
+      this.showEmbedder(model);
+      return;
+    }
     this.loader = new Loader(model, this.query.context);
     this.start.showModel(model, this.loader.known);
     this.showProblems();
@@ -103,6 +107,16 @@ class Page {
         ? ["The site serves no bundle that this version can read."]
         : [`There is no ${wanted} here.`, `This site has: ${models.map(slug).join(", ")}.`];
     this.notice.show("error", "No such model", lines, []);
+  }
+
+  private showEmbedder(model: Model): void {
+    this.start.showUnchecked();
+    find("model-name", HTMLElement).textContent = model.name;
+    const lines = [
+      "It turns texts into vectors, for search and for comparing what texts mean.",
+      "Use it from a page of your own: engine.embed(texts).",
+    ];
+    this.notice.show("notice", "This model does not chat", lines, []);
   }
 
   private showProblems(): void {

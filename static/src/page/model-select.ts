@@ -4,7 +4,8 @@ import { element, find } from "./dom";
 import { type Model, slug } from "./models";
 
 /** Choosing another model opens the page anew, with that model in its address. */
-export function offerModels(models: Model[], chosen: Model): void {
+export function offerModels(all: Model[], chosen: Model): void {
+  const models = all.filter((model) => !model.embeds || model === chosen);
   const select = find("model-select", HTMLSelectElement);
   select.hidden = models.length < 2;
   select.replaceChildren(

@@ -5,6 +5,8 @@ export interface Model {
   url: string;
   integrity: string;
   bytes: number;
+  /** It turns texts into vectors, and does not chat. */
+  embeds: boolean;
 }
 
 export async function fetchModels(): Promise<Model[]> {
@@ -18,9 +20,9 @@ export function slug(model: Model): string {
   return decodeURIComponent(model.url.replace(/\/$/, "").split("/").at(-1) ?? "");
 }
 
-/** The model asked for by folder or name, or the first; undefined if there is no such model. */
+/** The model asked for by folder or name, or the first that chats; undefined if there is none. */
 export function chooseModel(models: Model[], wanted: string | undefined): Model | undefined {
-  if (wanted === undefined) return models[0];
+  if (wanted === undefined) return models.find((model) => !model.embeds) ?? models[0];
   return (
     models.find((model) => slug(model) === wanted) ?? models.find((model) => model.name === wanted)
   );

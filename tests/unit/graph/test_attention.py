@@ -41,7 +41,15 @@ INPUTS = {
     "short_cos": (1, ROWS, DEPTH // 2),
     "short_sin": (1, ROWS, DEPTH // 2),
 }
-SETTINGS = {"layer": 5, "scale": 0.25, "window": 0, "softcap": 0.0, "slopes": False, "sinks": False}
+SETTINGS = {
+    "layer": 5,
+    "scale": 0.25,
+    "window": 0,
+    "softcap": 0.0,
+    "slopes": False,
+    "sinks": False,
+    "causal": True,
+}
 SHORT = ("short_cos", "short_sin")
 Tables = tuple[relax.Expr, relax.Expr]
 

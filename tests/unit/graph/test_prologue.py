@@ -31,7 +31,7 @@ RULES = (
 )
 
 
-NO_HEADS = {"slopes": False, "sinks": False}
+NO_HEADS = {"slopes": False, "sinks": False, "causal": True}
 
 
 def made(emit: Emit, columns: int = 4) -> Program:

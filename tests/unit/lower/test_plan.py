@@ -141,3 +141,14 @@ def test_weights_that_no_launch_uses_are_left_out(plan: Plan) -> None:
     """A bundle's weights are those of every target, and each has some of its own."""
     others = {"constant.abc": PackedTensor(256, {"values": Span("", 0, 256)}), **TENSORS}
     assert written(others) == plan
+
+
+def test_an_embedder_has_no_state_to_sample_with() -> None:
+    launches = [Launch(DOUBLE, (CONTROL, scratch("vector", 128)), None)]
+    listing = Listing(4, launches, {"embedding": scratch("vector", 128)})
+    plan = write_plan("f32", {"embed_4": listing}, FILES, {}, {}, vocabulary=64)
+    assert [(b.name, b.kind, b.bytes) for b in plan.buffers] == [
+        ("control", "state", 256),
+        ("embedding", "output", 128),
+    ]
+    assert plan.functions["embed_4"].outputs == {"embedding": 1}

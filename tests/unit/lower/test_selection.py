@@ -70,3 +70,10 @@ def test_scatter_along_each_axis(reduction: str) -> None:
     else:
         expected.scatter_(1, where.long(), updates)
     np.testing.assert_array_equal(got, expected.numpy())
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_cumsum(axis: int) -> None:
+    counted = torch.tensor(np.random.default_rng(5).integers(0, 2, (4, 9)), dtype=torch.int32)
+    (sums,) = run(lambda x: relax.op.cumsum(x, axis, "int32"), counted)
+    np.testing.assert_array_equal(sums, counted.cumsum(axis).numpy())

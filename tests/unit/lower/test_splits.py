@@ -35,7 +35,7 @@ def listed(
         packed = g(R.reshape(g(R.cos(g.x)), (1, 3 * WIDTH)))
         settings = {"packed": True, "rotary": 0, "normed": False, "epsilon": 0.0, **shared}
         append = g(ops.make("append", [packed], (1, HEADS, DEPTH), **settings))
-        shared |= {"slopes": False, "sinks": False}
+        shared |= {"slopes": False, "sinks": False, "causal": True}
         settings = {"scale": 0.5, "window": 0, "softcap": 0.0, "deferred": False, **shared}
         found = g(ops.make("attend", [append], (1, HEADS, DEPTH), **settings))
         return g(emit(g, g(R.reshape(found, (1, WIDTH)))))

@@ -18,6 +18,7 @@ export function manifest(): Manifest {
     bits_per_weight: 4.5,
     chat_template: "",
     special_tokens: {},
+    embedding: null,
     stop_tokens: [0],
     tokenizer: { model: ["tokenizer/a.json"], config: "tokenizer/b.json" },
     variants: {

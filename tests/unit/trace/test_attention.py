@@ -23,7 +23,7 @@ class Unnumbered(torch.nn.Module):
 
 @pytest.fixture
 def recorded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
-    """Layer, scale, window and softcap of each call of the operator, after slopes and sinks."""
+    """Layer, scale, window, softcap and causality of each call, after slopes and sinks."""
     calls: list[tuple[Any, ...]] = []
 
     def record(query: torch.Tensor, key: Any, value: Any, *settings: Any) -> torch.Tensor:
@@ -44,12 +44,12 @@ def call(module: torch.nn.Module | None = None, **arguments: Any) -> None:
 
 def test_defaults(recorded: list[tuple[Any, ...]]) -> None:
     call()
-    assert recorded == [(None, None, 3, 0.25, 0, 0.0)]  # 16 ** -0.5
+    assert recorded == [(None, None, 3, 0.25, 0, 0.0, True)]  # 16 ** -0.5
 
 
 def test_settings(recorded: list[tuple[Any, ...]]) -> None:
     call(scaling=0.5, sliding_window=128, softcap=50.0)
-    assert recorded == [(None, None, 3, 0.5, 128, 50.0)]
+    assert recorded == [(None, None, 3, 0.5, 128, 50.0, True)]
 
 
 def test_arguments_that_change_nothing_are_ignored(recorded: list[tuple[Any, ...]]) -> None:
@@ -66,6 +66,14 @@ def test_unknown_arguments_are_refused() -> None:
     message = r"Attention passes mystery, position_bias to its attention, which is not supported"
     with pytest.raises(UnsupportedModelError, match=message):
         call(mystery=torch.zeros(2), position_bias=torch.zeros(1))
+
+
+def test_encoders_look_at_later_tokens_too(recorded: list[tuple[Any, ...]]) -> None:
+    module = Attention()
+    module.is_causal = False  # type: ignore[assignment]
+    call(module)
+    call(module, is_causal=True)  # what is said by the call counts more
+    assert [settings[-1] for settings in recorded] == [False, True]
 
 
 def test_sinks_reach_the_operator(recorded: list[tuple[Any, ...]]) -> None:
@@ -101,9 +109,8 @@ def test_causal_masks_decide_whatever_a_module_says(recorded: list[tuple[Any, ..
     with masks.noted() as noted:
         noted.windows.add(0)
         call(is_causal=False)
-    assert len(recorded) == 1
-    with pytest.raises(UnsupportedModelError, match="Attention looks at later tokens too"):
-        call(is_causal=False)
+    call(is_causal=False)
+    assert [settings[-1] for settings in recorded] == [True, False]
 
 
 def test_layers_must_be_numbered() -> None:
@@ -115,5 +122,5 @@ def test_shape_of_the_result() -> None:
     with FakeTensorMode():
         query, key = torch.empty(1, 4, 5, 16), torch.empty(1, 2, 5, 16)
         value = torch.empty(1, 2, 5, 8)
-        out = attention.attention(query, key, value, None, None, 0, 1.0, 0, 0.0)
+        out = attention.attention(query, key, value, None, None, 0, 1.0, 0, 0.0, True)
     assert out.shape == (1, 5, 4, 8)

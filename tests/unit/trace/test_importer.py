@@ -11,6 +11,7 @@ from compiler.graph import ops
 from compiler.graph.program import Source
 from compiler.trace.importer import import_program, trace
 from compiler.trace.model import build_model
+from tests.parity.encoders import ENCODERS
 from tests.unit.checkpoint import tiny
 from tests.unit.graph.programs import operators
 
@@ -96,3 +97,9 @@ def test_model_that_cannot_be_traced_is_refused(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(model, "forward", decide)
     with pytest.raises(UnsupportedModelError, match=r"torch\.export cannot trace.*data-dependent"):
         trace(model, 1)
+
+
+def test_what_looks_at_later_tokens_generates_nothing() -> None:
+    config = ENCODERS["bert"].config  # no decoder
+    with pytest.raises(UnsupportedModelError, match="BertLMHeadModel looks at later tokens too"):
+        trace(build_model(config), 3)

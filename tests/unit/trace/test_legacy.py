@@ -54,10 +54,12 @@ def attend(
     scale: float,
     window: int,
     softcap: float,
+    causal: bool,
 ) -> torch.Tensor:
     """What the operator stands for, for tokens without a cache."""
     assert sinks is None
     assert not softcap
+    assert causal
     shared = query.shape[1] // key.shape[1]
     key, value = (x.repeat_interleave(shared, 1) for x in (key, value))
     back = torch.arange(ROWS)[:, None] - torch.arange(ROWS)

@@ -80,7 +80,9 @@ def test_building_leaves_torch_as_it_was() -> None:
 
 
 def test_configuration_without_a_causal_lm_is_refused() -> None:
-    with pytest.raises(UnsupportedModelError, match="model type 'vit' cannot be built as a causal"):
+    with pytest.raises(
+        UnsupportedModelError, match="'vit' cannot be built by AutoModelForCausalLM"
+    ):
         build_model(hf.ViTConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2))
 
 
@@ -117,7 +119,7 @@ def test_export_is_two_inputs_to_logits() -> None:
 def test_attention_cannot_be_run() -> None:
     x = torch.zeros(1, 2, 3, 4)
     with pytest.raises(NotImplementedError, match="tracing only"):
-        attention.attention(x, x, x, None, None, 0, 1.0, 0, 0.0)
+        attention.attention(x, x, x, None, None, 0, 1.0, 0, 0.0, True)
 
 
 @pytest.mark.skipif(

@@ -32,8 +32,8 @@ class Computed(torch.fx.Interpreter):
     def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
         if target != OPERATOR:
             return super().call_function(target, args, kwargs)
-        query, key, value, slopes, sinks, _, scale, window, softcap = args
-        assert (slopes, sinks, window, softcap) == (None, None, 0, 0.0)
+        query, key, value, slopes, sinks, _, scale, window, softcap, causal = args
+        assert (slopes, sinks, window, softcap, causal) == (None, None, 0, 0.0, True)
         out = torch.nn.functional.scaled_dot_product_attention(
             query, key, value, is_causal=True, scale=scale
         )

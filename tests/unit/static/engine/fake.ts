@@ -17,6 +17,7 @@ export class FakeBackend implements Backend {
   readonly prefill = { name: "prefill_16", rows: 16 };
   readonly verify: Chunk | null;
   readonly recurrent: boolean = false;
+  readonly texts = [];
   /** Prefill chunks with their positions, and names of steps. */
   readonly log: string[] = [];
   readonly steps: string[] = [];

@@ -32,6 +32,7 @@ export function info(variant: string, parts: Partial<EngineInfo> = {}): EngineIn
     tuned: null,
     context: 512,
     vocabulary: 320,
+    embedding: null,
     notes: [],
     report: report({ chosen: variant }),
     ...parts,

@@ -115,6 +115,7 @@ describe("the model asked for", () => {
     name,
     url: `/models/${folder}/`,
     integrity: "",
+    embeds: false,
     bytes: 1,
   });
   const models = [model("SmolLM2", "smol%20a"), model("Other", "SmolLM2")];

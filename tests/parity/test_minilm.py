@@ -1,0 +1,95 @@
+"""all-MiniLM-L6-v2 in the browser against transformers, on 50 texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from transformers import AutoModel, AutoTokenizer
+
+from compiler.build import build
+from compiler.bundle.read import Bundle
+from compiler.lower import targets
+from compiler.progress import SilentProgress
+from tests.support.minilm import minilm
+from tests.support.sentences import SENTENCES
+from web.similarity import cosine
+from web.verify import BrowserEngine, browser_engine
+
+LEAST = 0.9999  # cosine; f32 came to 0.9999999
+LIMIT = 256
+NAME = "minilm"
+VARIANTS = ("f32", "wasm-threads-relaxed")
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(
+        str(minilm()),
+        output=tmp_path_factory.mktemp("models") / NAME,
+        quantization="f32",
+        context=None,
+        revision=None,
+        progress=SilentProgress(),
+        targets=(targets.WEBGPU, targets.WASM),
+    ).bundle
+
+
+@pytest.fixture(scope="module")
+def engine(bundle: Path) -> Iterator[BrowserEngine]:
+    with browser_engine(bundle.parent) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def expected() -> tuple[npt.NDArray[np.float32], list[bool]]:
+    """What the model's card says to do: mean of all tokens, normalised. Also: which were cut."""
+    tokenizer = AutoTokenizer.from_pretrained(minilm())
+    model = AutoModel.from_pretrained(minilm()).eval()
+    vectors, cut = [], []
+    for text in SENTENCES:
+        whole = tokenizer(text, truncation=True, max_length=LIMIT + 1, return_tensors="pt")
+        cut.append(whole.input_ids.shape[1] > LIMIT)
+        encoded = tokenizer(text, truncation=True, max_length=LIMIT, return_tensors="pt")
+        with torch.inference_mode():
+            mean = model(**encoded).last_hidden_state[0].mean(0)
+        vectors.append((mean / mean.norm()).numpy())
+    return np.array(vectors), cut
+
+
+def test_manifest_says_what_it_is(bundle: Path) -> None:
+    embedding = Bundle.open(bundle).manifest.embedding
+    assert embedding is not None
+    assert (embedding.dimensions, embedding.limit, embedding.pooling) == (384, LIMIT, ["mean"])
+    assert (embedding.before, embedding.after) == ([101], [102])
+    assert embedding.normalised
+    assert not embedding.padded
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_fifty_texts(
+    variant: str, engine: BrowserEngine, expected: tuple[npt.NDArray[np.float32], list[bool]]
+) -> None:
+    vectors, cut = expected
+    assert engine.load(NAME, variant)["embedding"]["dimensions"] == 384
+    found, truncated = engine.embed(SENTENCES)
+    cosines = [cosine(a, b) for a, b in zip(found, vectors, strict=True)]
+    worst = int(np.argmin(cosines))
+    assert cosines[worst] > LEAST, f"{SENTENCES[worst][:40]!r}: {cosines[worst]}"
+    assert np.linalg.norm(found, axis=1) == pytest.approx(np.ones(len(found)), abs=1e-5)
+    assert truncated == cut
+    assert 0 < sum(cut) < len(cut)
+
+
+def test_refuses_to_generate(engine: BrowserEngine) -> None:
+    info = engine.load(NAME, "wasm")
+    assert info["embedding"]["limit"] == LIMIT
+    refused = engine.page.evaluate(
+        """() => engine.chat.completions.create({ messages: [{ role: "user", content: "Hi" }] })
+             .catch(({ code, message }) => `${code}: ${message}`)"""
+    )
+    assert refused == "bad-request: model turns texts into vectors; it does not generate text"
