@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from compiler.build import limits_of
 from compiler.graph.quantize import Coding
 from compiler.kernels.gpu.route import routing
 from compiler.kernels.specs import Linear, Routing
@@ -16,6 +15,7 @@ from compiler.lower.tensors import Store
 from compiler.programs import legal_graphs, lower, trace_functions
 from compiler.progress import SilentProgress
 from compiler.quantize import schemes
+from compiler.subject import limits_of
 from compiler.trace.model import tied_names
 from tests.bench.gpu.shapes import Shapes
 from tests.unit.checkpoint import tiny
