@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from compiler.graph.quantize import Coding
 from compiler.kernels.gpu.route import routing
 from compiler.kernels.specs import Linear, Routing
 from compiler.lower import targets
@@ -15,8 +14,7 @@ from compiler.lower.tensors import Store
 from compiler.programs import legal_graphs, lower, trace_functions
 from compiler.progress import SilentProgress
 from compiler.quantize import schemes
-from compiler.subject import limits_of
-from compiler.trace.model import tied_names
+from compiler.subject import open_subject
 from tests.bench.gpu.shapes import Shapes
 from tests.unit.checkpoint import tiny
 
@@ -24,11 +22,11 @@ from tests.unit.checkpoint import tiny
 def test_one_order_for_both_products() -> None:
     config = tiny.mixtral()
     config.num_hidden_layers = 2  # of the last layer a prompt needs nothing but keys and values
-    shapes = Shapes("mixtral", config)
-    coding = Coding(shapes, tied_names(shapes.model), "f32")
-    graphs = trace_functions(shapes.model, coding, [targets.WEBGPU], SilentProgress())
+    subject = open_subject(Shapes("mixtral", config))
+    store = Store(subject.coded("f32"))
+    graphs = trace_functions(subject, store.coding, [targets.WEBGPU], SilentProgress())
     legal = legal_graphs(graphs, targets.WEBGPU)
-    listings = lower(legal, targets.WEBGPU, limits_of(shapes.model), Store(coding)).listings
+    listings = lower(legal, targets.WEBGPU, subject.limits, store).listings
     prefill, decode = (listings[name].launches for name in ("prefill_128", "decode"))
     (sort,) = [launch for launch in prefill if launch.kernel.name.startswith("route")]
     products = [x for x in prefill if x is not sort and "order" in x.kernel.arguments]
