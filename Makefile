@@ -30,7 +30,7 @@ GPU_SHAPES := $(SHAPES:%=build/bench-gpu/models/%/manifest.json)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build test check coverage fuzz bench bench-gpu budgets wheel clean prerequisites browser test-browsers lint types units quick
+.PHONY: help run build test check coverage shapes fuzz bench bench-gpu bench-experts budgets wheel clean prerequisites browser test-browsers lint types units quick
 
 help: ## List the commands.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -60,6 +60,10 @@ coverage: browser $(DEV_READY) $(PAGE) ## Compare every architecture of transfor
 	$(SAY) "Architectures"
 	@$(PYTHON) -m tests.coverage $(COVERAGE)
 
+shapes: $(DEV_READY) ## Compile published models at their real size, without weights; hours. PUBLISHED="--help".
+	$(SAY) "Published shapes"
+	@$(PYTHON) -m tests.shapes $(PUBLISHED)
+
 fuzz: $(DEV_READY) ## Damaged checkpoint files, 100,000 of each kind; an hour.
 	$(SAY) "Damaged checkpoint files"
 	@FUZZ=100000 $(PYTHON) -m pytest tests/fuzz
@@ -76,6 +80,10 @@ bench-gpu: $(GPU_PROGRAM) $(GPU_SHAPES) $(MANIFEST) ## Measure the engine on a g
 	$(SAY) "Benchmark on the graphics card"
 	@node tests/bench/gpu/build.mjs $(MODEL)
 	@node $(GPU_PROGRAM) --output docs/bench $(BENCH)
+
+bench-experts: browser $(PAGE) ## Compile and run 1 GB of experts with random weights; half an hour.
+	$(SAY) "Experts"
+	@$(PYTHON) -m tests.bench.experts build/bench-experts $(BENCH)
 
 wheel: $(DEV_READY) $(PAGE) ## Build the wheel, page included, into dist/.
 	@$(PYTHON) -m pip wheel . --no-deps --wheel-dir dist

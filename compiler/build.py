@@ -20,7 +20,13 @@ from compiler.lower import targets as ladder
 from compiler.lower.kernel_files import KernelFiles
 from compiler.lower.plan import PackedTensor, write_plan
 from compiler.lower.selftest import self_tests
-from compiler.lower.targets import Target, beyond_default, memory, requirements
+from compiler.lower.targets import (
+    Target,
+    beyond_addresses,
+    beyond_default,
+    memory,
+    requirements,
+)
 from compiler.lower.tensors import Constants, Matrix, Plain, Store
 from compiler.notes import coded_anew
 from compiler.programs import Lowered, Programs, kernel_files, lower_all, trace_functions
@@ -73,9 +79,9 @@ def build(
             variants: dict[str, Variant] = {}
             for program in programs:
                 variants |= write_variants(writer, program, files, tensors, *sizes)
-            notes = _notes(subject, store, variants)
+            said = notes(subject, store, variants, tensors, default_context)
             described = (name, subject, default_context)
-            known = manifest(*described, variants, tensors, notes, writer)
+            known = manifest(*described, variants, tensors, said, writer)
             writer.finish(known if subject.embedder is None else subject.embedder.described(known))
     return Summary(target, time.monotonic() - start, peak_bytes())
 
@@ -194,7 +200,7 @@ def manifest(
     default_context: int,
     variants: Mapping[str, Variant],
     tensors: Mapping[str, PackedTensor],
-    notes: list[str],
+    said: list[str],
     writer: BundleWriter,
 ) -> Manifest:
     """The manifest, but for tensors and files, which the writer knows."""
@@ -220,19 +226,30 @@ def manifest(
         variants=dict(variants),
         tensors={},
         files={},
-        notes=notes,
+        notes=said,
     )
 
 
-def _notes(subject: Subject, store: Store, variants: Mapping[str, Variant]) -> list[str]:
+def notes(
+    subject: Subject,
+    store: Store,
+    variants: Mapping[str, Variant],
+    tensors: Mapping[str, PackedTensor],
+    context: int,
+) -> list[str]:
+    """What people should know of a bundle: what not every device can do, what was coded anew."""
     limits = {k: v for variant in variants.values() for k, v in variant.requires.limits.items()}
     whole = (
         f"each token is computed from the whole prefix, {subject.limits.context} positions at a "
         f"time: {subject.recomputed} cannot go on from a cache"
     )
     matrices = [t for t in store.tensors.values() if isinstance(t, Matrix)]
-    notes = [*beyond_default(limits), *coded_anew(matrices, store.coding)]
-    return [*notes, whole] if subject.recomputed else notes
+    said = [
+        *beyond_default(limits, tensors),
+        *beyond_addresses(variants.values(), context),
+        *coded_anew(matrices, store.coding),
+    ]
+    return [*said, whole] if subject.recomputed else said
 
 
 def model_name(source: str) -> str:

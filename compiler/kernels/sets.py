@@ -10,7 +10,7 @@ from compiler.bundle.schema import Scheme
 from compiler.kernels import cpu, gpu
 from compiler.kernels.dsl import KernelFunction
 from compiler.kernels.gpu.language import BASE, HALF, Language
-from compiler.kernels.specs import Append, Attend, Combine, Linear, ProjectAppend
+from compiler.kernels.specs import Append, Attend, Combine, Linear, ProjectAppend, Routing
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,8 @@ class Fused:
     project_append: Callable[[ProjectAppend], KernelFunction]
     splits: Callable[[Attend], int]  # what `attend` is best split into
     combine: Callable[[Combine, int], KernelFunction]  # depth
+    routing: Callable[[Linear], Routing | None]  # None: rows are best taken as they are
+    route: Callable[[Routing, int], KernelFunction]  # tokens
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,8 @@ def webgpu(language: Language, vendor: str | None = None) -> KernelSet:
             project_append=project_append,
             splits=partial(gpu.tilings.splits, vendor=vendor),
             combine=gpu.splits.combine,
+            routing=gpu.route.routing,
+            route=gpu.route.route,
         ),
         speculation=Speculation(
             draft=gpu.verify.draft,

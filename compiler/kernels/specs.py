@@ -88,6 +88,30 @@ class Linear:
         )
 
 
+TILE_FIELDS = 3  # its expert, the first of its places in the order, and how many they are
+
+
+@dataclass(frozen=True)
+class Routing:
+    """Rows with experts, brought together by expert and cut into tiles. The same for all products
+    of a layer."""
+
+    rows: int
+    experts: int
+    tile: int  # rows of one expert, at most
+
+    @property
+    def tiles(self) -> int:
+        """As many as there can be: each expert's last one may be short."""
+        used = min(self.experts, self.rows)
+        return used + (self.rows - used) // self.tile
+
+    @property
+    def size(self) -> int:
+        """Values of the order: the rows by expert, then the tiles."""
+        return self.rows + TILE_FIELDS * self.tiles
+
+
 @dataclass(frozen=True)
 class CacheShape:
     """The KV cache of one layer: (context, 2, kv_heads, depth), keys at 0, values at 1.

@@ -9,7 +9,10 @@ from typing import Any
 
 from tvm import relax, te, tirx
 
+from compiler.errors import UnsupportedModelError
 from compiler.graph import ops
+
+FEW = 16  # products of a convolution
 
 
 def _split(builder: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
@@ -62,8 +65,50 @@ def _clip(builder: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
     return builder.call_te(compute, call.args[0], primfunc_name_hint="clip")
 
 
+def _conv1d(builder: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
+    """In groups or not; a few products are written out, which other operators fuse with."""
+    attrs = call.attrs
+    if (attrs.data_layout, attrs.kernel_layout) != ("NCW", "OIW"):
+        raise UnsupportedModelError(f"conv1d in the layout {attrs.data_layout}")
+    numbers = (attrs.strides[0], attrs.padding[0], attrs.dilation[0], attrs.groups)
+    conv = partial(_convolved, ops.shape(call), *(int(number) for number in numbers))
+    return builder.call_te(conv, *call.args, primfunc_name_hint="conv1d")
+
+
+def _convolved(
+    shape: tuple[int, ...],
+    stride: int,
+    before: int,
+    dilation: int,
+    groups: int,
+    x: te.Tensor,
+    weight: te.Tensor,
+) -> te.Tensor:
+    length = int(x.shape[2])
+    channels, inputs, width = (int(extent) for extent in weight.shape)
+
+    def product(n: Any, channel: Any, at: Any, i: Any, k: Any) -> Any:
+        source = at * stride + k * dilation - before
+        value = x(n, channel // (channels // groups) * inputs + i, source)
+        if before:
+            inside = tirx.all(source >= 0, source < length)
+            value = tirx.if_then_else(inside, value, tirx.const(0, str(x.dtype)))
+        return value * weight(channel, i, k)
+
+    if inputs * width <= FEW:
+        taps = [(i, k) for i in range(inputs) for k in range(width)]
+        return te.compute(
+            shape, lambda n, c, at: sum(product(n, c, at, i, k) for i, k in taps), name="y"
+        )
+    i, k = te.reduce_axis((0, inputs), "i"), te.reduce_axis((0, width), "k")
+    return te.compute(
+        shape, lambda n, c, at: te.sum(product(n, c, at, i, k), axis=[i, k]), name="y"
+    )
+
+
 LEGALISATIONS = {
     "relax.clip": _clip,
+    "relax.nn.conv1d": _conv1d,
     "relax.split": _split,
     "relax.full": _filled(),
     "relax.full_like": _filled(),

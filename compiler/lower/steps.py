@@ -27,6 +27,7 @@ from compiler.kernels.specs import (
 from compiler.lower.generic import device_bytes, kernel_of
 from compiler.lower.launches import CONTROL, COUNTS, SAMPLING, TOKENS, Launch, Listing, Value
 from compiler.lower.pending import Layer, PendingSplits, PendingSum
+from compiler.lower.routes import Routes
 from compiler.lower.tensors import Constants, Matrix, Plain, Store
 
 
@@ -52,6 +53,7 @@ class Lister:
         self._deferred: dict[Value, PendingSum] = {}  # sums that a layer will compute
         self._splits: dict[Value, PendingSplits] = {}
         self._control = CONTROL
+        self._routes = Routes(kernels, rows, self._new, self._launch)
         self._moved: dict[Value, Value] = {}  # values that a kernel writes elsewhere
         self._emitters: dict[str, Callable[[relax.Call, Value], None]] = {
             "webkiln.linear": self._linear,
@@ -250,16 +252,11 @@ class Lister:
         x, chosen, weight = ops.operands(call)
         matrix, parts = self._matrix(weight)
         rows, width = ops.shape(call)
-        spec = Linear(
-            rows=rows,
-            width=width,
-            columns=ops.shape(weight)[1],
-            scheme=matrix.scheme,
-            experts=int(ops.setting(call, "experts")),
-            shared=rows // ops.shape(x)[0],
-        )
-        values = (self._value(x), self._value(chosen), *parts, out)
-        self._launch(self.kernels.linear(spec), *values)
+        experts, shared = int(ops.setting(call, "experts")), rows // ops.shape(x)[0]
+        columns, scheme = ops.shape(weight)[1], matrix.scheme
+        spec = Linear(rows, width, columns, scheme, experts=experts, shared=shared)
+        taken = self._routes.of(self._value(chosen), spec)
+        self._launch(self.kernels.linear(spec), self._value(x), taken, *parts, out)
 
     def _vectors(self, vectors: list[relax.Var]) -> list[Value]:
         """The one buffer that holds them all, if there are any."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
-from compiler.bundle.schema import Buffer, Memory, Plan, Requirements
+from compiler.bundle.schema import WASM_RESERVED, Buffer, Memory, Plan, Requirements, Variant
 from compiler.kernels import sets
 from compiler.kernels.gpu import tilings
 from compiler.kernels.sets import KernelSet
 from compiler.lower.generic import Backend
+from compiler.lower.plan import PackedTensor
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ DEFAULT_LIMITS = {
     "maxStorageBufferBindingSize": 128 * 1024 * 1024,
     "maxBufferSize": 256 * 1024 * 1024,
 }
+ADDRESSES = 1 << 32  # bytes that a wasm32 module can tell apart
 
 
 def size(buffer: Buffer, context: int) -> int:
@@ -133,12 +135,42 @@ def _webgpu_limits(plan: Plan, context: int) -> dict[str, int]:
     }
 
 
-def beyond_default(limits: dict[str, int]) -> list[str]:
-    """For people: every limit a plan needs more of than all devices guarantee."""
+def beyond_default(
+    limits: Mapping[str, int], tensors: Mapping[str, PackedTensor] | None = None
+) -> list[str]:
+    """For people: every limit a plan needs more of than all devices guarantee, and the weight that
+    is the reason, if one is."""
     return [
-        f"needs {name} of {needed:,}; devices guarantee only {DEFAULT_LIMITS[name]:,}"
+        f"needs {name} of {needed:,}{_reason(needed, tensors or {})}; "
+        f"devices guarantee only {DEFAULT_LIMITS[name]:,}"
         for name, needed in limits.items()
         if needed > DEFAULT_LIMITS[name]
+    ]
+
+
+def _reason(needed: int, tensors: Mapping[str, PackedTensor]) -> str:
+    """The weight of so many bytes, whole or in a part, with more of them if there are."""
+    sizes = {n: {t.bytes, *(p.bytes for p in t.parts.values())} for n, t in tensors.items()}
+    found = [name for name, own in sizes.items() if needed in own]
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    return f" for {found[0]}{more}" if found else ""
+
+
+def beyond_addresses(variants: Iterable[Variant], context: int) -> list[str]:
+    """For people: that WebAssembly cannot hold the model, where it cannot."""
+    sizes = [
+        WASM_RESERVED
+        + sum((one.memory.weights, one.memory.scratch, one.memory.state_base))
+        + context * one.memory.state_per_token
+        for one in variants
+        if one.backend == "wasm"
+    ]
+    needed = max(sizes, default=0)
+    if needed <= ADDRESSES:
+        return []
+    return [
+        f"takes {needed:,} bytes at a context of {context:,} tokens, and WebAssembly ends at "
+        f"{ADDRESSES:,}: choose a smaller context, or it runs on WebGPU alone"
     ]
 
 

@@ -5,18 +5,24 @@ from __future__ import annotations
 import copy
 import inspect
 import logging
+import mmap
+import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 import transformers
+from torch.overrides import TorchFunctionMode
 
 from compiler.errors import UnsupportedModelError
 from compiler.trace import attention, experts, legacy, masks, softmax
 from compiler.trace.positions import count_from_input
 from compiler.trace.states import Kept, run
+
+LARGE = 1 << 30  # bytes of a tensor
+_MAP_NORESERVE = 0x4000  # Linux's; Python's `mmap` does not name it before 3.13
 
 
 def build_model(
@@ -42,11 +48,24 @@ def build_model(
         ) from error
     for module in model.modules():
         for name, parameter in module.named_parameters(recurse=False):
-            reserved = torch.empty_like(parameter, device="cpu")  # address space, never written
-            setattr(module, name, torch.nn.Parameter(reserved, requires_grad=False))
+            reserved = torch.nn.Parameter(_address_space(parameter), requires_grad=False)
+            setattr(module, name, reserved)
     model.tie_weights()
     legacy.install(model)
     return model.eval()  # type: ignore[no-untyped-call, no-any-return]
+
+
+def _address_space(parameter: torch.Tensor) -> torch.Tensor:
+    """A tensor like it, never written, even where it is larger than the machine's memory: Linux
+    hands out as much only to who says that it is not meant to be used."""
+    try:
+        return torch.empty_like(parameter, device="cpu")
+    except RuntimeError:
+        if sys.platform != "linux":
+            raise
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE
+    memory = mmap.mmap(-1, parameter.nbytes, flags=flags)
+    return torch.frombuffer(memory, dtype=parameter.dtype).view(parameter.shape)
 
 
 def _reserved(
@@ -56,7 +75,7 @@ def _reserved(
     none for ours: legacy.py adapts their plain one."""
     for name in ("eager",) if plain else (attention.IMPLEMENTATION, "eager"):
         try:
-            with _parameters_on_meta():
+            with _parameters_on_meta(), _LargeOnMeta():
                 return auto.from_config(  # type: ignore[no-any-return]
                     copy.deepcopy(config),  # it notes the implementations in there
                     attn_implementation=name,
@@ -90,6 +109,26 @@ def _parameters_on_meta() -> Iterator[None]:
         yield
     finally:
         torch.nn.Module.register_parameter = register  # type: ignore[method-assign]
+
+
+class _LargeOnMeta(TorchFunctionMode):
+    """Makes tensors that no machine need have the memory for on the meta device to begin with:
+    stacked experts, before they are registered. Nothing but parameters is as large."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        settings = dict(kwargs or {})
+        if (
+            func is torch.empty
+            and torch.empty(*args, **(settings | {"device": "meta"})).nbytes > LARGE
+        ):
+            settings["device"] = "meta"
+        return func(*args, **settings)
 
 
 def tied_names(model: torch.nn.Module) -> dict[str, list[str]]:

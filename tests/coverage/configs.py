@@ -141,10 +141,12 @@ STATES: dict[str, dict[str, Any]] = {  # a layer with a state beside one with at
         "moe_shared_expert_intermediate_size": 32,
         "time_step_min": 1e-30,  # its prefill keeps to it, its decoding does not
     },
+    "qwen3_5_moe_text": {"head_dim": 64},
+    "qwen3_5_text": {"head_dim": 64},
     "recurrent_gemma": {"block_types": ["recurrent", "attention"], "lru_width": 64},
     "zamba": {"num_hidden_layers": 4, "layers_block_type": ["mamba", "mamba", "hybrid", "mamba"]},
     "zamba2": {"num_hidden_layers": 4, "layers_block_type": ["mamba", "hybrid", "mamba", "hybrid"]},
-    "rwkv": {"attention_hidden_size": 64, "context_length": 320, "rescale_every": 1},
+    "rwkv": {"attention_hidden_size": 64, "context_length": 320, "rescale_every": 0},
     "xlstm": {"hidden_size": 128},  # its cache rounds heads to 64
     "zaya": {"num_experts_per_tok": 1},
 }

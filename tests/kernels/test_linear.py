@@ -13,11 +13,13 @@ from compiler.kernels.dsl import KernelFunction
 from compiler.kernels.gpu.language import LARGEST
 from compiler.kernels.gpu.linear import linear
 from compiler.kernels.gpu.product import Tiling
+from compiler.kernels.gpu.route import routing
 from compiler.kernels.sets import WASM
 from compiler.kernels.specs import Linear
 from compiler.quantize import schemes
 from compiler.quantize.layout import pack
 from compiler.quantize.schemes import dequantize, quantize
+from tests.kernels.routes import order_of
 from tests.support.gpu import Array, Gpu, assert_close
 from tests.support.wasm import Wasm
 
@@ -126,13 +128,16 @@ def test_columns_that_fill_no_vector(machine: Gpu | Wasm, columns: int) -> None:
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("shared", [1, 2])
-def test_rows_with_experts(machine: Gpu | Wasm, scheme: str, shared: int) -> None:
-    spec = Linear(6, 44, 64, SCHEMES[scheme], experts=5, shared=shared)
+@pytest.mark.parametrize("rows", [6, 42])
+def test_rows_with_experts(machine: Gpu | Wasm, scheme: str, shared: int, rows: int) -> None:
+    spec = Linear(rows, 44, 64, SCHEMES[scheme], experts=5, shared=shared)
     stacked = replace(spec, rows=spec.inputs, width=5 * 44, experts=0, shared=1)
     buffers, products = operands(stacked)
-    chosen = np.array([3, 0, 4, 3, 3, 1], np.int32)  # none for 2
-    own = products.reshape(spec.inputs, 5, 44)[np.arange(6) // shared, chosen]
-    buffers |= {"experts": chosen, "out": np.zeros((6, 44), np.float32)}
+    chosen = np.resize(np.array([3, 0, 4, 3, 3, 1], np.int32), rows)  # none for 2
+    own = products.reshape(spec.inputs, 5, 44)[np.arange(rows) // shared, chosen]
+    buffers |= {"experts": chosen, "out": np.zeros((rows, 44), np.float32)}
+    if (routed := routing(spec)) is not None:
+        buffers["order"] = order_of(routed, chosen)
     kernel = machine.kernels.linear(spec)
     got = machine.run(kernel, {name: buffers[name] for name in kernel.arguments})["out"]
     assert_close(got, own, tolerance(spec.columns, in_half(machine, spec)), str(spec))

@@ -9,6 +9,9 @@ codes stay bytes and x becomes integers (digits.py), which takes half the instru
 row takes, the more rows a processor has in flight to memory. Several tokens: four weight rows are
 decoded into a panel that stays in the first-level cache while all tokens pass by it, two at a
 time: 8 sums for 6 loads.
+
+With experts, a few rows are done like one token, one after the other; of more, those of one expert
+pass by its panel.
 """
 
 from __future__ import annotations
@@ -45,20 +48,20 @@ from compiler.kernels.specs import Linear
 TILE = 9
 BLOCK = 128  # items of a block: long runs of neighbouring rows, which processors fetch ahead
 TOKENS = 2  # tokens side by side in the matrix-matrix product
+ALONE = 16  # rows with experts, at most, of which few would share one: those of one token
 
 
 @cache
 def linear(spec: Linear) -> KernelFunction:
     """Arguments: x, experts (if there are any), codes, scales (quantized), bias, residual (where
     present), out; for several rows without experts control, whose COUNT says how many are real."""
-    if spec.experts:
-        return _build(spec, _Experts)
-    if spec.rows > 1:
-        return _build(spec, _Matrix)
-    plain = _build(spec, _Vector)
+    if spec.rows > (ALONE if spec.experts else 1):
+        return _build(spec, _Experts if spec.experts else _Matrix)
+    plain = _build(spec, _Routed if spec.experts else _Vector)
     if spec.scheme.bits != 4:
         return plain
-    return replace(plain, relaxed=_build(spec, _Integers).function)
+    integers = _RoutedIntegers if spec.experts else _Integers
+    return replace(plain, relaxed=_build(spec, integers).function)
 
 
 def _build(spec: Linear, product: type[_Body]) -> KernelFunction:
@@ -145,29 +148,35 @@ class _Vector(_Body):
     """One token. x is staged in coded order, times the factors of the codes, with the sum of each
     group beside it, which the group's offset is multiplied with."""
 
+    m: Expr = 0  # the row of the result that is worked on
+
     def allocate(self) -> None:
         """Workspaces for x."""
         self.staged = self.k.workspace((self.padded,))
 
     def prepare(self) -> None:
         self.allocate()
+        if self.weight.has_offset:
+            self.group_sums = self.k.workspace((self.weight.units,))
+        self.stage(0)
+
+    def stage(self, x: Expr) -> None:
+        """Makes a row of x ready."""
         weight = self.weight
         whole = self.spec.columns // weight.unit_width
-        if weight.has_offset:
-            self.group_sums = self.k.workspace((weight.units,))
         with loop(whole) as unit:
             first = unit * (weight.unit_width // LANES)
-            quads = [let(self.x_quad(0, first + q)) for q in range(weight.unit_width // LANES)]
+            quads = [let(self.x_quad(x, first + q)) for q in range(weight.unit_width // LANES)]
             self._stage(unit, quads)
         if whole < weight.units:
-            self._stage(whole, self._last_quads())
+            self._stage(whole, self._last_quads(x))
 
-    def _last_quads(self) -> list[Expr]:
+    def _last_quads(self, x: Expr) -> list[Expr]:
         first = self.spec.columns // self.weight.unit_width * self.weight.unit_width // LANES
         end = self.spec.columns // LANES
-        quads = [let(self.x_quad(0, quad)) for quad in range(first, end)]
+        quads = [let(self.x_quad(x, quad)) for quad in range(first, end)]
         if self.spec.columns % LANES:
-            quads.append(let(self.x_tail(0)))
+            quads.append(let(self.x_tail(x)))
         return quads + [splat(0.0)] * (self.weight.unit_width // LANES - len(quads))
 
     def _stage(self, unit: Expr, quads: list[Expr]) -> None:
@@ -197,7 +206,7 @@ class _Vector(_Body):
                     store4(sums, load(sums, index, 0) + value, index, 0)
             with loop(size) as i:
                 totals = [let(load(sums, stack * BLOCK + i, 0)) for stack in range(stacked)]
-                self.finish(0, self.first(first + i), totals)
+                self.finish(self.m, self.first(first + i), totals)
 
     def _product(self, n: Expr, stack: int, begin: Expr, units: Expr) -> Expr:
         """Four rows with x, over some units: a vector of four sums."""
@@ -270,6 +279,30 @@ class _Integers(_Vector):
                     words = let(load(self.weight.codes, vector, self.row(n, stack, i), 0))
                     total.add_product(product(words, x), splat(lane(scales, i)))
         return let(lane_sums([total.value for total in sums]) + offsets.value)
+
+
+class _Routed(_Vector):
+    """A few rows with experts, one after the other: nothing but their experts is read."""
+
+    def prepare(self) -> None:
+        self.allocate()
+        if self.weight.has_offset:
+            self.group_sums = self.k.workspace((self.weight.units,))
+
+    def row(self, n: Expr, stack: int, i: int) -> Expr:
+        return super().row(n, stack, i) + self.expert * (self.spec.stacked * self.spec.width)
+
+    def run(self, items: int) -> None:
+        assert self.experts is not None
+        with loop(self.spec.rows) as m:
+            self.m = m
+            self.expert = let(tirx.max(tirx.min(self.experts[m], self.spec.experts - 1), 0))
+            self.stage(let(m // self.spec.shared))
+            super().run(items)
+
+
+class _RoutedIntegers(_Routed, _Integers):
+    """The same with dot products of bytes."""
 
 
 class _Matrix(_Body):

@@ -65,10 +65,13 @@ class Direct:
         store(narrow, self.half.narrow4(self._load(i, quad)), 0)
         return narrow[0]
 
+    def row(self, i: int) -> Expr:
+        """The row of x of the invocation's token i; past the end it is the last one's."""
+        return tirx.min(self.m + i, self.spec.rows - 1) // self.spec.shared
+
     def _load(self, i: int, quad: Expr) -> Expr:
-        """Rows past the end repeat the last one's; columns past the end are zero."""
-        columns = self.spec.columns
-        row = tirx.min(self.m + i, self.spec.rows - 1) // self.spec.shared
+        """Columns past the end are zero."""
+        columns, row = self.spec.columns, self.row(i)
         if self.aligned:
             inside = columns % self.width == 0
             x = self.x[row, quad]

@@ -10,22 +10,23 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from transformers import LlamaConfig, PretrainedConfig
 
-from compiler.build import manifest, write_variants
+from compiler.build import manifest, notes, write_variants
 from compiler.bundle.codec import to_json
 from compiler.bundle.schema import FileEntry, Manifest, Span, Tensor, Variant
 from compiler.bundle.write import MANIFEST, BundleWriter
 from compiler.checkpoint.base import Array, TensorInfo, TokenizerFiles
 from compiler.lower import targets
 from compiler.lower.plan import PackedTensor
+from compiler.lower.targets import Target
 from compiler.lower.tensors import Constants, Matrix, Plain, Store
-from compiler.programs import Programs, kernel_files, legal_graphs, lower, trace_functions
+from compiler.programs import kernel_files, lower_all, trace_functions
 from compiler.progress import Progress, SilentProgress
 from compiler.quantize import F32, Quantized
 from compiler.quantize.layout import blocked_parts
@@ -34,6 +35,7 @@ from compiler.trace.model import build_model
 
 QUANTIZATION = "q4"
 ABSENT = "weights/absent.bin"  # what tensors name instead of shards
+WEBGPU = tuple(one for one in targets.TARGETS if one.backend == "webgpu")
 
 # The configurations published with meta-llama/Llama-3.2-1B and meta-llama/Llama-3.1-8B.
 _LLAMA_3 = {
@@ -77,9 +79,9 @@ class Shapes:
 
     license = ""
 
-    def __init__(self, name: str, config: LlamaConfig) -> None:
+    def __init__(self, name: str, config: PretrainedConfig) -> None:
         self.label = f"{name}, shapes only"
-        self.config: PretrainedConfig = config
+        self.config = config
         parameters = build_model(config).named_parameters()
         self._shapes = {each: tuple(values.shape) for each, values in parameters}
 
@@ -112,18 +114,20 @@ class Shapes:
 
 
 def compile_shape(
-    name: str, config: LlamaConfig, target: Path, progress: Progress | None = None
+    name: str,
+    config: PretrainedConfig,
+    target: Path,
+    progress: Progress | None = None,
+    chosen: Sequence[Target] = WEBGPU,
 ) -> Manifest:
-    """The bundle `target` of `config`, without its weights."""
+    """The bundle `target` of `config` for `chosen` targets, without its weights."""
     progress = progress or SilentProgress()
     subject = open_subject(Shapes(name, config))
     limits = subject.limits
     context = min(limits.context, DEFAULT_CONTEXT)
     store = Store(subject.coded(QUANTIZATION))
-    graphs = trace_functions(subject, store.coding, [targets.WEBGPU], progress)
-    webgpu = [one for one in targets.TARGETS if one.backend == "webgpu"]
-    legal = legal_graphs(graphs, targets.WEBGPU)
-    programs = [Programs(lower(legal, one, limits, store), {}) for one in webgpu]
+    graphs = trace_functions(subject, store.coding, chosen, progress)
+    programs = lower_all(graphs, chosen, limits, store)
     tensors = _tensors(store)
     packed = {each: PackedTensor(tensor.bytes, tensor.parts) for each, tensor in tensors.items()}
     with BundleWriter(target) as writer:
@@ -131,8 +135,9 @@ def compile_shape(
         files = kernel_files(programs, progress)
         for program in programs:
             variants |= write_variants(writer, program, files, packed, limits.vocabulary, context)
+        said = notes(subject, store, variants, packed, context)
         described = (name, subject, context)
-        complete = writer.finish(manifest(*described, variants, packed, [], writer))
+        complete = writer.finish(manifest(*described, variants, packed, said, writer))
     complete = _with_tensors(complete, tensors)
     (target / MANIFEST).write_bytes(to_json(complete))
     return complete

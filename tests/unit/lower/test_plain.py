@@ -40,3 +40,26 @@ def test_tensors_of_one_value() -> None:
     np.testing.assert_array_equal(got, np.full((2, 12), 2.5, np.float32))
     (ones,) = run(relax.op.ones_like, X, lowered=LEGALISATIONS)
     np.testing.assert_array_equal(ones, np.ones((2, 12), np.float32))
+
+
+@pytest.mark.parametrize(
+    ("channels", "groups", "settings"),
+    [
+        (12, 12, {}),  # a state-space model's
+        (12, 12, {"padding": 3}),
+        (12, 3, {"padding": 1, "dilation": 2}),
+        (6, 1, {"stride": 2, "padding": 2}),
+    ],
+)
+def test_convolutions(channels: int, groups: int, settings: dict[str, int]) -> None:
+    torch.manual_seed(0)
+    x, weight = torch.randn(1, 12, 7), torch.randn(channels, 12 // groups, 4)
+    names = {"stride": "strides"}
+    given = {names.get(name, name): value for name, value in settings.items()}
+
+    def make(x: relax.Var, weight: relax.Var) -> relax.Expr:
+        return relax.op.nn.conv1d(x, weight, groups=groups, **given)
+
+    (got,) = run(make, x, weight, lowered=LEGALISATIONS)
+    expected = torch.nn.functional.conv1d(x, weight, groups=groups, **settings)
+    np.testing.assert_allclose(got, expected.numpy(), atol=2e-6)  # sums of up to 48 products

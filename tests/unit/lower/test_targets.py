@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-from compiler.bundle.schema import FORMAT, Binding, Buffer, Function, Kernel, Plan, Step
+from typing import Literal
+
+from compiler.bundle.schema import (
+    FORMAT,
+    WASM_RESERVED,
+    Binding,
+    Buffer,
+    Function,
+    Kernel,
+    Memory,
+    Plan,
+    Requirements,
+    Span,
+    Step,
+    Variant,
+)
+from compiler.lower.plan import PackedTensor
 from compiler.lower.targets import (
+    ADDRESSES,
     DEFAULT_LIMITS,
     TARGETS,
     WASM,
     WEBGPU,
+    beyond_addresses,
     beyond_default,
     memory,
     requirements,
@@ -105,3 +123,25 @@ def test_memory_by_kind() -> None:
 def test_size_of_a_buffer() -> None:
     assert size(BUFFERS[1], 10) == 10240
     assert size(BUFFERS[0], 10) == 256
+
+
+def test_a_raised_limit_names_its_weight() -> None:
+    limits = {"maxBufferSize": 300 * MIB, "maxComputeWorkgroupsPerDimension": 70000}
+    codes = {"codes": Span("", 0, 200 * MIB)}
+    tensors = {"head": PackedTensor(300 * MIB, codes), "table": PackedTensor(300 * MIB, codes)}
+    assert beyond_default(limits, tensors) == [
+        "needs maxBufferSize of 314,572,800 for head and 1 more; devices guarantee only "
+        "268,435,456",
+        "needs maxComputeWorkgroupsPerDimension of 70,000; devices guarantee only 65,535",
+    ]
+
+
+def test_models_that_webassembly_cannot_hold_say_so() -> None:
+    def variant(backend: Literal["webgpu", "wasm"], weights: int) -> Variant:
+        memory = Memory(weights=weights, scratch=10, state_base=20, state_per_token=30)
+        return Variant(backend, "", "", Requirements([], {}), memory, [], {})
+
+    room = ADDRESSES - WASM_RESERVED - 10 - 20 - 30 * 100
+    assert beyond_addresses([variant("wasm", room), variant("webgpu", 2 * room)], 100) == []
+    (note,) = beyond_addresses([variant("wasm", room + 1)], 100)
+    assert note.startswith("takes 4,294,967,297 bytes at a context of 100 tokens")

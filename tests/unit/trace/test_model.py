@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -119,3 +120,14 @@ def test_attention_cannot_be_run() -> None:
     x = torch.zeros(1, 2, 3, 4)
     with pytest.raises(NotImplementedError, match="tracing only"):
         attention.attention(x, x, x, None, None, 0, 1.0, 0, 0.0, True)
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="elsewhere memory that is not used is no matter"
+)
+def test_parameters_may_be_larger_than_memory() -> None:
+    """A terabyte for each of six, of which nothing is touched."""
+    config = hf.LlamaConfig(**SMALL | {"hidden_size": 64, "intermediate_size": 1 << 32})
+    weight = build_model(config).get_parameter("model.layers.0.mlp.up_proj.weight")
+    assert weight.nbytes == 1 << 40
+    assert weight.device.type == "cpu"
