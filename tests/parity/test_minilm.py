@@ -93,3 +93,14 @@ def test_refuses_to_generate(engine: BrowserEngine) -> None:
              .catch(({ code, message }) => `${code}: ${message}`)"""
     )
     assert refused == "bad-request: model turns texts into vectors; it does not generate text"
+
+
+def test_the_page_says_that_it_does_not_chat(engine: BrowserEngine) -> None:
+    page = engine.page
+    engine.load(NAME, "wasm")  # leaves the page on the server's address
+    page.goto("/".join(page.url.split("/")[:3]) + "/")
+    notice = page.locator("#notice")
+    notice.wait_for()
+    assert "This model does not chat" in notice.inner_text()
+    assert page.locator("#load").is_disabled()
+    assert page.locator("#model-name").inner_text() == "model"
