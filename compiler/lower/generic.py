@@ -97,7 +97,7 @@ def _refuse_unlowered(module: tvm.IRModule) -> None:
 def kernel_of(name: str, function: tirx.PrimFunc, outputs: int) -> KernelFunction:
     """A scheduled PrimFunc as a kernel: buffers in order of its parameters, outputs last."""
     buffers = [param for param in function.params if isinstance(param.ty, tirx.BufferType)]
-    arguments = tuple(_safe(buffer.name) for buffer in buffers)
+    arguments = _distinct([_safe(buffer.name) for buffer in buffers])
     return KernelFunction(
         name,
         function.with_attr("global_symbol", name),
@@ -105,6 +105,17 @@ def kernel_of(name: str, function: tirx.PrimFunc, outputs: int) -> KernelFunctio
         arguments,
         arguments[len(arguments) - outputs :],
     )
+
+
+def _distinct(names: list[str]) -> tuple[str, ...]:
+    """As TVM tells parameters of one name apart, such as those of x beside x."""
+    counts: dict[str, int] = {}
+    found = []
+    for name in names:
+        count = counts.get(name, 0)
+        counts[name] = count + 1
+        found.append(f"{name}_{count}" if count else name)
+    return tuple(found)
 
 
 def _safe(name: str) -> str:

@@ -22,7 +22,7 @@ _POD = re.compile(r"struct PODArgs \{\s*packGridDimX: u32\s*\}\s*@group\(0\)[^;]
 _GUARD = re.compile(
     r"if \(blockIdx\.z \* gridDim\.x \+ blockIdx\.x > podArgs\.packGridDimX\)[^}]*\}"
 )
-_BINDING = re.compile(r"@binding\((\d+)\) var<storage, (read|read_write)> (\w+?)_ptr :")
+_BINDING = re.compile(r"@binding\((\d+)\) var<storage, (read|read_write)> (\w+?)_ptr(_\d+)? :")
 _WORKGROUP = re.compile(r"@workgroup_size\((\d+), (\d+), (\d+)\)")
 _MEMORY = re.compile(r"var<workgroup> \w+ : array<([\w<>]+), (\d+)>;")
 _SUBGROUPS = re.compile(r"\bsubgroup[A-Z]\w*\(")
@@ -121,7 +121,8 @@ def _read(text: str) -> Shader:
     text = "\n".join(line for line in lines if line and not line.startswith("//")) + "\n"
     if _SUBGROUPS.search(text):  # TVM only enables what it knows
         text = "enable subgroups;\n" + text
-    found = sorted((int(i), access, name) for i, access, name in _BINDING.findall(text))
+    bound = _BINDING.findall(text)
+    found = sorted((int(i), access, name + count) for i, access, name, count in bound)
     workgroup, entry = _WORKGROUP.search(text), _ENTRY.search(text)
     if workgroup is None or entry is None or "podArgs" in text:
         raise UnsupportedModelError(f"TVM generated WGSL of an unknown form:\n{text[:400]}")

@@ -224,3 +224,15 @@ def test_only_rows_in_order_of_tokens_can_be_left_out(
     listing = listed(made(normed, {"b": (1, 8), "n": (8,)}), store())
     (launch,) = (one for one in listing.launches if one.kernel.rows_axis is not None)
     assert launch.by_token == by_token
+
+
+def test_a_value_beside_itself() -> None:
+    def doubled(g: Graph) -> relax.Expr:
+        x = g(R.reshape(g(R.cos(g.b)), (2, 4)))  # what a reshape cuts off is not fused
+        return g(R.concat([x, x], axis=1))
+
+    listing = listed(made(doubled, {"b": (1, 8)}), store())
+    (launch,) = (one for one in listing.launches if "concat" in one.kernel.name)
+    assert len(set(launch.kernel.arguments)) == 3
+    (shader,) = compile_kernels([launch.kernel]).values()
+    assert sorted(shader.arguments) == sorted(launch.kernel.arguments)
