@@ -1,7 +1,8 @@
-"""Attention classes older than transformers' attention interface, led to the same operator.
+"""Classes outside transformers' interfaces for attention and experts, led to the same operators.
 
 Each adapter replaces what comes after the heads are split: scores, softmax and their product with
-the values. Projections, rotary embedding and everything else stay the model's own code.
+the values; of experts, the products with every one of them. Projections, rotary embedding, routers
+and everything else stay the model's own code.
 """
 
 from __future__ import annotations
@@ -15,15 +16,17 @@ import torch
 from transformers import PreTrainedModel
 
 from compiler.trace.attention import attend
+from compiler.trace.experts import expert_linear
 
 
 def install(model: PreTrainedModel) -> None:
     """Adapts every module of `model` whose class is listed below."""
-    adapted = [m for m in model.modules() if type(m).__name__ in _ADAPTERS]
-    for module in adapted:
-        _ADAPTERS[type(module).__name__](module)
-    if adapted:  # they expect masks, which nothing reads
-        model.config._attn_implementation = "eager"
+    for module in model.modules():
+        if (adapter := _EXPERTS.get(type(module).__name__)) is not None:
+            adapter(module)
+        if (adapter := _ADAPTERS.get(type(module).__name__)) is not None:
+            adapter(module)
+            model.config._attn_implementation = "eager"  # expects masks, which nothing reads
 
 
 def _only_scores(layer: str) -> Callable[[Any], None]:
@@ -99,6 +102,22 @@ def _mpt(module: Any) -> None:
     module.forward = MethodType(forward, module)
 
 
+def _llama4(module: Any) -> None:
+    def forward(self: Any, hidden_states: Any) -> tuple[Any, Any]:
+        x = hidden_states.reshape(-1, self.hidden_dim)
+        scores, logits = self.router(x)  # 0 for all experts but the chosen ones
+        weights, chosen = torch.topk(scores, self.top_k, dim=1)
+        experts, of = chosen.reshape(-1), self.experts
+        rows = (x[:, None] * weights[..., None]).reshape(-1, self.hidden_dim)
+        gate, up = expert_linear(rows, experts, of.gate_up_proj, True).chunk(2, dim=-1)
+        out = expert_linear(up * of.act_fn(gate), experts, of.down_proj, True)
+        routed = out.reshape(-1, self.top_k, self.hidden_dim).sum(dim=1)
+        return self.shared_expert(x) + routed, logits
+
+    module.forward = MethodType(forward, module)
+
+
+_EXPERTS: dict[str, Callable[[Any], None]] = {"Llama4TextMoe": _llama4}
 _ADAPTERS: dict[str, Callable[[Any], None]] = {
     "BloomAttention": _bloom,
     "CodeGenAttention": _only_scores("layer_idx"),

@@ -8,7 +8,7 @@ import pytest
 import torch
 import transformers as hf
 
-from compiler.trace import attention
+from compiler.trace import attention, legacy
 from compiler.trace.model import build_model
 
 SIZE: dict[str, Any] = {"vocab_size": 64, "hidden_size": 32, "initializer_range": 0.2}
@@ -38,6 +38,19 @@ CONFIGS: dict[str, hf.PretrainedConfig] = {
         attention_types=[[["global", "local"], 1]],
         window_size=3,
         max_position_embeddings=32,
+    ),
+    "llama4": hf.Llama4TextConfig(
+        **SIZE,
+        intermediate_size=24,
+        intermediate_size_mlp=24,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=8,
+        num_local_experts=4,
+        num_experts_per_tok=2,
+        moe_layers=[1],
+        pad_token_id=0,
     ),
     "mpt": hf.MptConfig(vocab_size=64, d_model=32, n_layers=2, n_heads=4, max_seq_len=32),
 }
@@ -70,6 +83,13 @@ def attend(
     return (scores.masked_fill(unseen, -torch.inf).softmax(-1) @ value).transpose(1, 2)
 
 
+def expert_linear(
+    x: torch.Tensor, experts: torch.Tensor, weight: torch.Tensor, transposed: bool
+) -> torch.Tensor:
+    assert transposed
+    return torch.einsum("rk,rkn->rn", x, weight[experts])
+
+
 @pytest.mark.parametrize("name", CONFIGS)
 def test_adapted_models_compute_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
@@ -77,6 +97,7 @@ def test_adapted_models_compute_the_same(name: str, monkeypatch: pytest.MonkeyPa
     built = build_model(CONFIGS[name])
     built.load_state_dict(real.state_dict())
     monkeypatch.setattr(attention, "attention", attend)
+    monkeypatch.setattr(legacy, "expert_linear", expert_linear)
     ids = torch.arange(ROWS)[None] * 7 % 64
     with torch.no_grad():
         expected = real(input_ids=ids, use_cache=False).logits
