@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import get_args, get_type_hints
 
-import torch
 import transformers
 
 from compiler.bundle.schema import Embedding, Manifest
@@ -19,6 +18,7 @@ from compiler.lower.steps import Model
 from compiler.lower.targets import Target
 from compiler.trace.encoder import Pooling, attends, trace_embedding
 from compiler.trace.model import build_model
+from compiler.trace.positions import skipped
 
 SIZES = (64, 512)  # tokens of the functions that short texts take; the longest texts have their own
 LONGEST = 4096  # tokens of a text unless told otherwise: scratch memory grows with them
@@ -107,12 +107,9 @@ def _refuse_gathered_scores(program: Program) -> None:
 
 
 def _positions(model: transformers.PreTrainedModel) -> int:
-    """Tokens that the model has positions for. A table of positions with a padding index has those
-    of tokens after it (RoBERTa)."""
+    """Tokens that the model has positions for."""
     most = int(getattr(model.config.get_text_config(), "max_position_embeddings", LONGEST))
-    tables = [m for m in model.modules() if isinstance(m, torch.nn.Embedding)]
-    skipped = [m.padding_idx for m in tables if m.num_embeddings == most]
-    return most - max((index + 1 for index in skipped if index is not None), default=0)
+    return most - skipped(model)
 
 
 def _shorter(limit: int, most: int) -> str:

@@ -22,6 +22,7 @@ from compiler.lower.targets import Target
 from compiler.trace import masks, own
 from compiler.trace.importer import trace
 from compiler.trace.model import build_model, tied_names
+from compiler.trace.positions import skipped
 from compiler.trace.states import kept
 
 DEFAULT_CONTEXT = 4096  # positions the engine allocates unless told otherwise
@@ -99,5 +100,5 @@ def default_quantization(weights: Weights) -> str:
 def limits_of(model: transformers.PreTrainedModel) -> Model:
     """Its vocabulary, and the positions it was made for and attention can be computed for."""
     config = model.config.get_text_config()
-    limit = getattr(config, "max_position_embeddings", None)
-    return Model(config.vocab_size, min([int(limit or DEFAULT_CONTEXT), *masks.reach(config)]))
+    limit = int(getattr(config, "max_position_embeddings", None) or DEFAULT_CONTEXT)
+    return Model(config.vocab_size, min([limit - skipped(model), *masks.reach(config)]))

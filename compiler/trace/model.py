@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 
 from compiler.errors import UnsupportedModelError
 from compiler.trace import attention, experts, legacy, masks, softmax
-from compiler.trace.positions import count_from_input
+from compiler.trace.positions import count_from_input, skipped
 from compiler.trace.states import Kept, run
 
 LARGE = 1 << 30  # bytes of a tensor
@@ -164,5 +164,6 @@ class _Logits(torch.nn.Module):
 
     def forward(self, ids: torch.Tensor, positions: torch.Tensor) -> tuple[torch.Tensor, ...]:
         taken = inspect.signature(self.model.forward).parameters
-        given = {"position_ids": positions} if "position_ids" in taken else {}
+        told = "position_ids" in taken and not skipped(self.model)
+        given = {"position_ids": positions} if told else {}
         return run(self.model, self.kept, positions, input_ids=ids, **given)

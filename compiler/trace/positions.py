@@ -40,6 +40,14 @@ class CountingCache(DynamicCache):
         return indexer_key_states
 
 
+def skipped(model: torch.nn.Module) -> int:
+    """Positions at the start of the table of those models that count from after its padding index
+    on (RoBERTa); what such a model is given as positions it takes as they are."""
+    words = model.get_input_embeddings()  # type: ignore[operator]
+    tables = [m for m in model.modules() if isinstance(m, torch.nn.Embedding) and m is not words]
+    return max((1 + m.padding_idx for m in tables if m.padding_idx is not None), default=0)
+
+
 def count_from_input(exported: torch.export.ExportedProgram, rows: int) -> None:
     """Replaces what was counted from the cache's length by the input `positions`.
 

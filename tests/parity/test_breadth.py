@@ -14,6 +14,7 @@ NAMES = (
     "deepseek_v2",  # latent attention, complex rotary embedding, groups of experts
     "deepseek_v32",  # keys chosen by an indexer
     "falcon",  # attention beside the MLP, its own attention code
+    "falcon_h1",  # attention beside a state-space layer
     "gemma3n_text",  # layers that share keys and values, inputs of each layer's own
     "gpt_neo",  # windows in its own attention code, no scaling
     "gpt_oss",  # attention sinks, experts with biases
@@ -23,7 +24,9 @@ NAMES = (
     "mpt",  # ALiBi, no biases
     "opt",  # positions with an offset, ReLU
     "phimoe",  # a window that only the mask knows, experts chosen one by one
+    "qwen3_next",  # linear attention by the delta rule, convolutions
     "rembert",  # attention that is written out
+    "roberta",  # positions from after its padding index on
 )
 
 

@@ -6,7 +6,10 @@ import pytest
 import torch
 
 from compiler.errors import UnsupportedModelError
-from compiler.trace.positions import LENGTH, count_from_input
+from compiler.subject import limits_of
+from compiler.trace.model import build_model
+from compiler.trace.positions import LENGTH, count_from_input, skipped
+from tests.coverage.configs import tiny
 
 ROWS = 3
 
@@ -46,3 +49,10 @@ def test_what_was_counted_follows_the_input(make: str, offset: int) -> None:
 def test_other_uses_of_the_length_are_refused() -> None:
     with pytest.raises(UnsupportedModelError, match="counts positions in a way"):
         count_from_input(exported("all"), ROWS)
+
+
+def test_positions_that_a_table_keeps_for_padding() -> None:
+    for name, count in (("roberta", 1), ("bert", 0), ("opt", 0), ("llama", 0)):
+        model = build_model(tiny(name))
+        assert skipped(model) == count
+        assert limits_of(model).context == 320 - count
