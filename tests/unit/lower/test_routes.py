@@ -19,6 +19,7 @@ from tests.bench.gpu.shapes import Shapes
 from tests.unit.checkpoint import tiny
 
 
+@pytest.mark.slow
 def test_one_order_for_both_products() -> None:
     config = tiny.mixtral()
     config.num_hidden_layers = 2  # of the last layer a prompt needs nothing but keys and values

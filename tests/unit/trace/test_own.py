@@ -28,6 +28,7 @@ def exported(module: nn.Module, rows: object = Dim.DYNAMIC, shape: int = 8) -> E
     return torch.export.export(module.eval(), (ids,), dynamic_shapes=dynamic)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["module", "program"])
 def test_a_module_that_counts_positions(source: str) -> None:
     module = own_models.nano()
@@ -53,6 +54,7 @@ def test_context_of_a_module_without_limit(limit: int | None, context: int) -> N
     assert prepared(own_models.bigram(), limit).context == context
 
 
+@pytest.mark.slow
 def test_recomputed(  # the reason has the line of code
 ) -> None:
     model = prepared(own_models.written())
@@ -157,6 +159,7 @@ def test_programs_of_a_fixed_shape(rows: str | None) -> None:
         prepared(program)
 
 
+@pytest.mark.slow
 def test_the_example_of_the_documentation(tmp_path: Path) -> None:
     """The module, and the program that its second block exports."""
     text = (Path(__file__).parents[3] / "docs" / "own.md").read_text()
