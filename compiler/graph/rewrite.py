@@ -106,8 +106,9 @@ class View:
 Rule: TypeAlias = Callable[[View, relax.Var, relax.Expr], "relax.Expr | None"]
 
 
-def rewrite(program: Program, rule: Rule) -> Program:
-    """Applies `rule` to every binding in order, then drops dead bindings and unused weights."""
+def rewrite(program: Program, rule: Rule, name: str | None = None) -> Program:
+    """Applies `rule` to every binding in order, then drops dead bindings and unused weights. With
+    `name` that is what variables are called, and a number."""
     view = View(program)
     main = program.module["main"]
     builder = relax.BlockBuilder()
@@ -122,7 +123,7 @@ def rewrite(program: Program, rule: Rule) -> Program:
             for var, value in replaced:
                 new = _substitute(value, env)
                 keep = isinstance(new, relax.Var) or var == view.result
-                env[var] = new if keep else builder.emit(new, name_hint=var.name)
+                env[var] = new if keep else builder.emit(new, name_hint=name or var.name)
             result = builder.emit_output(env[view.result])
         builder.emit_func_output(result)
     module = builder.get()

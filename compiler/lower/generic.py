@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any, Literal, TypeAlias
@@ -49,7 +49,9 @@ def legalise(program: Program, backend: Backend) -> Program:
     )
     try:
         with TARGETS[backend]:
-            module = _SCHEDULES[backend](passes(rewrite(program, keep_as_integers).module))
+            # Parameters of kernels are named after variables; TVM's own in between are `lv`.
+            named = rewrite(program, keep_as_integers, "value").module
+            module = _SCHEDULES[backend](passes(named))
     except Exception as error:  # TVM raises many kinds, all about an operator
         reason = str(error).partition(". ")[0]  # the function's text follows
         if "int64" in reason:
@@ -96,8 +98,7 @@ def _refuse_unlowered(module: tvm.IRModule) -> None:
 
 def kernel_of(name: str, function: tirx.PrimFunc, outputs: int) -> KernelFunction:
     """A scheduled PrimFunc as a kernel: buffers in order of its parameters, outputs last."""
-    buffers = [param for param in function.params if isinstance(param.ty, tirx.BufferType)]
-    arguments = _distinct([_safe(buffer.name) for buffer in buffers])
+    arguments = _distinct(buffer_names(function))
     return KernelFunction(
         name,
         function.with_attr("global_symbol", name),
@@ -107,15 +108,32 @@ def kernel_of(name: str, function: tirx.PrimFunc, outputs: int) -> KernelFunctio
     )
 
 
+def buffer_names(function: tirx.PrimFunc) -> list[str]:
+    """Of its buffers, in order; other parameters are a CPU's range of items."""
+    buffers = [param for param in function.params if isinstance(param.ty, tirx.BufferType)]
+    return [_safe(buffer.name) for buffer in buffers]
+
+
 def _distinct(names: list[str]) -> tuple[str, ...]:
-    """As TVM tells parameters of one name apart, such as those of x beside x."""
+    """As TVM tells parameters of one name apart, such as those of x beside x: by their first use,
+    so that only the same value may stand behind all of them."""
     counts: dict[str, int] = {}
     found = []
     for name in names:
         count = counts.get(name, 0)
         counts[name] = count + 1
         found.append(f"{name}_{count}" if count else name)
+    if len(set(found)) < len(found):
+        raise UnsupportedModelError(f"buffers of a kernel are named alike: {', '.join(names)}")
     return tuple(found)
+
+
+def require_one_value(names: Sequence[str], values: Sequence[Any]) -> None:
+    """Refuses a kernel with two buffers of one name and different values for them."""
+    known: dict[str, Any] = {}
+    for name, value in zip(names, values, strict=True):
+        if known.setdefault(name, value) != value:
+            raise UnsupportedModelError(f"two buffers of a kernel are both named {name}")
 
 
 def _safe(name: str) -> str:

@@ -24,7 +24,7 @@ from compiler.kernels.specs import (
     Prologue,
     Sum,
 )
-from compiler.lower.generic import device_bytes, kernel_of
+from compiler.lower.generic import buffer_names, device_bytes, kernel_of, require_one_value
 from compiler.lower.launches import CONTROL, COUNTS, SAMPLING, TOKENS, Launch, Listing, Value
 from compiler.lower.pending import Layer, PendingSplits, PendingSum
 from compiler.lower.routes import Routes
@@ -209,6 +209,7 @@ class Lister:
             kernel_of(f"{ops.callee(call)}_{self.listing.rows}", function, len(outs))
         )
         inputs = [self._value(arg) for arg in call.args[1].fields]
+        require_one_value(buffer_names(function), [*inputs, *outs])
         self._launch(kernel, *inputs, *outs)
 
     def _linear(self, call: relax.Call, out: Value) -> None:

@@ -90,8 +90,15 @@ def kept(model: transformers.PreTrainedModel) -> Kept:
         return Kept(argument)
     before = [(module, dict(vars(module))) for module in model.modules()]
     known = _attributes(model)
-    with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
-        made = model(input_ids=torch.zeros(1, 1, dtype=torch.int64), use_cache=True)
+    try:
+        with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
+            made = model(input_ids=torch.zeros(1, 1, dtype=torch.int64), use_cache=True)
+    except UnsupportedModelError:
+        raise
+    except Exception as error:  # whatever a model's own code raises
+        raise UnsupportedModelError(
+            f"{type(model).__name__} does not run on shapes alone: {error}"
+        ) from error
     held = {n: x for n, x in _attributes(model).items() if x is not known.get(n)}
     for module, attributes in before:  # whatever it notes there of having run
         vars(module).clear()

@@ -134,6 +134,7 @@ class Miniature:
         return {
             "format": self.format,
             "variant": variant,
+            "recurrent": False,
             "buffers": buffers,
             "kernels": kernels,
             "functions": functions,

@@ -236,3 +236,22 @@ def test_a_value_beside_itself() -> None:
     assert len(set(launch.kernel.arguments)) == 3
     (shader,) = compile_kernels([launch.kernel]).values()
     assert sorted(shader.arguments) == sorted(launch.kernel.arguments)
+
+
+def test_different_values_of_one_name_are_refused() -> None:
+    with pytest.raises(UnsupportedModelError, match="two buffers of a kernel are both named x"):
+        generic.require_one_value(["x", "x", "out"], [1, 2, 3])
+    generic.require_one_value(["x", "x", "out"], [1, 1, 3])
+
+
+def test_tvms_own_variables_are_not_taken_for_the_models() -> None:
+    """Top-k is several kernels, whose values in between TVM calls lv, lv1 as it does a model's."""
+
+    def chosen(g: Graph) -> relax.Expr:
+        x = g(R.reshape(g(R.cos(g.b)), (2, 4)))
+        best = g(R.topk(g(R.exp(x)), 2, 1, "both"))
+        return g(R.multiply(g(relax.TupleGetItem(best, 0)), number(2.0)))
+
+    for launch in listed(made(chosen, {"b": (1, 8)}), store()).launches:
+        assert len(set(launch.kernel.arguments)) == len(launch.kernel.arguments)
+        assert not any(name.endswith("_1") for name in launch.kernel.arguments)
