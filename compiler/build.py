@@ -11,10 +11,9 @@ from pathlib import Path
 from compiler.bundle.codec import to_json
 from compiler.bundle.schema import FORMAT, Manifest, Plan, Tuned, Variant
 from compiler.bundle.write import BundleWriter
-from compiler.checkpoint.base import Weights
 from compiler.checkpoint.open import open_checkpoint
 from compiler.checkpoint.own import is_own
-from compiler.errors import CheckpointError, UsageError
+from compiler.checks import check_shape, check_tokenizer, chosen_context, stop_tokens
 from compiler.graph.quantize import Coding
 from compiler.lower import targets as ladder
 from compiler.lower.kernel_files import KernelFiles
@@ -28,7 +27,7 @@ from compiler.lower.targets import (
     requirements,
 )
 from compiler.lower.tensors import Constants, Matrix, Plain, Store
-from compiler.notes import coded_anew
+from compiler.notes import coded_anew, never_generated
 from compiler.programs import Lowered, Programs, kernel_files, lower_all, trace_functions
 from compiler.progress import Progress
 from compiler.quantize.layout import Packed, pack, pack_plain
@@ -56,17 +55,16 @@ def build(
     Raises CompileError; nothing is left at `output` then but what was there before.
     """
     start = time.monotonic()
-    targets = ladder.TARGETS if targets is None else targets
     with progress.stage("open"):
         opened = open_checkpoint(source, revision, tokenizer)
     with opened:
         name = model_name(source)
         with progress.stage("build model"):
             subject = open_subject(opened, lora, context)
-        targets = subject.fitting(targets)
+        targets = subject.fitting(ladder.TARGETS if targets is None else targets)
         limits = subject.limits
-        _check_tokenizer(subject.weights, limits.vocabulary)
-        default_context = _default_context(limits.context, context)
+        check_tokenizer(subject.weights, limits.vocabulary)
+        default_context = chosen_context(limits.context, context, DEFAULT_CONTEXT)
         store = Store(subject.coded(quantization))
         graphs = trace_functions(subject, store.coding, targets, progress)
         with progress.stage("lower"):
@@ -75,14 +73,8 @@ def build(
         with BundleWriter(target, _expected_bytes(store)) as writer:
             files = kernel_files(programs, progress)
             tensors = write_tensors(store, writer, progress)
-            sizes = (limits.vocabulary, default_context)
-            variants: dict[str, Variant] = {}
-            for program in programs:
-                variants |= write_variants(writer, program, files, tensors, *sizes)
-            said = notes(subject, store, variants, tensors, default_context)
             described = (name, subject, default_context)
-            known = manifest(*described, variants, tensors, said, writer)
-            writer.finish(known if subject.embedder is None else subject.embedder.described(known))
+            writer.finish(write_programs(writer, programs, files, tensors, store, *described))
     return Summary(target, time.monotonic() - start, peak_bytes())
 
 
@@ -112,39 +104,38 @@ def _pack(coding: Coding, tensor: Matrix | Plain | Constants) -> Packed:
     match tensor:
         case Matrix(_, recipe, _, scheme):
             matrix = coding.matrix(recipe, scheme)
-            _check_shape(tensor.name, (matrix.rows, matrix.columns), tensor.shape)
+            check_shape(tensor.name, (matrix.rows, matrix.columns), tensor.shape)
             return pack(matrix)
         case Plain(_, recipe, _):
             values = coding.values(recipe)
-            _check_shape(tensor.name, values.shape, tensor.shape)
+            check_shape(tensor.name, values.shape, tensor.shape)
             return pack_plain(values)
         case Constants(_, values):
             return pack_plain(values.view("<f4"))
 
 
-def _check_shape(name: str, stored: tuple[int, ...], expected: tuple[int, ...]) -> None:
-    if tuple(stored) != tuple(expected):
-        raise CheckpointError(
-            f"{name} is stored with shape {tuple(stored)}, but config.json makes it "
-            f"{tuple(expected)}: the configuration and the weights belong to different models"
-        )
+def write_programs(
+    writer: BundleWriter,
+    programs: Sequence[Programs],
+    files: Mapping[str, KernelFiles],
+    tensors: Mapping[str, PackedTensor],
+    store: Store,
+    name: str,
+    subject: Subject,
+    context: int,
+) -> Manifest:
+    """Writes every target's plans and kernels. Returns the manifest of the model `name`, but for
+    tensors and files; `context` is its default."""
+    variants: dict[str, Variant] = {}
+    for each in programs:
+        sizes = (subject.limits.vocabulary, context)
+        variants |= _write_variants(writer, each, files, tensors, *sizes)
+    said = _notes(subject, store, variants, tensors, context)
+    known = _manifest(name, subject, context, variants, tensors, said, writer)
+    return known if subject.embedder is None else subject.embedder.described(known)
 
 
-def _check_tokenizer(checkpoint: Weights, vocabulary: int) -> None:
-    """Refuses a tokenizer whose ids the model has no embeddings for."""
-    model = json.loads(checkpoint.tokenizer.model_json)
-    added = [token["id"] for token in model.get("added_tokens", [])]
-    pieces = model["model"].get("vocab", {})
-    ids = pieces.values() if isinstance(pieces, dict) else [len(pieces) - 1]
-    highest = max([*added, *ids], default=0)
-    if highest >= vocabulary:
-        raise CheckpointError(
-            f"the tokenizer of {checkpoint.label} has ids up to {highest}, the model only "
-            f"{vocabulary} tokens: they belong to different models"
-        )
-
-
-def write_variants(
+def _write_variants(
     writer: BundleWriter,
     programs: Programs,
     files: Mapping[str, KernelFiles],
@@ -194,7 +185,7 @@ def _write_program(
     }
 
 
-def manifest(
+def _manifest(
     name: str,
     subject: Subject,
     default_context: int,
@@ -221,7 +212,7 @@ def manifest(
         bits_per_weight=round(weight_bytes * 8 / subject.parameters, 3),
         chat_template=tokenizer.chat_template,
         special_tokens=tokenizer.special_tokens,
-        stop_tokens=tokenizer.stop_tokens,
+        stop_tokens=stop_tokens(weights, limits.vocabulary),
         tokenizer=writer.add_tokenizer(tokenizer.model_json, config),
         variants=dict(variants),
         tensors={},
@@ -230,7 +221,7 @@ def manifest(
     )
 
 
-def notes(
+def _notes(
     subject: Subject,
     store: Store,
     variants: Mapping[str, Variant],
@@ -248,6 +239,7 @@ def notes(
         *beyond_default(limits, tensors),
         *beyond_addresses(variants.values(), context),
         *coded_anew(matrices, store.coding),
+        *never_generated(subject.weights.tokenizer.stop_tokens, subject.limits.vocabulary),
     ]
     return [*said, whole] if subject.recomputed else said
 
@@ -260,15 +252,6 @@ def model_name(source: str) -> str:
     last = path.resolve().name if path.is_dir() else Path(source.split(":")[-1]).name
     stem = re.sub(r"(-\d{5}-of-\d{5})?\.gguf$", "", last)
     return re.sub(r"[.-](I?Q\d\w*|F16|F32|BF16)$", "", stem, flags=re.IGNORECASE) or "model"
-
-
-def _default_context(limit: int, wanted: int | None) -> int:
-    """Positions the engine allocates unless told otherwise."""
-    if wanted is None:
-        return min(limit, DEFAULT_CONTEXT)
-    if not 16 <= wanted <= limit:
-        raise UsageError(f"--context {wanted}: choose from 16 to {limit} for this model")
-    return wanted
 
 
 def _expected_bytes(store: Store) -> int:

@@ -12,6 +12,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -64,6 +65,19 @@ class Format(StrEnum):
     MLC = "mlc"
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What `compile_model` is to compile, whatever it is written as."""
+
+    source: str
+    output: Path | None
+    quantization: str | None
+    context: int | None
+    revision: str | None
+    lora: Path | None
+    tokenizer: Path | None
+
+
 @compile_app.command(
     epilog="compile-model inspect BUNDLE [--json] describes a finished bundle; "
     "compile-model tune SOURCE measures kernels on this machine's GPU."
@@ -101,46 +115,47 @@ def compile_model(
 ) -> None:
     """Compile a PyTorch language model into a folder of files that run in a browser."""
     with _translated():
-        if form is Format.MLC:
-            _write_mlc(source, output, quantization, context, revision, lora)
-            return
-        # Imported here: torch and tvm take seconds, and `--help` must not need them.
-        from compiler.build import build
-
-        with progress.shown_on(Console(stderr=True)) as shown:
-            result = build(
-                source,
-                output=output,
-                quantization=None if quantization is None else quantization.value,
-                context=context,
-                revision=revision,
-                progress=shown,
-                lora=lora,
-                tokenizer=tokenizer,
-            )
-        Console().print(summary.readable(result))
+        coding = None if quantization is None else quantization.value
+        asked = Asked(source, output, coding, context, revision, lora, tokenizer)
+        (_write_mlc if form is Format.MLC else _write_bundle)(asked)
 
 
-def _write_mlc(
-    source: str,
-    output: Path | None,
-    quantization: Quantization | None,
-    context: int | None,
-    revision: str | None,
-    lora: Path | None,
-) -> None:
+def _write_bundle(asked: Asked) -> None:
+    # Imported here: torch and tvm take seconds, and `--help` must not need them.
+    from compiler.build import build
+
+    with progress.shown_on(Console(stderr=True)) as shown:
+        result = build(
+            asked.source,
+            output=asked.output,
+            quantization=asked.quantization,
+            context=asked.context,
+            revision=asked.revision,
+            progress=shown,
+            lora=asked.lora,
+            tokenizer=asked.tokenizer,
+        )
+    Console().print(summary.readable(result))
+
+
+def _write_mlc(asked: Asked) -> None:
     from compiler.build import model_name
     from compiler.mlc.write import write_mlc
 
+    if asked.tokenizer is not None:
+        raise UsageError(
+            f"--tokenizer {asked.tokenizer} is for a module or a .pt2 file, which --format mlc "
+            "does not write: leave out one of the two"
+        )
     with progress.shown_on(Console(stderr=True)) as shown:
         written = write_mlc(
-            source,
-            output=output or Path("models") / f"{model_name(source).lower()}-mlc",
-            quantization=None if quantization is None else quantization.value,
-            context=context,
-            revision=revision,
+            asked.source,
+            output=asked.output or Path("models") / f"{model_name(asked.source).lower()}-mlc",
+            quantization=asked.quantization,
+            context=asked.context,
+            revision=asked.revision,
             progress=shown,
-            lora=lora,
+            lora=asked.lora,
         )
     size = inspection.size(written.bytes)
     print(f"{written.folder}: {written.quantization}, {size}, {written.seconds:.1f} s")

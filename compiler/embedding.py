@@ -11,7 +11,7 @@ import transformers
 from compiler.bundle.schema import Embedding, Manifest
 from compiler.checkpoint.base import Checkpoint
 from compiler.checkpoint.sentence import SentenceFiles, around, sentence_files
-from compiler.errors import UnsupportedModelError, UsageError
+from compiler.errors import CheckpointError, UnsupportedModelError, UsageError
 from compiler.graph import ops
 from compiler.graph.program import Program
 from compiler.lower.steps import Model
@@ -38,6 +38,12 @@ class Embedder:
         self.model = build_model(self._config, transformers.AutoModel)
         self._traced, self._padded, self._dimensions = self.model, False, 0
         most = min(self._around.limit, _positions(self.model), files.limit or self._around.limit)
+        special = len(self._around.before) + len(self._around.after)
+        if most <= special:
+            raise CheckpointError(
+                f"{checkpoint.label} takes texts of {most} tokens, of which {special} are the "
+                "tokenizer's own: correct its max_seq_length or model_max_length"
+            )
         if context is not None and not 16 <= context <= most:
             raise UsageError(f"--context {context}: choose from 16 to {most} for this model")
         limit = min(most, LONGEST) if context is None else context
@@ -97,8 +103,7 @@ _POOLING = get_args(get_args(get_type_hints(Embedding)["pooling"])[0])
 
 def _refuse_gathered_scores(program: Program) -> None:
     """Own attention code that looks its scores up does not match PyTorch yet."""
-    values = [binding.value for binding in program.module["main"].body.blocks[0].bindings]
-    gathers = [x for x in values if ops.name(x) == "relax.gather_elements"]
+    gathers = ops.calls(program.module, "relax.gather_elements")
     if any(ops.dtype(call) == "float32" for call in gathers):
         raise UnsupportedModelError(
             "the model looks attention scores up by relative position (gather), which is not "

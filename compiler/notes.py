@@ -38,3 +38,9 @@ def _line(what: str, matrices: Sequence[Matrix], losses: Losses) -> str:
 def _relative(matrix: Matrix, losses: Losses) -> float:
     loss = losses.get(matrix.recipe)
     return 0.0 if loss is None else loss.relative
+
+
+def never_generated(stop_tokens: Sequence[int], vocabulary: int) -> list[str]:
+    """Says which of the ids that end an answer are left out, as the model has no such tokens."""
+    ids = ", ".join(str(id_) for id_ in stop_tokens if id_ >= vocabulary)
+    return [f"stop tokens {ids} are left out: the model has {vocabulary} tokens"] if ids else []

@@ -26,7 +26,7 @@ from compiler.trace.positions import skipped
 from compiler.trace.states import kept
 
 DEFAULT_CONTEXT = 4096  # positions the engine allocates unless told otherwise
-QUANTIZED = ("Q", "IQ", "TQ", "MXFP", "AWQ", "GPTQ", "F8", "PACKED")  # how quantized types begin
+QUANTIZED = ("Q", "IQ", "TQ", "MXFP", "AWQ", "GPTQ", "FP8", "PACKED")  # how quantized types begin
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,18 @@ def default_quantization(weights: Weights) -> str:
     return KEEP if any(name.startswith(QUANTIZED) for name in stored) else "q4"
 
 
+# What configurations call the positions their model was made for.
+_CONTEXT = (
+    "max_position_embeddings",
+    "max_target_positions",
+    "max_seq_len",
+    "max_sequence_length",
+    "seq_length",
+)
+
+
 def limits_of(model: transformers.PreTrainedModel) -> Model:
     """Its vocabulary, and the positions it was made for and attention can be computed for."""
     config = model.config.get_text_config()
-    limit = int(getattr(config, "max_position_embeddings", None) or DEFAULT_CONTEXT)
+    limit = next((int(n) for key in _CONTEXT if (n := getattr(config, key, None))), DEFAULT_CONTEXT)
     return Model(config.vocab_size, min([limit - skipped(model), *masks.reach(config)]))

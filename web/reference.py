@@ -18,15 +18,13 @@ from compiler.checkpoint.own import OwnCheckpoint
 from compiler.errors import BundleError
 from compiler.quantize.layout import unpack
 from compiler.quantize.schemes import dequantize
-from compiler.trace.model import tied_names
+from compiler.trace.model import model_of, tied_names
 from compiler.trace.own import Original
 
 
 def transformer(auto: Any, checkpoint: Checkpoint) -> PreTrainedModel:
     """The model that the transformers class `auto` makes, in f32 on the CPU, not yet filled."""
-    model: PreTrainedModel = auto.from_config(
-        checkpoint.config, attn_implementation="eager", dtype=torch.float32
-    )
+    model = model_of(checkpoint.config, auto, attn_implementation="eager", dtype=torch.float32)
     return model.eval()  # type: ignore[no-untyped-call, no-any-return]
 
 
@@ -85,6 +83,10 @@ class Reference:
             self.model = transformer(AutoModelForCausalLM, checkpoint)
             self._answer = lambda ids: self.model(input_ids=ids).logits
             weights = Converted(checkpoint, self.model)
+        # What PyTorch goes on from; recurrent models decode with another arithmetic than they read
+        # prompts with, and some refuse the cache's usual name.
+        recurrent = any(plan.recurrent for plan in bundle.plans.values())
+        self._cached = isinstance(self.model, PreTrainedModel) and not recurrent
         # Every variant of a bundle is asked the same.
         self._generated: dict[tuple[int, ...], list[int]] = {}
         self._logits: dict[tuple[int, ...], npt.NDArray[np.float32]] = {}
@@ -103,7 +105,7 @@ class Reference:
         out: list[int] = []
         with torch.inference_mode():
             for _ in range(count):
-                if not isinstance(self.model, PreTrainedModel):  # no cache to go on from
+                if not self._cached:
                     out.append(int(self._answer(torch.tensor([ids + out]))[0, -1].argmax()))
                     continue
                 result = self.model(input_ids=tokens, past_key_values=cache, use_cache=True)

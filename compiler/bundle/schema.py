@@ -39,7 +39,7 @@ class Control(IntEnum):
     POSITION = 0  # index into `tokens` of the first token the next step consumes
     COUNT = 1  # rows of a run that hold real tokens; the rest are padding
     CONTEXT = 2  # number of positions the KV cache holds
-    DONE = 3  # 1 after a stop token or at the context's end: later steps no longer advance
+    DONE = 3  # 1 after a stop token or at the context's end: later steps neither advance nor keep
     SEED = 4  # the sampling seed's 32 bits
     TEXT = 5  # tokens of the text that `embed_<N>` embeds
     STOP_COUNT = 6  # how many of the following slots hold stop tokens
@@ -292,8 +292,8 @@ class Tokenizer:
 class Embedding:
     """How an embedder turns a text into a vector.
 
-    The text loses the white space around it, becomes lower case if `lowercase`, follows the prompt
-    asked for, and is cut to `limit` tokens, those of `before` and `after` included.
+    The prompt asked for and the text after it, without the white space around the two and in lower
+    case if `lowercase`, are cut to `limit` tokens, those of `before` and `after` included.
     """
 
     dimensions: int

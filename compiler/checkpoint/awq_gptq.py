@@ -125,7 +125,7 @@ def layers(files: StoredTensors, settings: Mapping[str, Any]) -> dict[str, GridT
     """
     method = str(settings["quant_method"])
     bits, group = settings.get("bits"), settings.get("group_size", 128)
-    if bits not in _BITS[method]:
+    if type(bits) is not int or bits not in _BITS[method]:
         known = " or ".join(map(str, _BITS[method]))
         raise UnsupportedModelError(
             f"{method.upper()} with {bits} bits cannot be read, only {known}: compile the original "

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -65,6 +67,27 @@ class StoredTensors(Tensors, Protocol):
         ...
 
 
+class TensorFiles(ABC):
+    """StoredTensors whose subclass lists them at once, and reads one when asked for it."""
+
+    def __init__(self) -> None:
+        self._file: dict[str, Path] = {}
+        self._info: dict[str, TensorInfo] = {}
+
+    def names(self) -> list[str]:
+        return list(self._info)
+
+    def info(self, name: str) -> TensorInfo:
+        return self._info[name]
+
+    def load(self, name: str) -> Array:
+        return self.raw(name).to(torch.float32, copy=True).contiguous().numpy()
+
+    @abstractmethod
+    def raw(self, name: str) -> torch.Tensor:
+        """A tensor as it is stored."""
+
+
 class Weights(Tensors, Protocol):
     """A model's tokenizer and weights, by the names of its `state_dict`.
 
@@ -95,6 +118,19 @@ class Weights(Tensors, Protocol):
     def __exit__(self, *exception: object) -> None: ...
 
 
+class Closing:
+    """What `with` does with Weights; most keep nothing open between reads."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
 class Checkpoint(Weights, Protocol):
     """A model of transformers. Example::
 
@@ -107,7 +143,7 @@ class Checkpoint(Weights, Protocol):
     config: PretrainedConfig  # ready for AutoModelForCausalLM.from_config
 
 
-def one_line(error: Exception) -> str:
+def one_line(error: BaseException) -> str:
     """A library's error message, which may run over many lines, as part of one of ours."""
     words = " ".join(str(error).split()) or type(error).__name__
     return words if len(words) <= 200 else words[:199] + "…"

@@ -7,10 +7,11 @@ them. Stacked experts are the largest tensors there are, so they can also be had
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Self
+from typing import Any
 
 import torch
 from transformers import PreTrainedModel
@@ -24,7 +25,15 @@ from transformers.core_model_loading import (
     rename_source_key,
 )
 
-from compiler.checkpoint.base import Array, Checkpoint, TensorInfo, TokenizerFiles, one_line
+from compiler.checkpoint.base import (
+    Array,
+    Checkpoint,
+    Closing,
+    TensorInfo,
+    TokenizerFiles,
+    one_line,
+)
+from compiler.checkpoint.unused import require_all_layers, require_numbers
 from compiler.errors import CheckpointError
 from compiler.quantize import Quantized
 
@@ -38,7 +47,7 @@ class _Made:
     stored: list[tuple[str, str]]  # pattern and name of each
 
 
-class Converted:
+class Converted(Closing):
     """`checkpoint` as a Checkpoint of `model`: `names()` are those of its state dict, then whatever
     of the checkpoint belongs to nothing in it."""
 
@@ -55,6 +64,18 @@ class Converted:
         renamings = [x for x in mapping if isinstance(x, WeightRenaming)]
         for name in sorted(checkpoint.names(), key=dot_natural_key):
             self._place(name, renamings)
+        self._check()
+
+    def _check(self) -> None:
+        """Refuses tensors that say that the configuration is another model's."""
+        weights = {name for name, _ in self._model.named_parameters(remove_duplicate=False)}
+        stored = [name for target, name in self._renamed.items() if target in weights]
+        stored += [name for made in self._made.values() for _, name in made.stored]
+        require_numbers(self._checkpoint, stored)
+        used = {*self._renamed.values(), *stored}
+        ignored = self._model._keys_to_ignore_on_load_unexpected or []
+        unused = [n for n in self._others if not any(re.search(each, n) for each in ignored)]
+        require_all_layers(self.label, used, unused)
 
     def _place(self, name: str, renamings: list[WeightRenaming]) -> None:
         rename = partial(
@@ -144,12 +165,6 @@ class Converted:
 
     def close(self) -> None:
         self._checkpoint.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
 
 
 def _targets(converter: WeightConverter, first: str) -> list[str]:

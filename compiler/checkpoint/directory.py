@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Self
 
 from huggingface_hub import ModelCard
-from transformers import AutoConfig, PretrainedConfig
+from transformers import CONFIG_MAPPING, AutoConfig, PretrainedConfig
 
 from compiler.checkpoint.base import (
     Array,
+    Closing,
     StoredTensors,
     TensorInfo,
     TokenizerFiles,
-    one_line,
 )
+from compiler.checkpoint.config import check_config, guarded
 from compiler.checkpoint.prequantized import PrequantizedTensors
 from compiler.checkpoint.safetensors import SafetensorsFiles
+from compiler.checkpoint.settings import setting, shown
 from compiler.checkpoint.tokenizer_files import read_json, read_tokenizer
 from compiler.checkpoint.torchfile import TorchFiles
 from compiler.errors import CheckpointError, UnsupportedModelError
@@ -28,7 +29,7 @@ SAFETENSORS, TORCH = "model.safetensors", "pytorch_model.bin"
 INDEX = ".index.json"
 
 
-class DirectoryCheckpoint:
+class DirectoryCheckpoint(Closing):
     """A Checkpoint read from config.json, tokenizer files and safetensors or PyTorch weights.
 
     `names()` are the files' own: models whose keys transformers renames or fuses on loading keep
@@ -39,8 +40,9 @@ class DirectoryCheckpoint:
     def __init__(self, directory: Path, label: str = "") -> None:
         self.directory = directory
         self.label = label or directory.resolve().name
+        file = directory / "config.json"
+        settings = setting(read_json(file), "quantization_config", dict, file)
         self.config = _read_config(directory)
-        settings = read_json(directory / "config.json").get("quantization_config")
         self.license = read_license(directory / "README.md")
         self._tensors = PrequantizedTensors(_open_weights(directory), settings or {})
 
@@ -60,15 +62,6 @@ class DirectoryCheckpoint:
     def quantized(self, name: str) -> Quantized | None:
         return self._tensors.quantized(name)
 
-    def close(self) -> None:
-        """Nothing stays open between reads."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
 
 def _read_config(directory: Path) -> PretrainedConfig:
     file = directory / "config.json"
@@ -78,15 +71,22 @@ def _read_config(directory: Path) -> PretrainedConfig:
             "a hub id or a .gguf file"
         )
     raw = read_json(file)
-    try:
-        config: PretrainedConfig = AutoConfig.from_pretrained(directory, local_files_only=True)
-    except Exception as error:  # transformers raises ValueError, KeyError, OSError and its own
+    kind = raw.get("model_type")
+    if "auto_map" in raw and str(kind) not in CONFIG_MAPPING:
         raise UnsupportedModelError(
-            f"{file} describes a model that transformers cannot build "
-            f"(model_type {raw.get('model_type')!r}): {one_line(error)}"
-        ) from error
-    if hasattr(config, "quantization_config"):  # the model is built as if it were not
-        del config.quantization_config
+            f"{file} describes a model of its own code (model_type {shown(kind)}), and no code of "
+            "a checkpoint is run: load it in a Python file of yours and give file.py:make_model"
+        )
+    what = f"{file} describes a model that transformers cannot build (model_type {shown(kind)})"
+    with guarded(what):
+        config: PretrainedConfig = AutoConfig.from_pretrained(
+            directory, local_files_only=True, trust_remote_code=False
+        )
+    check_config(config, raw, file)
+    # The model is built as if it were not quantized, and of transformers' own code alone.
+    for name in ("quantization_config", "auto_map"):
+        if hasattr(config, name):
+            delattr(config, name)
     return config
 
 
@@ -118,8 +118,10 @@ def weight_files(directory: Path, name: str) -> list[Path]:
     """The file `name`, or the files its index lists; [] when there is neither."""
     if (directory / name).exists():
         return [directory / name]
-    index = read_json(directory / (name + INDEX))
-    files = [directory / file for file in sorted(set(index.get("weight_map", {}).values()))]
+    index = directory / (name + INDEX)
+    places = setting(read_json(index), "weight_map", dict, index) or {}
+    listed = {str(setting(places, tensor, str, index)) for tensor in places}
+    files = [directory / file for file in sorted(listed)]
     for file in files:
         if not file.exists():
             raise CheckpointError(f"{file} is missing, though {name}{INDEX} lists it: get it again")

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from compiler.errors import CheckpointError, UnsupportedModelError
 from compiler.quantize import Quantized
 
 SCALES = "_scale_inv"
+STORED = "FP8"  # with its scales; files call the numbers alone F8_E4M3
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Fp8Tensor:
 
     @property
     def info(self) -> TensorInfo:
-        return self.files.info(self.name)
+        return replace(self.files.info(self.name), stored=STORED)
 
     def load(self) -> Array:
         scales = torch.from_numpy(self.files.load(self.name + SCALES))
@@ -43,7 +44,8 @@ class Fp8Tensor:
             )
         for row in range(len(scales)):
             span = slice(row * self.tile[0], (row + 1) * self.tile[0])
-            values[span] *= scales[row].repeat_interleave(self.tile[1])[: values.shape[1]]
+            width = min(self.tile[1], values.shape[1])
+            values[span] *= scales[row].repeat_interleave(width)[: values.shape[1]]
         return values.numpy()
 
     def quantized(self) -> Quantized | None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from transformers.modeling_gguf_pytorch_utils import TENSOR_PROCESSORS, TensorProcessor
 
 from compiler.checkpoint import gguf_codes
-from compiler.checkpoint.base import Array, TensorInfo, TokenizerFiles
+from compiler.checkpoint.base import Array, Closing, TensorInfo, TokenizerFiles
 from compiler.checkpoint.gguf_file import read_gguf
 from compiler.checkpoint.gguf_model import architecture, read_config, tensor_names
 from compiler.checkpoint.gguf_tokenizer import build_tokenizer
@@ -19,7 +19,7 @@ from compiler.errors import UnsupportedModelError
 from compiler.quantize import Quantized
 
 
-class GgufCheckpoint:
+class GgufCheckpoint(Closing):
     """A Checkpoint read from one .gguf file.
 
     Raises CheckpointError for a missing or damaged file, UnsupportedModelError for an
@@ -103,12 +103,3 @@ class GgufCheckpoint:
         if order.shape != numbers.shape or (np.sort(order, axis=0) != numbers).any():
             return None
         return order[:, 0].astype(np.intp)
-
-    def close(self) -> None:
-        """Nothing stays open between reads."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()

@@ -10,6 +10,7 @@ from typing import Any
 import gguf
 import numpy as np
 import numpy.typing as npt
+from gguf.gguf_reader import ReaderTensor
 
 from compiler.checkpoint.base import Array
 from compiler.errors import CheckpointError, UnsupportedModelError
@@ -44,17 +45,23 @@ class GgufFile:
     def values(self, name: str) -> Array:
         """A tensor dequantized to f32, in a fresh array.
 
-        Raises UnsupportedModelError for a type that the gguf library cannot dequantize.
+        Raises UnsupportedModelError for a type that the gguf library cannot dequantize,
+        CheckpointError for values that are no numbers.
         """
         tensor = self.tensors[name]
         try:
-            values = gguf.dequantize(self.blocks(name), tensor.type)
+            with np.errstate(invalid="ignore", over="ignore"):
+                values = np.array(gguf.dequantize(self.blocks(name), tensor.type), np.float32)
         except NotImplementedError as error:
             raise UnsupportedModelError(
                 f"{self.path.name}: {name} is stored as {tensor.type.name}, which cannot be read: "
                 "use a file quantized to Q4_0, Q4_1, Q8_0, Q4_K or Q6_K, or F16"
             ) from error
-        return np.array(values, np.float32).reshape(tensor.shape)
+        if not np.isfinite(values).all():
+            raise CheckpointError(
+                f"{self.path} is damaged: {name} holds infinite values or none; get it again"
+            )
+        return values.reshape(tensor.shape)
 
 
 class _BoundedReader(gguf.GGUFReader):
@@ -124,19 +131,11 @@ _PIECE = re.compile(r"-\d{5}-of-(?P<count>\d{5})\.gguf$")
 def _parse(path: Path) -> tuple[dict[str, Any], dict[str, GgufTensor]]:
     """One file's metadata and tensors."""
     try:
-        reader = _BoundedReader(path)
+        with np.errstate(over="raise"):  # of an offset, whose remainder would lead elsewhere
+            reader = _BoundedReader(path)
         metadata = {key: field.contents() for key, field in reader.fields.items()}
-        tensors = {
-            tensor.name: GgufTensor(
-                path,
-                tuple(int(extent) for extent in reversed(tensor.shape)),
-                tensor.tensor_type,
-                int(tensor.data_offset),
-                int(tensor.n_bytes),
-            )
-            for tensor in reader.tensors
-        }
-    except (OSError, ValueError, KeyError, IndexError, OverflowError, MemoryError) as error:
+        tensors = {tensor.name: _tensor(path, tensor) for tensor in reader.tensors}
+    except (OSError, ValueError, KeyError, IndexError, ArithmeticError, MemoryError) as error:
         raise CheckpointError(
             f"{path} is not a readable GGUF file ({error}): it is missing, truncated or damaged; "
             "get it again"
@@ -144,3 +143,10 @@ def _parse(path: Path) -> tuple[dict[str, Any], dict[str, GgufTensor]]:
     if reader.byte_order == "S":
         raise CheckpointError(f"{path} is a GGUF file for big-endian machines: get the usual one")
     return metadata, tensors
+
+
+def _tensor(path: Path, read: ReaderTensor) -> GgufTensor:
+    shape = tuple(int(extent) for extent in reversed(read.shape))
+    if not shape or 0 in shape:
+        raise ValueError(f"{read.name} has the shape {shape}")
+    return GgufTensor(path, shape, read.tensor_type, int(read.data_offset), int(read.n_bytes))

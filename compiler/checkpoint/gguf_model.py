@@ -13,6 +13,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig
 from transformers.integrations.ggml import GGUF_CONFIG_DEFAULTS_MAPPING, GGUF_CONFIG_MAPPING
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
+from compiler.checkpoint.config import check_config, guarded
 from compiler.checkpoint.gguf_file import GgufFile
 from compiler.errors import CheckpointError, UnsupportedModelError
 
@@ -50,13 +51,10 @@ def read_config(file: GgufFile) -> PretrainedConfig:
     values = _config_values(file, arch)
     model_type = str(values.pop("model_type"))
     scaling = _rope_scaling(file, arch)
-    try:
-        config = AutoConfig.for_model(model_type, **values)
-    except (ValueError, TypeError, KeyError) as error:
-        raise UnsupportedModelError(
-            f"{file.path} holds the architecture {arch!r}, which transformers cannot build "
-            f"({error}): compile its Hugging Face checkpoint instead"
-        ) from error
+    what = f"{file.path} holds the architecture {arch!r}, which transformers cannot build"
+    with guarded(what, "; compile its Hugging Face checkpoint instead"):
+        config: PretrainedConfig = AutoConfig.for_model(model_type, **values)
+    check_config(config, values, file.path)
     # transformers' table sends this elsewhere for some models (GPT-2), and tables have this length.
     config.max_position_embeddings = file.metadata.get(
         f"{arch}.context_length", config.max_position_embeddings
@@ -134,7 +132,7 @@ def tensor_names(file: GgufFile, config: PretrainedConfig) -> dict[str, tuple[st
     Raises CheckpointError for a missing parameter, UnsupportedModelError for a tensor that has no
     place in the transformers model.
     """
-    with torch.device("meta"):
+    with guarded(f"transformers cannot build the model of {file.path}"), torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
     table = _gguf_names(file, config)
     prefix = f"{model.base_model_prefix}."

@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
-from compiler.checkpoint.base import Array, TensorInfo, Tensors, TokenizerFiles
+from compiler.checkpoint.base import Array, Closing, TensorInfo, Tensors, TokenizerFiles
 from compiler.checkpoint.conversion import Converted
 from compiler.checkpoint.safetensors import SafetensorsFiles
+from compiler.checkpoint.settings import setting, shown
 from compiler.checkpoint.tokenizer_files import read_json
 from compiler.checkpoint.torchfile import TorchFiles
 from compiler.errors import CheckpointError, UnsupportedModelError
@@ -36,7 +37,7 @@ class _Delta:
     transposed: bool  # the weight is (K, N), or an embedding
 
 
-class Adapted:
+class Adapted(Closing):
     """`checkpoint` with the adapter in `directory` merged into it.
 
     Raises CheckpointError for an adapter that is damaged or belongs to another model,
@@ -69,7 +70,7 @@ class Adapted:
                 self._replaced[self._weight(name, known)] = stored
         for module, found in parts.items():
             weight = self._weight(f"{module}.weight", known)
-            self._deltas[weight] = self._delta(module, found)
+            self._deltas[weight] = self._delta(module, weight, found)
 
     def _weight(self, name: str, known: set[str]) -> str:
         if name not in known:
@@ -79,19 +80,58 @@ class Adapted:
             )
         return name
 
-    def _delta(self, module: str, parts: dict[str, str]) -> _Delta:
+    def _delta(self, module: str, weight: str, parts: dict[str, str]) -> _Delta:
         kinds = sorted(parts)
         embedding = kinds == ["lora_embedding_A", "lora_embedding_B"]
         if not embedding and kinds != ["lora_A", "lora_B"]:
             raise CheckpointError(f"{self._directory}: {module} has only {', '.join(kinds)}")
         a, b = (parts[kind] for kind in kinds)
-        rank = self._tensors.info(a).shape[0]
-        alpha = _of_module(
-            self._settings.get("alpha_pattern"), module, self._settings["lora_alpha"]
-        )
-        root = rank**0.5 if self._settings.get("use_rslora") else rank
         transposed = embedding or bool(self._settings.get("fan_in_fan_out"))
-        return _Delta(a, b, float(alpha) / root, transposed)
+        rank = self._rank(weight, a, b, transposed)
+        alpha = self._alpha(module)
+        root = rank**0.5 if self._settings.get("use_rslora") else rank
+        return _Delta(a, b, alpha / root, transposed)
+
+    def _rank(self, weight: str, a: str, b: str, transposed: bool) -> int:
+        """Checks the shapes before anything is multiplied: a product of small tensors is large."""
+        first, second = self._tensors.info(a).shape, self._tensors.info(b).shape
+        if len(first) != 2 or len(second) != 2 or first[0] != second[1] or not first[0]:
+            raise CheckpointError(
+                f"{self._directory} adapts {weight} with {first} and {second}, expected (r, K) and "
+                "(N, r) of one rank r: the adapter is damaged, get it again"
+            )
+        shape = (first[1], second[0]) if transposed else (second[0], first[1])
+        expected = self._shape(weight)
+        if shape != expected:
+            raise CheckpointError(
+                f"{self._directory} adapts {weight} as {shape}, but it is {expected}: the adapter "
+                "belongs to another model"
+            )
+        return first[0]
+
+    def _shape(self, name: str) -> tuple[int, ...]:
+        if name in self._replaced:
+            return self._tensors.info(self._replaced[name]).shape
+        return self._checkpoint.info(name).shape
+
+    def _alpha(self, module: str) -> float:
+        """`alpha_pattern` holds those that differ, by the end of names as PEFT matches them."""
+        file = self._directory / CONFIG
+        patterns = setting(self._settings, "alpha_pattern", dict, file) or {}
+        for key in patterns:
+            try:
+                matches = re.fullmatch(rf"(.*\.)?({key})", module) is not None
+            except re.error as error:
+                raise CheckpointError(
+                    f"{file} says alpha_pattern holds {shown(key)}, which is no regular expression "
+                    f"({error}): get it again"
+                ) from error
+            if matches and (own := setting(patterns, key, float, file)) is not None:
+                return own
+        alpha = setting(self._settings, "lora_alpha", float, file)
+        if alpha is None:
+            raise CheckpointError(f"{file} names no lora_alpha: get it again")
+        return alpha
 
     @property
     def tokenizer(self) -> TokenizerFiles:
@@ -110,11 +150,6 @@ class Adapted:
             return values
         added = self._tensors.load(delta.b) @ self._tensors.load(delta.a)
         added = (added.T if delta.transposed else added) * np.float32(delta.scaling)
-        if added.shape != values.shape:
-            raise CheckpointError(
-                f"{self._directory} adapts {name} as {added.shape}, but it is {values.shape}: the "
-                "adapter belongs to another model"
-            )
         merged: Array = values + added
         return merged
 
@@ -125,21 +160,17 @@ class Adapted:
 
     def quantized(self, name: str) -> Quantized | None:
         """None for what the adapter changes: its codes are new."""
-        changed = name in self._deltas or name in self._replaced
-        return None if changed else self._checkpoint.quantized(name)
+        return None if self._changes(name) else self._checkpoint.quantized(name)
 
     def pieces(self, name: str) -> list[str]:
-        """As the checkpoint has them."""
-        return self._checkpoint.pieces(name)
+        """As the checkpoint has them; what the adapter changes is whole."""
+        return [name] if self._changes(name) else self._checkpoint.pieces(name)
+
+    def _changes(self, name: str) -> bool:
+        return name in self._deltas or name in self._replaced
 
     def close(self) -> None:
         self._checkpoint.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
 
 
 def _read_settings(directory: Path) -> dict[str, Any]:
@@ -154,8 +185,6 @@ def _read_settings(directory: Path) -> dict[str, Any]:
             f"{directory} is an adapter of kind {kind}, not LoRA: merge it with PEFT's "
             "merge_and_unload() and compile the result"
         )
-    if "lora_alpha" not in settings:
-        raise CheckpointError(f"{file} names no lora_alpha: get it again")
     return settings
 
 
@@ -165,11 +194,3 @@ def _open(directory: Path) -> Tensors:
     if (directory / TORCH).exists():
         return TorchFiles([directory / TORCH])
     raise CheckpointError(f"{directory} holds neither {SAFETENSORS} nor {TORCH}")
-
-
-def _of_module(pattern: dict[str, Any] | None, module: str, default: Any) -> Any:
-    """A setting that differs between modules, by the end of their names as PEFT matches it."""
-    for key, value in (pattern or {}).items():
-        if re.fullmatch(rf"(.*\.)?({key})", module):
-            return value
-    return default

@@ -6,18 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig
 
-from compiler.checkpoint.base import Array, TensorInfo, TokenizerFiles, one_line
+from compiler.checkpoint.base import Array, Closing, TensorInfo, TokenizerFiles
+from compiler.checkpoint.config import check_config, guarded
 from compiler.checkpoint.directory import read_license
 from compiler.checkpoint.grid import Codes, Grid, GridTensor, unpack
 from compiler.checkpoint.mlc_files import CONFIG, MlcFiles
 from compiler.checkpoint.mlc_names import Place, offset_norms, places
-from compiler.checkpoint.tokenizer_files import read_json, read_tokenizer
+from compiler.checkpoint.settings import setting
+from compiler.checkpoint.tokenizer_files import read_json, read_tokenizer, token_ids
 from compiler.errors import CheckpointError, UnsupportedModelError
 from compiler.quantize import Quantized
 
@@ -35,6 +37,7 @@ _SETTINGS: dict[str, str | None] = {
     "disaggregation": None,
     "kwargs": None,
 }
+_ADVICE = "; compile its Hugging Face checkpoint instead"
 _IDS = ("bos_token_id", "eos_token_id", "pad_token_id")
 
 
@@ -62,7 +65,7 @@ CODINGS = {
 }
 
 
-class MlcCheckpoint:
+class MlcCheckpoint(Closing):
     """A Checkpoint read from mlc-chat-config.json, tensor-cache.json and its shards.
 
     Raises CheckpointError for missing or damaged files, UnsupportedModelError for a model type or
@@ -82,7 +85,7 @@ class MlcCheckpoint:
             )
         self._files = MlcFiles(directory)
         self.config = self._read_config()
-        with torch.device("meta"):
+        with guarded(self._unbuilt(), _ADVICE), torch.device("meta"):
             model = AutoModelForCausalLM.from_config(self.config)  # type: ignore[no-untyped-call]
         self._places = places(model, self._rows())
         self._offset = offset_norms(model)
@@ -94,11 +97,16 @@ class MlcCheckpoint:
         }
         self._check_shapes(shapes)
 
+    def _unbuilt(self) -> str:
+        kind = self._settings.get("model_type")
+        return f"{self._directory} holds a model of type {kind!r}, which transformers cannot build"
+
     def _read_config(self) -> PretrainedConfig:
-        given = self._settings.get("model_config")
-        if not isinstance(given, dict):
-            raise CheckpointError(f"{self._directory / CONFIG} has no model_config: get it again")
-        values: dict[str, Any] = {**(given.get("kwargs") or {})}
+        file = self._directory / CONFIG
+        given = setting(self._settings, "model_config", dict, file)
+        if given is None:
+            raise CheckpointError(f"{file} has no model_config: get it again")
+        values: dict[str, Any] = {**(setting(given, "kwargs", dict, file) or {})}
         for key, value in given.items():
             name = _SETTINGS.get(key, key)
             known = name is not None and value is not None and value != -1
@@ -108,14 +116,12 @@ class MlcCheckpoint:
         head = any(name.startswith("lm_head.") for name in self._files.records)
         values.setdefault("tie_word_embeddings", not head)
         kind = str(self._settings.get("model_type"))
-        values.pop("model_type", None)
-        try:
-            return AutoConfig.for_model(kind, **values)
-        except Exception as error:  # transformers raises ValueError, KeyError and its own
-            raise UnsupportedModelError(
-                f"{self._directory} holds a model of type {kind!r}, which transformers cannot "
-                f"build ({one_line(error)}): compile its Hugging Face checkpoint instead"
-            ) from error
+        for name in ("model_type", "auto_map"):  # of which the latter names code to run
+            values.pop(name, None)
+        with guarded(self._unbuilt(), _ADVICE):
+            config: PretrainedConfig = AutoConfig.for_model(kind, **values)
+        check_config(config, values, file)
+        return config
 
     def _rows(self) -> dict[str, int]:
         """Rows of every stored weight, by the name it would have without quantization."""
@@ -174,10 +180,12 @@ class MlcCheckpoint:
     @cached_property
     def tokenizer(self) -> TokenizerFiles:
         files = read_tokenizer(self._directory)
+        file = self._directory / CONFIG
         template = self._settings.get("conv_template")
-        ends = template.get("stop_token_ids") if isinstance(template, dict) else None
-        ids = {*files.stop_tokens, *(ends or []), *_list(self._settings.get("eos_token_id"))}
-        return replace(files, stop_tokens=sorted(i for i in ids if isinstance(i, int) and i >= 0))
+        ends = token_ids(self._settings, "eos_token_id", file)
+        if isinstance(template, dict):
+            ends += token_ids(template, "stop_token_ids", file)
+        return replace(files, stop_tokens=sorted({*files.stop_tokens, *ends}))
 
     def names(self) -> list[str]:
         return list(self._places)
@@ -209,15 +217,6 @@ class MlcCheckpoint:
         codes = None if coded is None else coded.quantized()
         return None if codes is None else codes.take_rows(_rows(place))
 
-    def close(self) -> None:
-        """Nothing stays open between reads."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
 
 def _rows(place: Place) -> slice:
     return slice(place.start, place.start + place.rows)
@@ -236,7 +235,3 @@ def _codes(words: Any, coding: Coding, name: str) -> Codes:
             f"{name} has the code {codes.max()}, above {2 * coding.zero}: the file is damaged"
         )
     return codes
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [] if value is None else [value]

@@ -6,14 +6,15 @@ import importlib.util
 import re
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Self
 
 import torch
 from torch.export import ExportedProgram
 
-from compiler.checkpoint.base import Array, TensorInfo, TokenizerFiles, one_line
+from compiler.checkpoint.base import Array, Closing, TensorInfo, TokenizerFiles, one_line
 from compiler.checkpoint.exported import load_exported
 from compiler.checkpoint.tokenizer_files import read_tokenizer
 from compiler.errors import CheckpointError, UnsupportedModelError, UsageError
@@ -29,7 +30,7 @@ def is_own(source: str) -> bool:
     return _FUNCTION.fullmatch(source) is not None or source.endswith(EXPORTED)
 
 
-class OwnCheckpoint:
+class OwnCheckpoint(Closing):
     """A module that a user's function made, or the program of a file, and its tensors in f32.
 
     Opening the former imports the Python file and calls the function: it runs the user's code.
@@ -74,7 +75,7 @@ class OwnCheckpoint:
     def context(self) -> int | None:
         """The attribute `context` of a module: positions it can be used with."""
         limit = getattr(self.module, "context", None)
-        if limit is None or (isinstance(limit, int) and limit > 0):
+        if limit is None or (type(limit) is int and 0 < limit < 2**31):
             return limit
         raise UnsupportedModelError(
             f"the attribute `context` of {self.label} is {limit!r}: make it the number of "
@@ -110,15 +111,6 @@ class OwnCheckpoint:
         self.info(name)
         return None
 
-    def close(self) -> None:
-        """Nothing is open."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
 
 def _made(file: Path, function: str) -> torch.nn.Module:
     """What `function` of the Python file returns, ready for inference in f32 on the CPU."""
@@ -127,8 +119,9 @@ def _made(file: Path, function: str) -> torch.nn.Module:
     if not callable(make):
         raise CheckpointError(f"{file} has no function {function}: name one that returns a module")
     try:
-        made = make()
-    except Exception as error:  # whatever a user's code raises
+        with _importing(file):
+            made = make()
+    except (Exception, SystemExit) as error:  # whatever a user's code raises
         raise CheckpointError(f"{function} of {_failure(file, error)}") from error
     if not isinstance(made, torch.nn.Module):
         raise UnsupportedModelError(
@@ -138,7 +131,7 @@ def _made(file: Path, function: str) -> torch.nn.Module:
 
 
 def _imported(file: Path) -> object:
-    """The Python file as a module, with its own folder to import from, as `python file` has."""
+    """The Python file as a module."""
     name = file.stem
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
@@ -146,22 +139,30 @@ def _imported(file: Path) -> object:
     module = importlib.util.module_from_spec(spec)
     before = sys.modules.get(name)
     sys.modules[name] = module  # dataclasses and pickles of the file look there
-    folder = str(file.resolve().parent)
-    sys.path.insert(0, folder)
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # whatever a user's code raises
+        with _importing(file):
+            spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:  # whatever a user's code raises
         if before is None:
             del sys.modules[name]
         else:
             sys.modules[name] = before
         raise CheckpointError(_failure(file, error)) from error
-    finally:
-        sys.path.remove(folder)
     return module
 
 
-def _failure(file: Path, error: Exception) -> str:
+@contextmanager
+def _importing(file: Path) -> Iterator[None]:
+    """With the file's own folder to import from, as `python file` has."""
+    folder = str(file.resolve().parent)
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
+
+
+def _failure(file: Path, error: BaseException) -> str:
     """Where in the file an error was raised, and what it says."""
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(file)]
     where = f", line {lines[-1]}" if lines else ""

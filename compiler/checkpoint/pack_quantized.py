@@ -90,14 +90,14 @@ def layers(files: StoredTensors, settings: Mapping[str, Any]) -> dict[str, GridT
         if isinstance(groups, dict)
         else []
     )
-    bits = {w.get("num_bits") if isinstance(w, dict) else None for w in found}
-    if settings.get("format") != FORMAT or len(bits) != 1 or not bits <= set(_BITS):
+    bits = {str(w.get("num_bits")) if isinstance(w, dict) else "no" for w in found}
+    if settings.get("format") != FORMAT or len(bits) != 1 or not bits <= set(map(str, _BITS)):
         raise UnsupportedModelError(
             f"compressed-tensors weights in the format {settings.get('format')!r} with "
-            f"{sorted(map(str, bits))} bits cannot be read, only {FORMAT!r} with 4 or 8 in all "
+            f"{sorted(bits)} bits cannot be read, only {FORMAT!r} with 4 or 8 in all "
             "layers: compile the original checkpoint or a GGUF file of the model"
         )
-    every = _Layers(files, int(bits.pop() or 0))
+    every = _Layers(files, int(bits.pop()))
     stems = [n.removesuffix("_packed") for n in files.names() if n.endswith(".weight_packed")]
     return {stem: every.tensor(stem) for stem in stems}
 

@@ -46,7 +46,7 @@ class PrequantizedTensors:
         self._names = files.names()
         if not settings:
             return
-        method = settings.get("quant_method", "unknown")
+        method = str(settings.get("quant_method", "unknown"))
         if method not in _METHODS:
             raise UnsupportedModelError(
                 f"weights quantized with {method} cannot be read, only "

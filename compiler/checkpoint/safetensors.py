@@ -8,21 +8,20 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 
-from compiler.checkpoint.base import Array, TensorInfo
+from compiler.checkpoint.base import TensorFiles, TensorInfo
 from compiler.errors import CheckpointError
 
 _BITS = {"BOOL": 8, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6}  # names that do not end in their size
 
 
-class SafetensorsFiles:
+class SafetensorsFiles(TensorFiles):
     """One or more safetensors files.
 
     Raises CheckpointError when a file is missing, truncated or no safetensors file.
     """
 
     def __init__(self, files: Sequence[Path]) -> None:
-        self._file: dict[str, Path] = {}
-        self._info: dict[str, TensorInfo] = {}
+        super().__init__()
         for file in files:
             self._index(file)
 
@@ -39,15 +38,6 @@ class SafetensorsFiles:
                 f"{file} cannot be read ({error}): it is missing, truncated or not a safetensors "
                 "file; get it again"
             ) from error
-
-    def names(self) -> list[str]:
-        return list(self._info)
-
-    def info(self, name: str) -> TensorInfo:
-        return self._info[name]
-
-    def load(self, name: str) -> Array:
-        return self.raw(name).to(torch.float32, copy=True).contiguous().numpy()
 
     def raw(self, name: str) -> torch.Tensor:
         # Opened anew each time: unmapping afterwards keeps what was read from adding up in memory.

@@ -19,6 +19,7 @@ from transformers.models.auto.modeling_auto import (
 
 from compiler.checkpoint.base import Checkpoint, one_line
 from compiler.checkpoint.directory import DirectoryCheckpoint
+from compiler.checkpoint.settings import setting, shown
 from compiler.checkpoint.tokenizer_files import read_json, read_list
 from compiler.errors import CheckpointError, UnsupportedModelError
 
@@ -32,6 +33,7 @@ MODES = {
     "pooling_mode_weightedmean_tokens": "weighted_mean",
     "pooling_mode_lasttoken": "last",
 }
+NO_LIMIT = 10**30  # tokens of a text, as transformers' tokenizers say it
 SUPPORTED = ("Transformer", "Pooling", "Normalize")
 
 
@@ -90,16 +92,31 @@ def _read(directory: Path) -> SentenceFiles:
         raise UnsupportedModelError(
             f"{directory / 'modules.json'} has no Pooling: tokens' vectors alone are no embedding"
         )
-    own = read_json(directory / "sentence_bert_config.json")
-    general = read_json(directory / "config_sentence_transformers.json")
+    file = directory / "sentence_bert_config.json"
+    own = read_json(file)
+    prompts, default = _prompts(directory / "config_sentence_transformers.json")
     return SentenceFiles(
         modes=_modes(directory / str(kinds["Pooling"].get("path", "")) / "config.json"),
         normalised="Normalize" in kinds,
-        limit=own.get("max_seq_length"),
+        limit=setting(own, "max_seq_length", int, file, least=1),
         lowercase=bool(own.get("do_lower_case", False)),
-        prompts=dict(general.get("prompts") or {}),
-        default_prompt=str(general.get("default_prompt_name") or ""),
+        prompts=prompts,
+        default_prompt=default,
     )
+
+
+def _prompts(file: Path) -> tuple[dict[str, str], str]:
+    """Prompts by name, and the name of the one that is used unless told otherwise, or ""."""
+    general = read_json(file)
+    given = setting(general, "prompts", dict, file) or {}
+    prompts = {name: setting(given, name, str, file) or "" for name in given}
+    default = setting(general, "default_prompt_name", str, file) or ""
+    if default and default not in prompts:
+        raise CheckpointError(
+            f"{file} says default_prompt_name is {default!r}, which is none of its prompts "
+            f"({', '.join(prompts) or 'there are none'}): correct it, or get the file again"
+        )
+    return prompts, default
 
 
 def _modes(file: Path) -> tuple[str, ...]:
@@ -117,14 +134,14 @@ def _modes(file: Path) -> tuple[str, ...]:
 
 
 def _named(file: Path, named: Any) -> tuple[str, ...]:
-    names = [named] if isinstance(named, str) else list(named)
+    names = named if isinstance(named, list) else [named]
     known = {
         key.removeprefix("pooling_mode_").removesuffix("_tokens"): m for key, m in MODES.items()
     }
     known |= {"cls": "cls", "weightedmean": "weighted_mean", "lasttoken": "last"}
     for name in names:
-        if name not in known:
-            raise UnsupportedModelError(f"{file} asks to pool with {name}: not supported")
+        if not isinstance(name, str) or name not in known:
+            raise UnsupportedModelError(f"{file} asks to pool with {shown(name)}: not supported")
     return tuple(known[name] for name in names)
 
 
@@ -137,7 +154,9 @@ def around(checkpoint: Checkpoint) -> Around:
     assert isinstance(checkpoint, DirectoryCheckpoint)  # sentence_files says so
     folder = checkpoint.directory
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
         bare = tokenizer("a", add_special_tokens=False).input_ids
         whole = tokenizer("a").input_ids
     except Exception as error:  # whatever is missing or broken, the answer to it is the same
@@ -151,4 +170,6 @@ def around(checkpoint: Checkpoint) -> Around:
         )
     first = starts[0]
     after = whole[first + len(bare) :]
-    return Around(whole[:first], after, int(tokenizer.model_max_length))
+    limit = {"model_max_length": tokenizer.model_max_length}  # 1e30 where it sets none
+    known = setting(limit, "model_max_length", float, folder / "tokenizer_config.json", least=1)
+    return Around(whole[:first], after, int(known or NO_LIMIT))

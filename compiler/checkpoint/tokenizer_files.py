@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
 from compiler.checkpoint.base import TokenizerFiles, one_line
+from compiler.checkpoint.settings import setting, shown
 from compiler.errors import CheckpointError
 
 SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token")
@@ -53,7 +54,7 @@ def read_list(file: Path) -> list[dict[str, Any]]:
 def _parsed(file: Path) -> Any:
     try:
         return json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{file} is not readable JSON ({error}): get it again") from error
 
 
@@ -63,10 +64,8 @@ def read_tokenizer(directory: Path) -> TokenizerFiles:
     model_json = _model_json(directory)
     tokenizer = parse_tokenizer(model_json, directory / "tokenizer.json")
     special = _special_tokens(config, read_json(directory / "special_tokens_map.json"))
-    ends = [
-        *_ids(read_json(directory / "generation_config.json").get("eos_token_id")),
-        *_ids(read_json(directory / "config.json").get("eos_token_id")),
-    ]
+    sources = (directory / "generation_config.json", directory / "config.json")
+    ends = [id_ for file in sources for id_ in token_ids(read_json(file), "eos_token_id", file)]
     return TokenizerFiles(
         model_json,
         config,
@@ -104,7 +103,9 @@ def _model_json(directory: Path) -> bytes:
     if file.exists():
         return file.read_bytes()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(
+            directory, local_files_only=True, trust_remote_code=False
+        )
         return str(tokenizer.backend_tokenizer.to_str()).encode()
     except Exception as error:  # whatever is missing or broken, the answer to it is the same
         raise CheckpointError(
@@ -129,16 +130,29 @@ def _special_tokens(*configs: Mapping[str, Any]) -> dict[str, str]:
 def _chat_template(directory: Path, config: Mapping[str, Any]) -> str:
     file = directory / "chat_template.jinja"
     if file.exists():
-        return file.read_text("utf-8")
-    template = config.get("chat_template") or ""
-    if isinstance(template, list):  # several, by name: [{"name": ..., "template": ...}]
+        try:
+            return file.read_text("utf-8")
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"{file} is no readable text ({error}): get it again") from error
+    file = directory / "tokenizer_config.json"
+    template = config.get("chat_template")
+    if not isinstance(template, list):
+        return setting(config, "chat_template", str, file) or ""
+    # Several, by name: [{"name": ..., "template": ...}].
+    try:
         named = {str(entry["name"]): str(entry["template"]) for entry in template}
-        return named.get("default", next(iter(named.values()), ""))
-    return str(template)
+    except (TypeError, KeyError) as error:
+        raise CheckpointError(
+            f"{file} says chat_template is {shown(template)}, expected a text or a list of objects "
+            "with a name and a template: get it again"
+        ) from error
+    return named.get("default", next(iter(named.values()), ""))
 
 
-def _ids(value: Any) -> list[int]:
-    """An `eos_token_id` as configurations write it: nothing, one id, or a list."""
-    if value is None:
-        return []
-    return [int(each) for each in value] if isinstance(value, list) else [int(value)]
+def token_ids(raw: Mapping[str, Any], key: str, file: Path) -> list[int]:
+    """The ids under `key` of `file`, as configurations write them: nothing, one id, or a list; -1
+    is no id. Raises CheckpointError for anything else."""
+    value = raw.get(key)
+    given = value if isinstance(value, list) else [value]
+    ids = [setting({key: each}, key, int, file, least=-1) for each in given]
+    return [id_ for id_ in ids if id_ is not None and id_ >= 0]

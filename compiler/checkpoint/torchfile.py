@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from zipfile import is_zipfile
 
 import torch
 
-from compiler.checkpoint.base import Array, TensorInfo, one_line
+from compiler.checkpoint.base import TensorFiles, TensorInfo, one_line
 from compiler.errors import CheckpointError
 
 _TYPES = {
@@ -20,7 +19,7 @@ _TYPES = {
 }
 
 
-class TorchFiles:
+class TorchFiles(TensorFiles):
     """One or more files written by `torch.save(state_dict)`.
 
     Only tensors are unpickled, never code. Raises CheckpointError when a file is missing, damaged
@@ -28,8 +27,7 @@ class TorchFiles:
     """
 
     def __init__(self, files: Sequence[Path]) -> None:
-        self._file: dict[str, Path] = {}
-        self._info: dict[str, TensorInfo] = {}
+        super().__init__()
         # Files from before torch 1.6 are no zip archives and cannot be mapped: they stay in memory.
         self._unmapped: dict[Path, dict[str, torch.Tensor]] = {}
         for file in files:
@@ -45,15 +43,6 @@ class TorchFiles:
         if not is_zipfile(file):
             self._unmapped[file] = state
 
-    def names(self) -> list[str]:
-        return list(self._info)
-
-    def info(self, name: str) -> TensorInfo:
-        return self._info[name]
-
-    def load(self, name: str) -> Array:
-        return self.raw(name).to(torch.float32, copy=True).contiguous().numpy()
-
     def raw(self, name: str) -> torch.Tensor:
         # Opened anew each time: unmapping afterwards keeps what was read from adding up in memory.
         file = self._file[name]
@@ -64,14 +53,34 @@ def _read(file: Path) -> dict[str, torch.Tensor]:
     """The state dict, mapped where the format allows it."""
     try:
         state = torch.load(file, map_location="cpu", weights_only=True, mmap=is_zipfile(file))
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+    except Exception as error:  # damage ends in whatever the unpickler does with it
         raise CheckpointError(
             f"{file} cannot be read ({one_line(error)}): it is missing, truncated or not a PyTorch "
             "state_dict; get it again, or as safetensors"
         ) from error
-    if not isinstance(state, dict) or not all(isinstance(t, torch.Tensor) for t in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(tensor, torch.Tensor) for name, tensor in state.items()
+    ):
         raise CheckpointError(
             f"{file} holds more than a state_dict of tensors: save model.state_dict() alone, "
             "or use model.save_pretrained()"
         )
+    for name, tensor in state.items():
+        _require_whole(file, name, tensor)
     return state
+
+
+def _require_whole(file: Path, name: str, tensor: torch.Tensor) -> None:
+    """Refuses tensors without a stored value for each element, which may claim any size."""
+    plain = tensor.layout is torch.strided and tensor.device.type == "cpu"
+    if not plain or tensor.is_quantized or tensor.is_nested:
+        raise CheckpointError(
+            f"{file} holds {name} as a sparse, quantized or empty (meta) tensor: save plain "
+            "tensors, or use model.save_pretrained()"
+        )
+    size, held = tensor.numel() * tensor.element_size(), tensor.untyped_storage().nbytes()
+    if size > held:
+        raise CheckpointError(
+            f"{file} holds {held} bytes for {name} {tuple(tensor.shape)}, which takes {size}: the "
+            "file is damaged, or the tensor was expanded; save it with .contiguous()"
+        )

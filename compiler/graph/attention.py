@@ -54,6 +54,8 @@ class _Lowering:
     def expression(self) -> relax.Expr:
         extra, rotary, normed, epsilon, inputs = self._recognise()
         packed = self._packed(inputs)
+        if packed is None and rotary and normed:  # ten buffers: two more than every device binds
+            extra, rotary, normed, epsilon, inputs = self._recognise(norms=False)
         apart = zip(inputs, self._widths(), strict=True)
         sources = [packed] if packed is not None else [self._flat(x, n) for x, n in apart]
         shape = (self.rows, self.heads, self.depth)
@@ -74,9 +76,9 @@ class _Lowering:
         return relax.op.reshape(attend, (1, *shape))
 
     def _recognise(
-        self,
+        self, *, norms: bool = True
     ) -> tuple[list[relax.Expr], int, bool, float, tuple[relax.Expr, relax.Expr, relax.Expr]]:
-        """Rotary embedding and per-head norms, where query and key agree about them.
+        """Rotary embedding and, if `norms`, per-head norms, where query and key agree about them.
 
         Returns append's further operands, its settings, and token-major query, key and value.
         """
@@ -89,12 +91,12 @@ class _Lowering:
             query, key = first.x, second.x
             extra += [self._table(first.cos, rotary), self._table(first.sin, rotary)]
         heads = [self._token_major(x) for x in (query, key, value)]
-        norms = [self.view.call(x, "webkiln.rms_norm") for x in heads[:2]]
-        normed = norms[0] is not None and norms[1] is not None and self._per_head(norms)
+        calls = [self.view.call(x, "webkiln.rms_norm") for x in heads[:2]]
+        normed = norms and None not in calls and self._per_head(calls)
         if normed:
-            extra += [ops.operands(norm)[1] for norm in norms]
-            epsilon = float(ops.setting(norms[0], "epsilon"))
-            heads[:2] = [ops.operands(norm)[0] for norm in norms]
+            extra += [ops.operands(norm)[1] for norm in calls]
+            epsilon = float(ops.setting(calls[0], "epsilon"))
+            heads[:2] = [ops.operands(norm)[0] for norm in calls]
         return extra, rotary, normed, epsilon, (heads[0], heads[1], heads[2])
 
     def _rotates_both(self, query: Rotated, key: Rotated) -> bool:

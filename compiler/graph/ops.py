@@ -67,6 +67,12 @@ def name(expr: Any) -> str:
     return ""
 
 
+def calls(module: tvm.IRModule, operator: str) -> list[relax.Call]:
+    """Those of `operator` in the first block of `main`, in order."""
+    values = [binding.value for binding in module["main"].body.blocks[0].bindings]
+    return [value for value in values if name(value) == operator]
+
+
 def operands(call: relax.Call) -> list[relax.Expr]:
     """Tensor operands, without the callee of a `call_dps_packed`."""
     if name(call).startswith(PREFIX):

@@ -60,7 +60,7 @@ NATIVE = {
     "GPTQ-8": schemes.Q8,
     "PACKED-4": schemes.Q4_MIN,
     "PACKED-8": schemes.Q8,
-    "F8_E4M3": schemes.Q8,
+    "FP8": schemes.Q8,
     # Of MLC's, likewise.
     "Q3F16_1": schemes.Q4_MIN,
     "Q4F16_1": schemes.Q4_MIN,

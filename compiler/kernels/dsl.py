@@ -35,6 +35,31 @@ class KernelFunction:
         return self.relaxed if self.relaxed and "relaxed-simd" in features else self.function
 
 
+class KernelBuilder:
+    """The part of a kernel under construction that every target has."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.arguments: list[str] = []
+        self.writes: list[str] = []
+        self.result: KernelFunction | None = None
+
+    def buffer(self, name: str, shape: Sequence[int], dtype: str, *, write: bool = False) -> Expr:
+        """The next argument. A GPU's `dtype` may be a vector such as "float32x4"; on a CPU, `load`
+        and `store4` move four scalars at a time."""
+        self.arguments.append(name)
+        if write:
+            self.writes.append(name)
+        return T.arg(name, T.buffer(tuple(shape), dtype))
+
+
+def finished(builder: KernelBuilder) -> KernelFunction:
+    """The kernel of a builder whose `with` block has ended."""
+    if builder.result is None:
+        raise AssertionError(f"kernel {builder.name} is still being built")
+    return builder.result
+
+
 def store(buffer: Expr, value: Expr, *indices: Expr) -> None:
     T.buffer_store(buffer, value, list(indices))
 

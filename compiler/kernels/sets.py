@@ -70,10 +70,6 @@ def webgpu(language: Language, vendor: str | None = None) -> KernelSet:
         spoken = multiplying if spec.prologue.empty else language
         return gpu.linear.linear(spec, gpu.tilings.choose(spec, vendor), spoken)
 
-    def project_append(spec: ProjectAppend) -> KernelFunction:
-        tiling = gpu.tilings.choose(spec, vendor)
-        return gpu.project.project_append(spec, tiling, language)
-
     return KernelSet(
         inputs=gpu.embed.inputs,
         text=gpu.embed.text,
@@ -87,15 +83,7 @@ def webgpu(language: Language, vendor: str | None = None) -> KernelSet:
         adjust=gpu.sample.adjust,
         choose=partial(gpu.sample.choose, language=reducing),
         keep=gpu.keep.keep,
-        fused=Fused(
-            add_norm=partial(gpu.norm.add_norm, language=reducing),
-            place=gpu.append.place,
-            project_append=project_append,
-            splits=partial(gpu.tilings.splits, vendor=vendor),
-            combine=gpu.splits.combine,
-            routing=gpu.route.routing,
-            route=gpu.route.route,
-        ),
+        fused=_fused(language, vendor),
         speculation=Speculation(
             draft=gpu.verify.draft,
             adjust=gpu.sample.adjust_rows,
@@ -105,6 +93,22 @@ def webgpu(language: Language, vendor: str | None = None) -> KernelSet:
         language=language,
         half=language.half is not None,
         cache_bytes=4 if language.half is None else language.half.bytes,
+    )
+
+
+def _fused(language: Language, vendor: str | None) -> Fused:
+    def project_append(spec: ProjectAppend) -> KernelFunction:
+        tiling = gpu.tilings.choose(spec, vendor)
+        return gpu.project.project_append(spec, tiling, language)
+
+    return Fused(
+        add_norm=partial(gpu.norm.add_norm, language=Language(subgroups=language.subgroups)),
+        place=gpu.append.place,
+        project_append=project_append,
+        splits=partial(gpu.tilings.splits, vendor=vendor),
+        combine=gpu.splits.combine,
+        routing=gpu.route.routing,
+        route=gpu.route.route,
     )
 
 

@@ -8,7 +8,7 @@ from math import prod
 from typing import Any, Literal, TypeAlias
 
 import tvm
-from tvm import relax, tirx
+from tvm import relax, s_tir, tirx
 from tvm.ir.transform import Sequential
 from tvm.s_tir import dlight
 from tvm.target import Target
@@ -62,18 +62,25 @@ def legalise(program: Program, backend: Backend) -> Program:
 
 
 class _IfItCan:
-    """A rule of dlight that leaves alone what it fails at: the next one may know better."""
+    """A rule of dlight that leaves alone what it fails at, at once or where threads are to reduce
+    together: the next one may know better."""
 
     def __init__(self, rule: Any) -> None:
         self._rule = rule
 
     def apply(self, *arguments: Any) -> Any:
         try:
-            return self._rule.apply(*arguments)
+            schedule = self._rule.apply(*arguments)
+            if schedule is not None:
+                _REDUCED(schedule.mod)
+            return schedule
         except Exception:  # failed assertions, missing keys, TVM's own errors
             return None
 
 
+_REDUCED = Sequential(
+    [s_tir.transform.CanonicalizeLoop(), s_tir.transform.LowerCrossThreadReduction()]
+)
 _SCHEDULES: dict[Backend, Callable[[tvm.IRModule], tvm.IRModule]] = {
     "webgpu": dlight.ApplyDefaultSchedule(
         _IfItCan(dlight.gpu.Matmul()),

@@ -98,11 +98,11 @@ def _convolved(
     if inputs * width <= FEW:
         taps = [(i, k) for i in range(inputs) for k in range(width)]
         return te.compute(
-            shape, lambda n, c, at: sum(product(n, c, at, i, k) for i, k in taps), name="y"
+            shape, lambda n, c, at: sum(product(n, c, at, i, k) for i, k in taps), name="convolved"
         )
     i, k = te.reduce_axis((0, inputs), "i"), te.reduce_axis((0, width), "k")
     return te.compute(
-        shape, lambda n, c, at: te.sum(product(n, c, at, i, k), axis=[i, k]), name="y"
+        shape, lambda n, c, at: te.sum(product(n, c, at, i, k), axis=[i, k]), name="convolved"
     )
 
 

@@ -31,7 +31,7 @@ class MlcShards:
         """A tensor under MLC's name of its type; bytes go to disk at once."""
         data = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
         if self._shards and self._shards[-1]["nbytes"] + len(data) > SHARD_BYTES:
-            self._close()
+            self.close()
         if self._file is None:
             self._open()
         assert self._file is not None
@@ -53,7 +53,7 @@ class MlcShards:
 
     def finish(self, parameters: int) -> None:
         """Writes the list, under its newer and its older name."""
-        self._close()
+        self.close()
         metadata = {
             "ParamSize": sum(len(shard["records"]) for shard in self._shards),
             "ParamBytes": float(self.bytes),
@@ -71,7 +71,8 @@ class MlcShards:
         self._file = (self._folder / name).open("wb")
         self._md5 = hashlib.md5(usedforsecurity=False)
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Ends the shard that is being written, if one is."""
         if self._file is not None:
             self._file.close()
             self._file = None

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,14 @@ from compiler.checkpoint.mlc_files import CONFIG, is_mlc
 from compiler.checkpoint.mlc_names import PARTS, offset_norms
 from compiler.checkpoint.open import open_checkpoint
 from compiler.checkpoint.own import OwnCheckpoint
-from compiler.errors import UnsupportedModelError, UsageError
+from compiler.checks import check_shape, check_tokenizer, chosen_context, stop_tokens
+from compiler.errors import BundleError, UnsupportedModelError, UsageError
 from compiler.graph.program import Source
 from compiler.graph.quantize import Coding
 from compiler.mlc.chat import conversation
 from compiler.mlc.shards import MlcShards
 from compiler.progress import Progress
+from compiler.subject import limits_of
 from compiler.trace.model import build_model, tied_names
 
 QUANTIZATIONS = {"q4": "q4f16_1", "f16": "q0f16", "f32": "q0f32"}
@@ -89,23 +92,44 @@ def write_mlc(
         model = build_model(opened.config)
         converted = Converted(opened, model)
         checkpoint = converted if lora is None else Adapted(converted, lora)
+        limits = limits_of(model)
+        check_tokenizer(checkpoint, limits.vocabulary)
+        positions = chosen_context(limits.context, context, limits.context)
         weights = list(_weights(model))
-        output.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
-        try:
-            shards = MlcShards(aside)
+        with _replacing(output) as folder, closing(MlcShards(folder)) as shards:
             with progress.stage("weights", total=len(weights)) as stage:
                 for name, array, dtype in _tensors(checkpoint, model, weights, kind):
                     shards.add(name, array, dtype)
                     stage.advance(0, name)
             shards.finish(sum(p.numel() for p in model.parameters()))
-            _write_config(aside, checkpoint, kind, context)
+            _write_config(folder, checkpoint, kind, positions)
+    return Written(output, kind, shards.bytes, time.monotonic() - start)
+
+
+@contextmanager
+def _replacing(output: Path) -> Iterator[Path]:
+    """A folder to write into, which then takes the place of `output`, or leaves nothing."""
+    with _translated(output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
+        try:
+            yield aside
             aside.chmod(0o755)
             shutil.rmtree(output, ignore_errors=True)
             aside.rename(output)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
-    return Written(output, kind, shards.bytes, time.monotonic() - start)
+
+
+@contextmanager
+def _translated(output: Path) -> Iterator[None]:
+    """Turns what the file system refuses into an error that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise BundleError(
+            f"cannot write {output}: {error.strerror or error}; choose another folder with -o"
+        ) from error
 
 
 def _refuse_foreign(output: Path) -> None:
@@ -146,8 +170,12 @@ def _tensors(
     prefix = model.base_model_prefix
     coding = Coding(checkpoint, tied_names(model), "f32", prefix, checkpoint.pieces)
     offset = offset_norms(model)
+    shapes = {name: tuple(p.shape) for name, p in model.named_parameters()}
     for weight in weights:
-        values = np.concatenate([coding.values(Source(part)) for part in weight.parts])
+        parts = [coding.values(Source(part)) for part in weight.parts]
+        for part, found in zip(weight.parts, parts, strict=True):
+            check_shape(part, found.shape, shapes[part])
+        values = np.concatenate(parts)
         if weight.name in offset:
             values = values + np.float32(1)
         if kind == "q4f16_1" and weight.coded:
@@ -186,11 +214,11 @@ def _half(values: Array, name: str) -> npt.NDArray[np.float16]:
     return halves
 
 
-def _write_config(folder: Path, checkpoint: Checkpoint, kind: str, context: int | None) -> None:
+def _write_config(folder: Path, checkpoint: Checkpoint, kind: str, context: int) -> None:
     """mlc-chat-config.json and the tokenizer's files."""
     tokenizer, config = checkpoint.tokenizer, checkpoint.config
     settings = _model_config(config, context)
-    stops = tokenizer.stop_tokens
+    stops = stop_tokens(checkpoint, config.vocab_size)
     chat = {
         "version": "0.1.0",
         "model_type": config.model_type,
@@ -220,18 +248,17 @@ def _write_config(folder: Path, checkpoint: Checkpoint, kind: str, context: int 
     (folder / "tokenizer_config.json").write_text(json.dumps(own, ensure_ascii=False))
 
 
-def _model_config(config: transformers.PretrainedConfig, context: int | None) -> dict[str, Any]:
+def _model_config(config: transformers.PretrainedConfig, context: int) -> dict[str, Any]:
     """transformers' settings with what MLC calls otherwise."""
     rope = getattr(config, "rope_parameters", None) or {}
-    limit = int(context or getattr(config, "max_position_embeddings", 0) or 4096)
     values = {key: value for key, value in config.to_dict().items() if value is not None}
     for key in ("_name_or_path", "architectures", "transformers_version", "dtype"):
         values.pop(key, None)
     if (kind := rope.get("rope_type", "default")) != "default":
         values["rope_scaling"] = {**rope, "rope_type": kind}
     own = {
-        "context_window_size": limit,
-        "prefill_chunk_size": min(2048, limit),
+        "context_window_size": context,
+        "prefill_chunk_size": min(2048, context),
         "tensor_parallel_shards": 1,
         "max_batch_size": 1,
     }

@@ -15,6 +15,7 @@ from transformers.modeling_utils import AttentionInterface
 
 from compiler.errors import UnsupportedModelError
 from compiler.trace import masks
+from compiler.trace.positions import updated_layer
 
 IMPLEMENTATION = "webkiln"
 OP = "attention.default"  # the name the importer looks converters up by
@@ -132,16 +133,17 @@ def _attend(
         raise UnsupportedModelError(
             f"{type(module).__name__} passes {what} to its attention, which is not supported yet"
         )
-    layer = getattr(module, "layer_idx", None)
-    if layer is None:
-        raise UnsupportedModelError(f"{type(module).__name__} does not number its layers")
+    layer = updated_layer()
+    if layer is None:  # keys of another layer are read again, or there is no cache
+        layer = getattr(module, "layer_idx", None)
+    number = -1 if layer is None else int(layer)
     out = attend(
         query,
         key,
         value,
-        layer=int(layer),
+        layer=number,
         scale=scaling,
-        window=masks.window(module, sliding_window or 0),
+        window=masks.window(module, number, sliding_window or 0),
         softcap=softcap or 0.0,
         sinks=s_aux,
         causal=causal,

@@ -52,8 +52,7 @@ def trace_embedding(model: transformers.PreTrainedModel, pooling: Pooling, rows:
 
 def attends(program: Program) -> int:
     """How often the attention operator occurs in it."""
-    bindings = program.module["main"].body.blocks[0].bindings
-    return sum(ops.name(binding.value) == "webkiln.attention" for binding in bindings)
+    return len(ops.calls(program.module, "webkiln.attention"))
 
 
 def _number_layers(model: torch.nn.Module) -> None:

@@ -79,8 +79,7 @@ def _require_cached_layers(
 ) -> None:
     """Refuses models that look at earlier tokens in any way but through operators: with their own
     attention code, or with a state of another kind, one token at a time would see only itself."""
-    bindings = program.module["main"].body.blocks[0].bindings
-    calls = [b.value for b in bindings if ops.name(b.value) == "webkiln.attention"]
+    calls = ops.calls(program.module, "webkiln.attention")
     if not all(ops.setting(call, "causal") for call in calls):
         raise UnsupportedModelError(
             f"{type(torch_model).__name__} looks at later tokens too; only causal models generate "

@@ -59,14 +59,17 @@ def make(*, q_length: int, mask_function: Callable[..., Any], config: Any, **_: 
     return mask
 
 
-def window(module: torch.nn.Module, told: int) -> int:
-    """The window of a layer's attention, from the masks and what the layer says of it.
+def window(module: torch.nn.Module, layer: int, told: int) -> int:
+    """The window of a layer's attention, from the masks, the layer's kind and what it says itself.
 
     Raises UnsupportedModelError where these differ and leave a choice.
     """
     known = current().windows
     if len(known) == 1:
         return next(iter(known))
+    kinds = getattr(getattr(module, "config", None), "layer_types", None) or []
+    if told == 0 and kinds[layer : layer + 1] == ["sliding_attention"] and len(known - {0}) == 1:
+        return max(known)  # which some leave to the mask
     if known and told not in known:
         raise UnsupportedModelError(
             f"{type(module).__name__} has a window of {told} tokens and its model makes masks with "
@@ -80,7 +83,7 @@ def _window(function: Callable[..., Any]) -> int | None:
 
     Raises UnsupportedModelError for any other.
     """
-    kind = getattr(function, "__qualname__", type(function).__name__).partition(".")[0]
+    kind = _kind(function)
     cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
     inner = {name: cell.cell_contents for name, cell in cells.items()}
     if kind in ("causal_mask_function", "chunked_overlay", "packed_sequence_mask_function"):
@@ -94,7 +97,15 @@ def _window(function: Callable[..., Any]) -> int | None:
     if kind == "and_masks":
         parts = [_window(part) for part in inner["mask_functions"]]
         return None if None in parts else max(part for part in parts if part is not None)
+    if kind == "or_masks":  # blocks are of images and sounds, and a text has none
+        rest = [part for part in inner["mask_functions"] if _kind(part) != "blockwise_overlay"]
+        if len(rest) == 1:
+            return _window(rest[0])
     raise UnsupportedModelError(f"masks attention by {kind}, which is not supported yet")
+
+
+def _kind(function: Callable[..., Any]) -> str:
+    return getattr(function, "__qualname__", type(function).__name__).partition(".")[0]
 
 
 def reach(config: Any) -> list[int]:

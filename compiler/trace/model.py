@@ -41,15 +41,15 @@ def build_model(
     logging.getLogger("transformers").setLevel(logging.ERROR)
     try:
         model = _reserved(config, auto, plain)
-    except Exception as error:  # whatever a model's own constructor raises
+        for module in model.modules():
+            for name, parameter in module.named_parameters(recurse=False):
+                reserved = torch.nn.Parameter(_address_space(parameter), requires_grad=False)
+                setattr(module, name, reserved)
+    except Exception as error:  # whatever a model's own constructor raises, or no address space
         raise UnsupportedModelError(
             f"model type {config.model_type!r} cannot be built by {auto.__name__} on "
             f"transformers' attention interface: {type(error).__name__}: {error}"
         ) from error
-    for module in model.modules():
-        for name, parameter in module.named_parameters(recurse=False):
-            reserved = torch.nn.Parameter(_address_space(parameter), requires_grad=False)
-            setattr(module, name, reserved)
     model.tie_weights()
     legacy.install(model)
     return model.eval()  # type: ignore[no-untyped-call, no-any-return]
@@ -76,8 +76,9 @@ def _reserved(
     for name in ("eager",) if plain else (attention.IMPLEMENTATION, "eager"):
         try:
             with _parameters_on_meta(), _LargeOnMeta():
-                return auto.from_config(  # type: ignore[no-any-return]
-                    copy.deepcopy(config),  # it notes the implementations in there
+                return model_of(
+                    config,
+                    auto,
                     attn_implementation=name,
                     experts_implementation=experts.IMPLEMENTATION,
                     dtype=torch.float32,
@@ -86,6 +87,37 @@ def _reserved(
             if error.args != (attention.IMPLEMENTATION,):
                 raise
     raise AssertionError("transformers has no plain attention")
+
+
+def model_of(
+    config: transformers.PretrainedConfig, auto: Any, **settings: Any
+) -> transformers.PreTrainedModel:
+    """What `auto` makes of a configuration, or the class that it names, if it is of the text part
+    of a model that `auto` knows as a whole alone. Where the towers for images or sounds need
+    packages that are not there, the text part, which is all that is wanted."""
+    kind = auto if type(config) in auto._model_mapping else _named(config) or auto
+    try:
+        return _from(kind, config, settings)
+    except ImportError:
+        if (text := config.get_text_config()) is config:
+            raise
+        return _from(auto, text, settings)
+
+
+def _from(
+    kind: Any, config: transformers.PretrainedConfig, settings: Mapping[str, Any]
+) -> transformers.PreTrainedModel:
+    make = getattr(kind, "from_config", None) or kind._from_config
+    # It notes the settings in the configuration.
+    return make(copy.deepcopy(config), **settings)  # type: ignore[no-any-return]
+
+
+def _named(config: transformers.PretrainedConfig) -> Any:
+    kinds = [getattr(transformers, str(name), None) for name in config.architectures or []]
+    models = [
+        k for k in kinds if isinstance(k, type) and issubclass(k, transformers.PreTrainedModel)
+    ]
+    return models[0] if models else None
 
 
 @contextmanager

@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tvm
 from tvm import relax
 
+from compiler.errors import UnsupportedModelError
 from compiler.graph import ops
 
 NARROW = {"int64": "int32", "uint64": "uint32", "float64": "float32"}
@@ -82,10 +84,21 @@ def _constant(expr: Any) -> Any:
     kind = NARROW.get(str(values.dtype))
     if kind is None:
         return expr
-    if kind != "float32":  # masks are made of the largest integer there is
-        limits = np.iinfo(kind)
-        values = values.clip(limits.min, limits.max)
+    if kind != "float32":
+        values = _clipped(values, kind)
     return relax.const(values.astype(kind), kind)
+
+
+def _clipped(values: npt.NDArray[Any], kind: str) -> npt.NDArray[Any]:
+    """The largest and the smallest number of 64 bits, which masks are made of, as those of 32."""
+    limits, wide = np.iinfo(kind), np.iinfo(values.dtype)
+    narrow = values.clip(limits.min, limits.max)
+    other = (values != narrow) & (values != wide.min) & (values != wide.max)
+    if other.any():
+        raise UnsupportedModelError(
+            f"the model counts with {values[other].flat[0]}, and numbers in WebGPU have 32 bits"
+        )
+    return narrow
 
 
 def _from_start(indices: Any, extent: int) -> Any:

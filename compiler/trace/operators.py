@@ -97,6 +97,18 @@ _FAR = (-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.005739
         -0.0076224613, 0.00943887047, 1.00167406, 2.83297682)  # fmt: skip
 
 
+def _divide(node: fx.Node, importer: Any) -> relax.Var:
+    """Rounded down or towards 0, by a number of whatever type."""
+    x, y, *_ = importer.retrieve_args(node)
+    kind = ops.dtype(x)
+    y = relax.const(y, kind) if isinstance(y, int | float) else y
+    emit = importer.block_builder.emit
+    if node.kwargs["rounding_mode"] == "floor":
+        return emit(relax.op.floor_divide(x, y))
+    quotient = emit(relax.op.divide(x, y))
+    return emit(relax.op.trunc(quotient)) if "float" in kind else quotient
+
+
 def _unchanged(node: fx.Node, importer: Any) -> relax.Expr:
     return importer.retrieve_args(node)[0]
 
@@ -144,6 +156,7 @@ CONVERTERS: dict[str, Callable[[fx.Node, Any], relax.Expr]] = {
     experts.OP: _expert_linear,
     states.OP: _state,
     "amax.default": _amax,
+    "div.Tensor_mode": _divide,
     "erfinv.default": _erfinv,
     "log.default": _log,
     "mul.Tensor": _multiply,

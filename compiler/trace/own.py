@@ -139,7 +139,8 @@ class Original:
                 f"{self.name} returns a {type(out).__name__}: return logits alone, a tensor of "
                 "shape (1, rows, vocabulary)"
             )
-        if out.ndim != 3 or out.shape[:2] != (1, rows) or not out.is_floating_point():
+        fits = out.ndim == 3 and out.shape[:2] == (1, rows) and out.shape[2] > 0
+        if not fits or not out.is_floating_point():
             raise UnsupportedModelError(
                 f"{self.name} returns {str(out.dtype).removeprefix('torch.')} of shape "
                 f"{tuple(out.shape)} for {rows} token ids: return logits of shape (1, {rows}, "

@@ -6,6 +6,7 @@ that occurs nowhere else, and wherever the trace has it, the first token's posit
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -21,6 +22,8 @@ LARGEST = LENGTH + 5_000
 
 aten = torch.ops.aten
 
+_UPDATED: ContextVar[int | None] = ContextVar("updated", default=None)
+
 
 class CountingCache(DynamicCache):
     """A cache that keeps nothing: the attention operator has one of its own."""
@@ -32,12 +35,26 @@ class CountingCache(DynamicCache):
         return LENGTH + query_length, 0
 
     def update(
-        self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any
+        self,
+        key_states: torch.Tensor,
+        value_states: torch.Tensor,
+        layer_idx: int,
+        *_: Any,
+        **__: Any,
     ) -> tuple[torch.Tensor, torch.Tensor]:
+        _UPDATED.set(layer_idx)
         return key_states, value_states
 
     def update_indexer(self, indexer_key_states: torch.Tensor, layer_idx: int) -> torch.Tensor:
         return indexer_key_states
+
+
+def updated_layer() -> int | None:
+    """The layer whose keys and values the cache was last given, once: those that attention is
+    about to read. A block that runs several times has a layer of the cache for each."""
+    layer = _UPDATED.get()
+    _UPDATED.set(None)
+    return layer
 
 
 def skipped(model: torch.nn.Module) -> int:

@@ -25,7 +25,7 @@ _CHECKS = {
     aten.sym_constrain_range_for_size.default,
 }
 _MASKED = -1e4  # what is added to scores that are to be ignored, at most
-_MOST_CHECKED = 2048  # positions up to which a mask is looked at
+_MOST_CHECKED = 4096  # positions up to which a mask is looked at: some are of 8 bytes each
 
 
 class NotCached(Exception):
@@ -129,7 +129,12 @@ class _Edit:
         """How many positions back a causal mask lets tokens see, 0: all."""
         if mask is None:
             raise NotCached("attention that looks at later tokens too")
-        rows = min(self.context, _MOST_CHECKED)
+        if self.context > _MOST_CHECKED:
+            raise NotCached(
+                f"an attention mask at a context beyond {_MOST_CHECKED} tokens, which is not "
+                "looked at (is_causal=True needs none)"
+            )
+        rows = self.context
         values = self._value(mask, rows, {})
         if values.shape[-2:] != (rows, rows):
             raise NotCached("an attention mask that is not causal")

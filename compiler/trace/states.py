@@ -110,7 +110,13 @@ def kept(model: transformers.PreTrainedModel) -> Kept:
 
 
 def _has_state(config: transformers.PretrainedConfig) -> bool:
-    layers = DynamicCache(config=config).layers
+    try:
+        layers = DynamicCache(config=config).layers
+    except AttributeError as error:
+        raise UnsupportedModelError(
+            f"the configuration of model type {config.model_type!r} does not describe the layers "
+            f"of a cache: {error}"
+        ) from error
     return any(isinstance(layer, LinearAttentionCacheLayerMixin) for layer in layers)
 
 

@@ -30,7 +30,7 @@ export const Control = {
   COUNT: 1,
   /** number of positions the KV cache holds */
   CONTEXT: 2,
-  /** 1 after a stop token or at the context's end: later steps no longer advance */
+  /** 1 after a stop token or at the context's end: later steps neither advance nor keep */
   DONE: 3,
   /** the sampling seed's 32 bits */
   SEED: 4,
@@ -305,8 +305,8 @@ export interface Tokenizer {
 /**
  * How an embedder turns a text into a vector.
  *
- * The text loses the white space around it, becomes lower case if `lowercase`, follows the prompt
- * asked for, and is cut to `limit` tokens, those of `before` and `after` included.
+ * The prompt asked for and the text after it, without the white space around the two and in lower
+ * case if `lowercase`, are cut to `limit` tokens, those of `before` and `after` included.
  */
 export interface Embedding {
   dimensions: number;

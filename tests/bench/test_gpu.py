@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from compiler.build import build
 from compiler.bundle.schema import Manifest
 from compiler.lower import targets
-from compiler.progress import SilentProgress
 from tests.bench.gpu.shapes import ABSENT, compile_shape
 from tests.bench.gpu.software import software_adapter
+from tests.support.bundles import compile_bundle
 from tests.unit.checkpoint import tiny
 
 KIT = Path("build/bench-gpu/bench.mjs")
@@ -45,10 +44,8 @@ def test_shapes_are_compiled_as_weights_would_be(
     checkpoint = tmp_path / "real"
     LlamaForCausalLM(LlamaConfig(**CONFIG)).save_pretrained(checkpoint)
     tiny.write_tokenizer(checkpoint)
-    options: dict[str, Any] = {"quantization": "q4", "context": None, "revision": None}
-    bundle = tmp_path / "bundle"
-    build(str(checkpoint), output=bundle, progress=SilentProgress(), **options)
-    real = json.loads((bundle / "manifest.json").read_text())
+    bundle = compile_bundle(checkpoint, tmp_path / "bundle", quantization="q4")
+    real = json.loads((bundle.path / "manifest.json").read_text())
     made = json.loads((shapes[0] / "manifest.json").read_text())
     assert made["variants"] == real["variants"]  # files are named by their content
     for tensor in (*made["tensors"].values(), *real["tensors"].values()):

@@ -1,4 +1,4 @@
-"""The chat page with the tiny model; one browser and one server for each module."""
+"""One browser for each module, and the chat page with the tiny model on a server."""
 
 from __future__ import annotations
 

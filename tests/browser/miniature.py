@@ -67,6 +67,11 @@ SAMPLE = """
 
 
 KERNELS = {"append": APPEND, "sum": SUM, "sample": SAMPLE}
+ACCESS = {
+    "append": ["read", "read", "read_write"],
+    "sum": ["read", "read", "read", "read_write"],
+    "sample": ["read_write", "read_write", "read"],
+}
 
 
 @dataclass
@@ -98,20 +103,6 @@ class Miniature:
         return {name: variant(name) for name in (*self.ahead, "f32")}
 
     def _plan(self, variant: str, texts: dict[str, str]) -> dict[str, Any]:
-        buffers = [
-            _buffer("control", "state", 256),
-            _buffer("tokens", "state", 4, 4),
-            _buffer("kv", "state", 0, 4),
-            _buffer("sampling", "state", 32),
-            _buffer("counts", "state", 4 * VOCABULARY),
-            _buffer("stride", "weight", 16),
-            _buffer("logits", "output", 4 * VOCABULARY),
-        ]
-        access = {
-            "append": ["read", "read", "read_write"],
-            "sum": ["read", "read", "read", "read_write"],
-            "sample": ["read_write", "read_write", "read"],
-        }
         kernels, offset = [], 0
         for name, text in texts.items():
             size = len(text.encode())
@@ -123,7 +114,7 @@ class Miniature:
                     "bytes": size,
                     "workgroup": [1, 1, 1],
                     "workgroup_bytes": 0,
-                    "access": access[name],
+                    "access": ACCESS[name],
                 }
             )
             offset += size
@@ -135,7 +126,15 @@ class Miniature:
             "format": self.format,
             "variant": variant,
             "recurrent": False,
-            "buffers": buffers,
+            "buffers": [
+                _buffer("control", "state", 256),
+                _buffer("tokens", "state", 4, 4),
+                _buffer("kv", "state", 0, 4),
+                _buffer("sampling", "state", 32),
+                _buffer("counts", "state", 4 * VOCABULARY),
+                _buffer("stride", "weight", 16),
+                _buffer("logits", "output", 4 * VOCABULARY),
+            ],
             "kernels": kernels,
             "functions": functions,
         }

@@ -9,7 +9,6 @@ from playwright.sync_api import Browser
 
 from tests.browser.engine_page import EnginePage, engine_page
 from tests.browser.miniature import STOP, VOCABULARY, Miniature, continuation, decode, encode
-from web.browser import browser
 
 PROMPT = "Now is the time for all good men"
 CHAT = """
@@ -26,23 +25,17 @@ def ask(content: str, **settings: object) -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def instance() -> Iterator[Browser]:
-    with browser() as instance:
-        yield instance
-
-
-@pytest.fixture(scope="module")
-def loaded(instance: Browser) -> Iterator[EnginePage]:
+def loaded(chromium: Browser) -> Iterator[EnginePage]:
     """One engine for all tests: what one leaves in its KV cache must not harm the next."""
-    with engine_page(instance) as page:
+    with engine_page(chromium) as page:
         page.loaded()
         yield page
 
 
 @pytest.fixture(scope="module")
-def endless(instance: Browser) -> Iterator[EnginePage]:
+def endless(chromium: Browser) -> Iterator[EnginePage]:
     """An engine whose answers never end by themselves."""
-    with engine_page(instance, Miniature(stop_tokens=[])) as page:
+    with engine_page(chromium, Miniature(stop_tokens=[])) as page:
         page.loaded()
         yield page
 

@@ -11,7 +11,6 @@ from playwright.sync_api import Browser, Error
 
 from tests.browser.engine_page import LOAD, EnginePage, engine_page
 from tests.browser.miniature import KERNELS, MODEL, SAMPLE, SUM, Miniature, continuation, encode
-from web.browser import browser
 
 IDS = encode("hello")
 # Adds one too many, as a driver with a bug might.
@@ -22,17 +21,11 @@ CRASH = "the last attempt to load on it ended in a crash"
 HANG = b"GPUAdapter.prototype.requestDevice = () => new Promise(() => {});"
 
 
-@pytest.fixture(scope="module")
-def instance() -> Iterator[Browser]:
-    with browser() as instance:
-        yield instance
-
-
 @pytest.fixture
-def two(instance: Browser) -> Iterator[EnginePage]:
+def two(chromium: Browser) -> Iterator[EnginePage]:
     """A model with two variants that both work."""
     miniature = Miniature(ahead={"best": dict(KERNELS)}, stop_tokens=[])
-    with engine_page(instance, miniature, hooks=True) as page:
+    with engine_page(chromium, miniature, hooks=True) as page:
         yield page
 
 
@@ -48,8 +41,8 @@ def rungs(info: dict[str, Any]) -> dict[str, tuple[bool, list[str]]]:
     }
 
 
-def test_a_kernel_that_computes_wrongly_costs_its_rung(instance: Browser) -> None:
-    with engine_page(instance, Miniature(ahead={"best": LYING})) as page:
+def test_a_kernel_that_computes_wrongly_costs_its_rung(chromium: Browser) -> None:
+    with engine_page(chromium, Miniature(ahead={"best": LYING})) as page:
         info = page.loaded()
         assert (info["variant"], info["report"]["chosen"]) == ("f32", "f32")
         usable, (reason,) = rungs(info)["best"]
@@ -60,22 +53,22 @@ def test_a_kernel_that_computes_wrongly_costs_its_rung(instance: Browser) -> Non
         assert_answers(page)
 
 
-def test_the_self_test_comes_before_the_weights(instance: Browser) -> None:
-    with engine_page(instance, Miniature(kernels=LYING)) as page:
+def test_the_self_test_comes_before_the_weights(chromium: Browser) -> None:
+    with engine_page(chromium, Miniature(kernels=LYING)) as page:
         assert page.refused()["code"] == "wrong-answer"
         assert not [path for path in page.site.hits if "/weights/" in path]
 
 
-def test_a_forced_variant_that_fails_is_not_replaced(instance: Browser) -> None:
-    with engine_page(instance, Miniature(ahead={"best": LYING})) as page:
+def test_a_forced_variant_that_fails_is_not_replaced(chromium: Browser) -> None:
+    with engine_page(chromium, Miniature(ahead={"best": LYING})) as page:
         error = page.refused(variant="best")
         assert error["code"] == "wrong-answer"
         assert "kernel sum" in error["message"]
         assert page.loaded(variant="f32")["variant"] == "f32"
 
 
-def test_a_kernel_that_does_not_compile_costs_its_rung(instance: Browser) -> None:
-    with engine_page(instance, Miniature(ahead={"best": BROKEN})) as page:
+def test_a_kernel_that_does_not_compile_costs_its_rung(chromium: Browser) -> None:
+    with engine_page(chromium, Miniature(ahead={"best": BROKEN})) as page:
         info = page.loaded()
         usable, (reason,) = rungs(info)["best"]
         assert not usable
@@ -88,8 +81,8 @@ def test_a_kernel_that_does_not_compile_costs_its_rung(instance: Browser) -> Non
         assert last["pipelines"] == last["pipelinesTotal"] == 3
 
 
-def test_when_every_rung_fails_one_error_says_why(instance: Browser) -> None:
-    with engine_page(instance, Miniature(kernels=LYING, ahead={"best": BROKEN})) as page:
+def test_when_every_rung_fails_one_error_says_why(chromium: Browser) -> None:
+    with engine_page(chromium, Miniature(kernels=LYING, ahead={"best": BROKEN})) as page:
         error = page.refused()
     assert error["code"] == "wrong-answer"
     assert "best: " in error["message"]

@@ -11,22 +11,15 @@ from playwright.sync_api import Browser
 from compiler.bundle.schema import FORMAT
 from tests.browser.engine_page import EnginePage, engine_page
 from tests.browser.miniature import MODEL, SHARDS, Miniature, continuation, encode
-from web.browser import browser
 
 SHARD = f"{MODEL}/{SHARDS[0]}"
 MANIFEST = f"{MODEL}/manifest.json"
 IDS = encode("hello")
 
 
-@pytest.fixture(scope="module")
-def instance() -> Iterator[Browser]:
-    with browser() as instance:
-        yield instance
-
-
 @pytest.fixture
-def page(instance: Browser) -> Iterator[EnginePage]:
-    with engine_page(instance) as page:
+def page(chromium: Browser) -> Iterator[EnginePage]:
+    with engine_page(chromium) as page:
         yield page
 
 
@@ -132,8 +125,8 @@ def test_the_manifest_must_be_the_one_the_page_expects(page: EnginePage) -> None
 
 
 @pytest.mark.parametrize(("version", "word"), [(FORMAT + 1, "newer"), (0, "older")])
-def test_another_format_is_refused(instance: Browser, version: int, word: str) -> None:
-    with engine_page(instance, Miniature(format=version)) as page:
+def test_another_format_is_refused(chromium: Browser, version: int, word: str) -> None:
+    with engine_page(chromium, Miniature(format=version)) as page:
         error = page.refused()
     assert error["code"] == "unsupported-format"
     assert word in error["message"]

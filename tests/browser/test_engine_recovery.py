@@ -11,7 +11,6 @@ from playwright.sync_api import Browser
 from tests.browser.engine_page import ANSWER, EnginePage, ask, engine_page
 from tests.browser.miniature import MODEL, Miniature, continuation, decode, encode
 from tests.browser.wasm_miniature import SINGLE, THREADED, WasmMiniature
-from web.browser import browser
 
 LOSE = "lose device"
 PROMPT = "b and more"
@@ -19,24 +18,18 @@ PROMPT = "b and more"
 REAL = b"Object.defineProperty(GPUAdapterInfo.prototype, 'isFallbackAdapter', { value: false });"
 
 
-@pytest.fixture(scope="module")
-def instance() -> Iterator[Browser]:
-    with browser() as instance:
-        yield instance
-
-
 @pytest.fixture
-def page(instance: Browser) -> Iterator[EnginePage]:
-    with engine_page(instance, Miniature(stop_tokens=[]), hooks=True) as page:
+def page(chromium: Browser) -> Iterator[EnginePage]:
+    with engine_page(chromium, Miniature(stop_tokens=[]), hooks=True) as page:
         page.loaded(context=4096)
         page.site.hits.clear()
         yield page
 
 
 @pytest.fixture
-def tall(instance: Browser) -> Iterator[EnginePage]:
+def tall(chromium: Browser) -> Iterator[EnginePage]:
     """A ladder of f32 on WebGPU, wasm-threads and wasm."""
-    with engine_page(instance, WasmMiniature(stop_tokens=[]), hooks=True) as page:
+    with engine_page(chromium, WasmMiniature(stop_tokens=[]), hooks=True) as page:
         page.site.files["/worker.js"] = REAL + page.site.files["/worker.js"]
         assert page.loaded(context=4096, threads=2)["variant"] == "f32"
         page.site.hits.clear()
@@ -148,11 +141,11 @@ def test_memory_that_runs_out_in_mid_answer(tall: EnginePage) -> None:
     assert info["notes"][0] == "The device ran out of memory; the answer went on after reloading."
 
 
-def test_a_sampled_answer_with_penalties_is_the_same(tiny_bundle: Path, instance: Browser) -> None:
+def test_a_sampled_answer_with_penalties_is_the_same(tiny_bundle: Path, chromium: Browser) -> None:
     """On compiled kernels: the seed's numbers and the penalties' counts survive a loss."""
     settings = {"seed": 7, "presence_penalty": 1, "frequency_penalty": 0.5}
     request = {**ask("fire", 40, repetition_penalty=1.3, **settings), "temperature": 1}
-    with engine_page(instance, tiny_bundle, hooks=True) as page:
+    with engine_page(chromium, tiny_bundle, hooks=True) as page:
         page.loaded(variant="f32")
         calm = page.value(ANSWER, {"orders": [], "request": request})
         assert page.page.evaluate("changes") == []
@@ -163,10 +156,10 @@ def test_a_sampled_answer_with_penalties_is_the_same(tiny_bundle: Path, instance
     assert lost["usage"]["completion_tokens"] == calm["usage"]["completion_tokens"] > 20
 
 
-def test_a_kernel_that_faults_again_and_again(instance: Browser) -> None:
+def test_a_kernel_that_faults_again_and_again(chromium: Browser) -> None:
     """At one position, on both wasm rungs: the emulated adapter is what is left."""
     miniature = WasmMiniature(fault="__builtin_trap()", stop_tokens=[])
-    with engine_page(instance, miniature) as page:
+    with engine_page(chromium, miniature) as page:
         assert page.loaded(threads=2)["variant"] == THREADED
         result = page.value(ANSWER, {"orders": [], "request": ask(PROMPT, 60)})
         assert result["text"] == expected(60)
@@ -174,9 +167,9 @@ def test_a_kernel_that_faults_again_and_again(instance: Browser) -> None:
         assert variants == [THREADED, SINGLE, SINGLE, "f32"]
 
 
-def test_a_kernel_fault_that_nothing_is_left_for(instance: Browser) -> None:
+def test_a_kernel_fault_that_nothing_is_left_for(chromium: Browser) -> None:
     miniature = WasmMiniature(fault="__builtin_trap()", stop_tokens=[])
-    with engine_page(instance, miniature) as page:
+    with engine_page(chromium, miniature) as page:
         page.loaded(backend="wasm", threads=2)
         result = page.error(ANSWER, {"orders": [], "request": ask(PROMPT, 60)})
         assert result["code"] == "kernel-fault"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,6 @@ from playwright.sync_api import Browser
 from tests.browser.engine_page import EnginePage, engine_page
 from tests.browser.miniature import continuation, encode
 from tests.browser.wasm_miniature import SINGLE, THREADED, WasmMiniature
-from web.browser import browser
 
 IDS = encode("hello")
 NO_GPU = b"Object.defineProperty(Object.getPrototypeOf(navigator), 'gpu', { value: undefined });"
@@ -29,12 +27,6 @@ class Demanding(WasmMiniature):
         return found
 
 
-@pytest.fixture(scope="module")
-def instance() -> Iterator[Browser]:
-    with browser() as instance:
-        yield instance
-
-
 def reasons(info: dict[str, Any]) -> dict[str, list[str]]:
     return {rung["variant"]: rung["reasons"] for rung in info["report"]["rungs"]}
 
@@ -43,8 +35,8 @@ def assert_answers(page: EnginePage) -> None:
     assert page.value("return engine.generate(arg, 8)", IDS) == continuation(IDS, 8)
 
 
-def test_an_emulated_adapter_is_passed_over(instance: Browser) -> None:
-    with engine_page(instance, WasmMiniature()) as page:
+def test_an_emulated_adapter_is_passed_over(chromium: Browser) -> None:
+    with engine_page(chromium, WasmMiniature()) as page:
         info = page.loaded(threads=2)
         assert (info["variant"], info["backend"], info["threads"]) == (THREADED, "wasm", 2)
         assert info["report"]["chosen"] == THREADED
@@ -66,16 +58,16 @@ def test_an_emulated_adapter_is_passed_over(instance: Browser) -> None:
         ({"variant": SINGLE}, SINGLE),
     ],
 )
-def test_a_rung_can_be_forced(instance: Browser, wish: dict[str, str], variant: str) -> None:
-    with engine_page(instance, WasmMiniature()) as page:
+def test_a_rung_can_be_forced(chromium: Browser, wish: dict[str, str], variant: str) -> None:
+    with engine_page(chromium, WasmMiniature()) as page:
         info = page.loaded(**wish)
         assert info["variant"] == variant
         assert info["threads"] >= 1
         assert_answers(page)
 
 
-def test_a_page_that_is_not_isolated_gets_one_thread(instance: Browser) -> None:
-    with engine_page(instance, WasmMiniature()) as page:
+def test_a_page_that_is_not_isolated_gets_one_thread(chromium: Browser) -> None:
+    with engine_page(chromium, WasmMiniature()) as page:
         page.site.headers = {}
         info = page.loaded(threads=4)
         assert (info["variant"], info["threads"]) == (SINGLE, 1)
@@ -91,8 +83,8 @@ def test_a_page_that_is_not_isolated_gets_one_thread(instance: Browser) -> None:
     ("hook", "reason"),
     [(NO_GPU, "this browser does not offer WebGPU"), (NO_ADAPTER, "no usable graphics adapter")],
 )
-def test_without_webgpu_or_an_adapter(instance: Browser, hook: bytes, reason: str) -> None:
-    with engine_page(instance, WasmMiniature()) as page:
+def test_without_webgpu_or_an_adapter(chromium: Browser, hook: bytes, reason: str) -> None:
+    with engine_page(chromium, WasmMiniature()) as page:
         for script in ("/engine.js", "/worker.js"):
             page.site.files[script] = hook + page.site.files[script]
         info = page.loaded(threads=2)
@@ -104,8 +96,8 @@ def test_without_webgpu_or_an_adapter(instance: Browser, hook: bytes, reason: st
         assert_answers(page)
 
 
-def test_an_adapter_whose_limits_are_too_small(instance: Browser) -> None:
-    with engine_page(instance, Demanding()) as page:
+def test_an_adapter_whose_limits_are_too_small(chromium: Browser) -> None:
+    with engine_page(chromium, Demanding()) as page:
         info = page.loaded(threads=2)
         assert info["variant"] == THREADED
         assert any("maxBufferSize of 1125899906842624" in text for text in reasons(info)["f32"])
@@ -116,8 +108,8 @@ def test_an_adapter_whose_limits_are_too_small(instance: Browser) -> None:
     assert THREADED not in error["message"]
 
 
-def test_memory_that_cannot_be_had_costs_a_rung(instance: Browser) -> None:
-    with engine_page(instance, WasmMiniature()) as page:
+def test_memory_that_cannot_be_had_costs_a_rung(chromium: Browser) -> None:
+    with engine_page(chromium, WasmMiniature()) as page:
         # Shared memory alone: as if one block of that size were too much.
         page.site.files["/worker.js"] = (
             b"const Memory = WebAssembly.Memory; WebAssembly.Memory = class extends Memory {"
@@ -130,8 +122,8 @@ def test_memory_that_cannot_be_had_costs_a_rung(instance: Browser) -> None:
         assert_answers(page)
 
 
-def test_a_context_beyond_4_gib_names_the_limit(instance: Browser) -> None:
-    with engine_page(instance, WasmMiniature(context=2**31)) as page:
+def test_a_context_beyond_4_gib_names_the_limit(chromium: Browser) -> None:
+    with engine_page(chromium, WasmMiniature(context=2**31)) as page:
         error = page.refused(backend="wasm", context=2**30)
     assert error["code"] == "device-too-small"
     assert "takes 8.0 GiB at a context of 1073741824 tokens" in error["message"]

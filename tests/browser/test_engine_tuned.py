@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,6 @@ from playwright.sync_api import Browser
 
 from tests.browser.engine_page import EnginePage, engine_page
 from tests.browser.miniature import KERNELS, Miniature, continuation, encode, selftest
-from web.browser import browser
 
 IDS = encode("hello")
 VENDOR = "google"  # SwiftShader's
@@ -32,35 +30,29 @@ class Tuned(Miniature):
         return found
 
 
-@pytest.fixture(scope="module")
-def instance() -> Iterator[Browser]:
-    with browser() as instance:
-        yield instance
-
-
 def loaded(page: EnginePage, **options: Any) -> dict[str, Any]:
     info = page.loaded(variant="f32", **options)
     assert page.value("return engine.generate(arg, 8)", IDS) == continuation(IDS, 8)
     return info
 
 
-def test_those_of_the_adapters_vendor_run(instance: Browser) -> None:
-    with engine_page(instance, Tuned(ahead={"tuned": KERNELS})) as page:
+def test_those_of_the_adapters_vendor_run(chromium: Browser) -> None:
+    with engine_page(chromium, Tuned(ahead={"tuned": KERNELS})) as page:
         info = loaded(page)
         assert (info["variant"], info["tuned"], info["notes"]) == ("f32", VENDOR, [])
 
 
-def test_they_can_be_left_aside(instance: Browser) -> None:
-    with engine_page(instance, Tuned(ahead={"tuned": BROKEN})) as page:
+def test_they_can_be_left_aside(chromium: Browser) -> None:
+    with engine_page(chromium, Tuned(ahead={"tuned": BROKEN})) as page:
         info = loaded(page, tuned=False)
         assert (info["tuned"], info["notes"]) == (None, [])
 
 
 @pytest.mark.parametrize("kernels", [WRONG, BROKEN], ids=["wrong", "broken"])
 def test_where_they_fail_those_for_any_device_run(
-    instance: Browser, kernels: dict[str, str]
+    chromium: Browser, kernels: dict[str, str]
 ) -> None:
-    with engine_page(instance, Tuned(ahead={"tuned": kernels})) as page:
+    with engine_page(chromium, Tuned(ahead={"tuned": kernels})) as page:
         info = loaded(page)
         assert (info["variant"], info["tuned"]) == ("f32", None)
         (note,) = info["notes"]

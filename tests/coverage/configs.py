@@ -128,6 +128,16 @@ SHARED: dict[str, Any] = {  # the last layers read the KV cache of those before
     "layer_types": ["sliding_attention", "full_attention"] * 2,
     "num_kv_shared_layers": 2,
 }
+_HASHED: dict[str, Any] = {  # words, two or three at a time, and attention's choice of keys
+    "indexer_n_heads": 2,
+    "indexer_kv_heads": 1,
+    "indexer_head_dim": 16,
+    "indexer_budget": 64,
+    "indexer_compress_ratio": 4,
+    "ngram_vocab_size_base": 512,
+    "make_ngram_vocab_size_divisible_by": 8,
+    "split_ngram_parts": 2,
+}
 STATES: dict[str, dict[str, Any]] = {  # a layer with a state beside one with attention
     "bamba": {"attn_layer_indices": [1]},
     "falcon_h1": {"mamba_d_ssm": 128},
@@ -144,8 +154,12 @@ STATES: dict[str, dict[str, Any]] = {  # a layer with a state beside one with at
     "qwen3_5_moe_text": {"head_dim": 64},
     "qwen3_5_text": {"head_dim": 64},
     "recurrent_gemma": {"block_types": ["recurrent", "attention"], "lru_width": 64},
-    "zamba": {"num_hidden_layers": 4, "layers_block_type": ["mamba", "mamba", "hybrid", "mamba"]},
-    "zamba2": {"num_hidden_layers": 4, "layers_block_type": ["mamba", "hybrid", "mamba", "hybrid"]},
+    "zamba": {"num_hidden_layers": 4, "layers_block_type": ["mamba", "hybrid"] * 2},
+    "zamba2": {
+        "num_hidden_layers": 4,
+        "layers_block_type": ["mamba", "hybrid"] * 2,
+        "time_step_min": 1e-30,
+    },
     "rwkv": {"attention_hidden_size": 64, "context_length": 320, "rescale_every": 0},
     "xlstm": {"hidden_size": 128},  # its cache rounds heads to 64
     "zaya": {"num_experts_per_tok": 1},
@@ -168,16 +182,23 @@ SPECIAL: dict[str, dict[str, Any]] = {
             "roformer",
             "xlm-roberta",
             "xlm-roberta-xl",
-            "xmod",
         ),
         ENCODER,
     ),
+    "qwen4_exp": _HASHED,
+    "qwen4_exp_text": _HASHED,
+    "xmod": ENCODER | {"default_language": "en_XX"},
     **STATES,
     **dict.fromkeys(("gemma3n_text", "gemma4_text", "gemma4_unified_text"), SHARED),
     "dbrx": {
         "attn_config": {"kv_n_heads": 2, "clip_qkv": 1.0, "rope_theta": 10000.0},
         "ffn_config": {"ffn_hidden_size": 96, "moe_num_experts": 4, "moe_top_k": 2},
     },
+    "cohere_compass_text": {
+        "rope_parameters": {"full_attention": {"rope_type": "default", "rope_theta": 10000.0}}
+    },
+    "reformer": {"is_decoder": True, "axial_pos_embds": False},
+    "gemma3": {"image_token_id": 3},  # in the vocabulary, as published
     "gptj": {"rotary_dim": 8},
     "codegen": {"rotary_dim": 8},
     "falcon": {"new_decoder_architecture": True, "num_kv_heads": 2},
@@ -219,7 +240,8 @@ def _nested(kind: type[hf.PretrainedConfig]) -> dict[str, Any]:
     published = _published(kind)
     parts = {key: getattr(published, key, None) for key in kind.sub_configs}
     found = {key: type(p) for key, p in parts.items() if isinstance(p, hf.PretrainedConfig)}
-    return {key: _tiny(part, {}).to_dict() for key, part in found.items()}
+    settings = {key: SPECIAL.get(part.model_type, {}) for key, part in found.items()}
+    return {key: _tiny(part, settings[key]).to_dict() for key, part in found.items()}
 
 
 def _published(kind: type[hf.PretrainedConfig]) -> hf.PretrainedConfig | None:

@@ -14,14 +14,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from compiler.build import build
 from compiler.bundle.inspect import variant_facts
-from compiler.bundle.read import Bundle
 from compiler.checkpoint.open import open_checkpoint
 from compiler.errors import CompileError
 from compiler.lower import targets
-from compiler.progress import SilentProgress
 from tests.coverage.configs import VOCABULARY, tiny
+from tests.support.bundles import compile_bundle
 from tests.unit.checkpoint.tiny import save_random
 from web.errors import SiteError
 from web.reference import Reference
@@ -90,10 +88,7 @@ def answer(name: str, sender: Connection) -> None:
 
 def _compare(name: str, source: Path, folder: Path) -> Verdict:
     models = folder / "models"
-    options = {"quantization": "f32", "context": None, "revision": None}
-    silent = SilentProgress()
-    build(str(source), output=models / name, progress=silent, targets=TARGETS, **options)
-    bundle = Bundle.open(models / name)
+    bundle = compile_bundle(source, models / name, quantization="f32", targets=TARGETS)
     dispatches = variant_facts(bundle, "f32").dispatches_per_layer["decode"]
     ids = np.random.default_rng(7).integers(0, VOCABULARY - 4, PROMPT + STEPS).tolist()
     with open_checkpoint(str(source)) as checkpoint:

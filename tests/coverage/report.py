@@ -41,7 +41,8 @@ def markdown(verdicts: list[Verdict]) -> str:
         "# Architectures",
         "",
         f"Of the {len(NAMES)} names of causal language models in transformers {len(verdicts)} were "
-        f"tried and {len(matching)} match PyTorch ({made}; {date.today().isoformat()}).",
+        f"tried and {len(matching)} match PyTorch ({made}; last run "
+        f"{date.today().isoformat()}).",
         "",
         "For each, `make coverage` builds a tiny model with random weights from the "
         "architecture's own configuration, compiles it, runs it in headless Chromium on WebGPU and "

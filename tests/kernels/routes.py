@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from compiler.kernels.specs import Routing
-from tests.support.gpu import Array
+from tests.support.exchange import Array
 
 
 def order_of(routing: Routing, chosen: Array, real: int | None = None) -> Array:

@@ -12,7 +12,8 @@ from compiler.bundle.schema import CONTROL_SLOTS, Control
 from compiler.kernels import reference
 from compiler.kernels.dsl import LOWEST
 from compiler.kernels.specs import Append, Attend, CacheShape, Combine
-from tests.support.gpu import Array, Gpu, assert_close
+from tests.support.exchange import Array
+from tests.support.gpu import Gpu, assert_close
 from tests.support.wasm import Wasm
 
 TOLERANCE = 2e-6  # sums of at most 256 products, softmax weights below 1
@@ -88,6 +89,19 @@ def test_append_never_writes_past_the_context(machine: Gpu | Wasm) -> None:
     after = machine.run(machine.kernels.append(spec), {**buffers, "out": np.zeros_like(ones)})["kv"]
     assert after[7].all()
     assert not after[8:].any()
+
+
+def test_append_writes_nothing_after_the_answer(machine: Gpu | Wasm) -> None:
+    """Steps queued past its end run on states that have moved on."""
+    spec = SPECS["plain"]
+    shape = spec.cache
+    cache = np.ones((shape.context, 2, shape.kv_heads, shape.depth), np.float32)
+    zeros = np.zeros((spec.rows, 4, shape.depth), np.float32)
+    done = control(1, 1, 8)
+    done[Control.DONE] = 1
+    buffers = {"q": zeros, "k": zeros, "v": zeros, "control": done, "kv": machine.stored(cache)}
+    after = machine.run(machine.kernels.append(spec), {**buffers, "out": zeros.copy()})["kv"]
+    assert (after == 1).all()
 
 
 ATTEND = {

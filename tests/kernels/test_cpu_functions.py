@@ -8,7 +8,8 @@ import numpy as np
 
 from compiler.kernels.cpu.dsl import LANES, exp, finished, kernel, load, log, store4
 from compiler.kernels.dsl import Expr, let
-from tests.support.gpu import Array, assert_close
+from tests.support.exchange import Array
+from tests.support.gpu import assert_close
 from tests.support.wasm import Wasm
 
 COUNT = 4096

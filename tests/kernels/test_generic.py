@@ -17,14 +17,14 @@ from compiler.lower.generic import legalise
 from compiler.lower.launches import Launch, Listing, Value
 from compiler.lower.steps import Lister, Model
 from compiler.lower.tensors import Constants, Plain, Store
-from tests.support.gpu import Array, Gpu, assert_close
+from tests.support.exchange import Array
+from tests.support.gpu import Gpu, assert_close
 from tests.support.wasm import Wasm
-from tests.unit.graph.programs import Graph, number, program
+from tests.unit.graph.programs import Emit, Graph, number, program
 from tests.unit.graph.test_quantize import Stored
 
 ROWS, CONTEXT, VOCABULARY = 3, 16, 50
 FIRST = 5  # position of the first row; its token is 100 + 5
-Emit = Callable[[Graph], relax.Expr]
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,12 @@ def rotated(x: Array, y: Array) -> Array:
     return values
 
 
+def convolved(x: Array, y: Array) -> Array:
+    """Of as many positions as it is wide, in 6 groups of 16 channels."""
+    values: Array = np.einsum("gik,goik->go", x.reshape(6, 16, 2), y.reshape(6, 16, 16, 2))
+    return values.reshape(1, 96, 1)
+
+
 CASES: dict[str, Case] = {
     "softmax": Case(lambda g: g(R.nn.softmax(g.x, axis=-1)), lambda x, _: softmax(x), (5, 70)),
     # Whose largest values and sums take more than a kilobyte: a workspace on a CPU.
@@ -103,6 +109,10 @@ CASES: dict[str, Case] = {
     ),
     "broadcast": Case(
         lambda g: g(R.multiply(g.x, g.y)), lambda x, y: x * y, (4, 1, 9), (6, 1)
+    ),
+    "convolution": Case(
+        lambda g: g(R.nn.conv1d(g.x, g.y, groups=6)), convolved, (1, 96, 2), (96, 16, 2),
+        tolerance=32 * 2.4e-7,
     ),
     "product": Case(lambda g: g(R.matmul(g.x, g.y)), lambda x, y: x @ y, (5, 30), (30, 7),
                     tolerance=30 * 2.4e-7),

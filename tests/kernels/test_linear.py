@@ -20,7 +20,8 @@ from compiler.quantize import schemes
 from compiler.quantize.layout import pack
 from compiler.quantize.schemes import dequantize, quantize
 from tests.kernels.routes import order_of
-from tests.support.gpu import Array, Gpu, assert_close
+from tests.support.exchange import Array
+from tests.support.gpu import Gpu, assert_close
 from tests.support.wasm import Wasm
 
 SCHEMES = {

@@ -8,7 +8,8 @@ import pytest
 from compiler.kernels.dsl import KernelFunction, store
 from compiler.kernels.gpu.dsl import finished, kernel
 from compiler.lower.precise import sine, tanh
-from tests.support.gpu import Array, Gpu, assert_close
+from tests.support.exchange import Array
+from tests.support.gpu import Gpu, assert_close
 
 COUNT = 4096
 

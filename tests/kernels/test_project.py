@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from compiler.bundle.schema import Control
 from compiler.kernels.gpu.append import place
 from compiler.kernels.gpu.product import Tiling
 from compiler.kernels.gpu.project import default_tiling, project_append
@@ -24,7 +25,8 @@ from compiler.kernels.specs import (
 from compiler.quantize import schemes
 from tests.kernels.test_attention import control, rotate
 from tests.kernels.test_linear import in_half, operands, tolerance
-from tests.support.gpu import Array, Gpu, assert_close
+from tests.support.exchange import Array
+from tests.support.gpu import Gpu, assert_close
 
 RMS = Prologue("rms", 1e-5)
 SUM = Prologue("rms", 1e-5, Sum(1e-6, kept=True))
@@ -175,3 +177,6 @@ def test_place(gpu: Gpu, rows: int, rotary: int) -> None:
     got = gpu.run(kernel, {name: buffers[name] for name in kernel.arguments})["out"]
     positions = np.array([[14], [-1], [-1]], np.float32)[:rows]  # past the context; padding
     np.testing.assert_array_equal(got, np.concatenate([positions, cos, sin], 1))
+    buffers["control"][Control.DONE] = 1
+    got = gpu.run(kernel, {name: buffers[name] for name in kernel.arguments})["out"]
+    np.testing.assert_array_equal(got, np.concatenate([np.full_like(positions, -1), cos, sin], 1))

@@ -17,7 +17,8 @@ from compiler.kernels.specs import Combine, Linear, Prologue, Sum, vectors
 from compiler.quantize import schemes
 from tests.kernels.test_attention import combined
 from tests.kernels.test_linear import in_half, operands, tolerance
-from tests.support.gpu import Array, Gpu, assert_close
+from tests.support.exchange import Array
+from tests.support.gpu import Gpu, assert_close
 
 RMS = Prologue("rms", 1e-5)
 LAYER = Prologue("layer", 1e-5)

@@ -10,7 +10,8 @@ import torch
 import transformers.generation.logits_process as processors
 
 from compiler.bundle.schema import CONTROL_SLOTS, PROMPT_BIT, SAMPLING_SLOTS, Control, Sampling
-from tests.support.gpu import Array, Gpu, assert_close
+from tests.support.exchange import Array
+from tests.support.gpu import Gpu, assert_close
 from tests.support.wasm import Wasm
 
 VOCABULARY = 1000

@@ -10,7 +10,8 @@ import pytest
 from compiler.bundle.schema import CONTROL_SLOTS, PROMPT_BIT, Control
 from compiler.kernels.gpu import sample, verify
 from tests.kernels.test_sample import CONTEXT, VOCABULARY, gumbel, logits, settings
-from tests.support.gpu import Array, Gpu, assert_close
+from tests.support.exchange import Array
+from tests.support.gpu import Gpu, assert_close
 
 ROWS = 4
 LARGEST = 5000  # positions of the look-up's tests

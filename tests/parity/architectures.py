@@ -10,19 +10,17 @@ import transformers as hf
 from tests.unit.checkpoint.tiny import save_random
 
 # Large enough initial weights that attention and activations are far from linear.
-SHAPE: dict[str, Any] = {
+SIZES: dict[str, Any] = {
     "vocab_size": 260,
     "hidden_size": 64,
     "intermediate_size": 96,
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "max_position_embeddings": 320,
     "initializer_range": 0.15,
     "bos_token_id": 257,
     "eos_token_id": 258,
-    "pad_token_id": None,
 }
+SHAPE = SIZES | {"num_key_value_heads": 2, "max_position_embeddings": 320, "pad_token_id": None}
 GPT2: dict[str, Any] = {
     "vocab_size": 260,
     "n_embd": 64,

@@ -7,25 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 import transformers as hf
-from tokenizers import processors
+from tokenizers import Tokenizer, processors
 
-from tests.unit.checkpoint.tiny import write_tokenizer
+from tests.parity.architectures import SIZES
+from tests.unit.checkpoint.tiny import save_random
 
-# Large enough initial weights that attention and activations are far from linear.
-SHAPE: dict[str, Any] = {
-    "vocab_size": 260,
-    "hidden_size": 64,
-    "intermediate_size": 96,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "max_position_embeddings": 160,
-    "initializer_range": 0.15,
-    "bos_token_id": 257,
-    "eos_token_id": 258,
-    "pad_token_id": 259,
-}
+SHAPE = SIZES | {"max_position_embeddings": 160, "pad_token_id": 259}
 DISTILBERT: dict[str, Any] = {
     "vocab_size": 260,
     "dim": 64,
@@ -76,14 +64,8 @@ ENCODERS = {
 
 def save(encoder: Encoder, directory: Path) -> Path:
     """Writes a random encoder with its tokenizer, which puts <s> and <|end|> around texts."""
-    torch.manual_seed(0)
-    model = hf.AutoModel.from_config(encoder.config, dtype=torch.float32)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.ndim == 1:  # norms of all ones and biases of zero would hide mistakes
-                parameter.add_(torch.randn_like(parameter) * 0.3)
-    model.save_pretrained(directory)
-    tokenizer = write_tokenizer(directory)
+    save_random(encoder.config, directory, hf.AutoModel)
+    tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A <|end|>", special_tokens=[("<s>", 257), ("<|end|>", 258)]
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from compiler.lower.targets import TARGETS
-from tests.support.gpu import Array
+from tests.support.exchange import Array
 from web.verify import BrowserEngine
 
 # Of logits of size 5. Products of 11 bits are off by 1.3 x 2^-10 of their size (tests/kernels/

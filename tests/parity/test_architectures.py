@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from compiler.build import build
 from compiler.bundle.inspect import variant_facts
 from compiler.bundle.read import Bundle
 from compiler.checkpoint.open import open_checkpoint
 from compiler.lower.targets import DEFAULT_LIMITS, TARGETS
-from compiler.progress import SilentProgress
 from tests.parity.architectures import CONFIGS, save
 from tests.parity.half import HALF_TOLERANCE, assert_greedy, skip_unless_offered
+from tests.support.bundles import compile_bundle
 from tests.support.gpu import assert_close
 from web.reference import Reference
-from web.verify import BrowserEngine, browser_engine
+from web.verify import BrowserEngine
 
 # Two layers of at most 128 products each, logits of size 5: the root mean square of errors is 2e-6
 # (2.4e-6 where codes are scaled after their products), the worst of 4,000 is 2e-5; twice that.
@@ -41,17 +39,6 @@ class Compiled:
     reference: Reference
 
 
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("models")
-
-
-@pytest.fixture(scope="module")
-def engine(models: Path) -> Iterator[BrowserEngine]:
-    with browser_engine(models) as running:
-        yield running
-
-
 @pytest.fixture(scope="module", params=CONFIGS)
 def compiled(
     request: pytest.FixtureRequest, models: Path, tmp_path_factory: pytest.TempPathFactory
@@ -59,19 +46,11 @@ def compiled(
     """Each architecture in turn, once for all variants."""
     name: str = request.param
     source = save(name, tmp_path_factory.mktemp("checkpoints") / name)
-    bundle = build(
-        str(source),
-        output=models / name,
-        quantization=QUANTIZATION.get(name, "q4"),
-        context=None,
-        revision=None,
-        progress=SilentProgress(),
-    ).bundle
-    opened = Bundle.open(bundle)
-    dispatches = variant_facts(opened, "f32").dispatches_per_layer
+    bundle = compile_bundle(source, models / name, quantization=QUANTIZATION.get(name, "q4"))
+    dispatches = variant_facts(bundle, "f32").dispatches_per_layer
     assert dispatches == dict.fromkeys(("decode", "prefill", "verify"), DISPATCHES.get(name, 5))
     with open_checkpoint(str(source)) as checkpoint:
-        return Compiled(name, opened, Reference(checkpoint, opened))
+        return Compiled(name, bundle, Reference(checkpoint, bundle))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from compiler.build import build
-from compiler.bundle.read import Bundle
 from compiler.checkpoint.open import open_checkpoint
 from compiler.lower import targets
-from compiler.progress import SilentProgress
 from tests.parity.encoders import ENCODERS, save
+from tests.support.bundles import compile_bundle
 from web.similarity import EmbeddingReference
-from web.verify import BrowserEngine, browser_engine
+from web.verify import BrowserEngine
 
 TARGETS = (targets.WEBGPU, targets.WASM)
 VARIANTS = ("f32", "wasm-threads-relaxed")
@@ -31,24 +28,10 @@ TEXTS = (
 OWN_ATTENTION = {"mpnet"}
 
 
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("models")
-
-
-@pytest.fixture(scope="module")
-def engine(models: Path) -> Iterator[BrowserEngine]:
-    with browser_engine(models) as running:
-        yield running
-
-
 @pytest.mark.parametrize("name", ENCODERS)
 def test_matches_pytorch(name: str, models: Path, tmp_path: Path, engine: BrowserEngine) -> None:
     source = save(ENCODERS[name], tmp_path / name)
-    options = {"quantization": "f32", "context": None, "revision": None}
-    silent = SilentProgress()
-    build(str(source), output=models / name, progress=silent, targets=TARGETS, **options)
-    bundle = Bundle.open(models / name)
+    bundle = compile_bundle(source, models / name, quantization="f32", targets=TARGETS)
     embedding = bundle.manifest.embedding
     assert embedding is not None
     assert embedding.padded == (name in OWN_ATTENTION)

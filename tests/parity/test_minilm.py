@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +10,13 @@ import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from compiler.build import build
 from compiler.bundle.read import Bundle
 from compiler.lower import targets
-from compiler.progress import SilentProgress
+from tests.support.bundles import compile_bundle
 from tests.support.minilm import minilm
 from tests.support.sentences import SENTENCES
 from web.similarity import cosine
-from web.verify import BrowserEngine, browser_engine
+from web.verify import BrowserEngine
 
 LEAST = 0.9999  # cosine; f32 came to 0.9999999
 LIMIT = 256
@@ -26,23 +24,10 @@ NAME = "minilm"
 VARIANTS = ("f32", "wasm-threads-relaxed")
 
 
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(
-        str(minilm()),
-        output=tmp_path_factory.mktemp("models") / NAME,
-        quantization="f32",
-        context=None,
-        revision=None,
-        progress=SilentProgress(),
-        targets=(targets.WEBGPU, targets.WASM),
-    ).bundle
-
-
-@pytest.fixture(scope="module")
-def engine(bundle: Path) -> Iterator[BrowserEngine]:
-    with browser_engine(bundle.parent) as running:
-        yield running
+@pytest.fixture(scope="module", autouse=True)
+def bundle(models: Path) -> Bundle:
+    both = (targets.WEBGPU, targets.WASM)
+    return compile_bundle(minilm(), models / NAME, quantization="f32", targets=both)
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +46,8 @@ def expected() -> tuple[npt.NDArray[np.float32], list[bool]]:
     return np.array(vectors), cut
 
 
-def test_manifest_says_what_it_is(bundle: Path) -> None:
-    embedding = Bundle.open(bundle).manifest.embedding
+def test_manifest_says_what_it_is(bundle: Bundle) -> None:
+    embedding = bundle.manifest.embedding
     assert embedding is not None
     assert (embedding.dimensions, embedding.limit, embedding.pooling) == (384, LIMIT, ["mean"])
     assert (embedding.before, embedding.after) == ([101], [102])

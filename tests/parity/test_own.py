@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from compiler.build import build
-from compiler.bundle.read import Bundle
 from compiler.checkpoint.open import open_checkpoint
 from compiler.lower import targets
-from compiler.progress import SilentProgress
 from tests.support import own_models
+from tests.support.bundles import compile_bundle
 from tests.support.gpu import assert_close
 from tests.unit.checkpoint.tiny import write_tokenizer
 from web.reference import Reference
-from web.verify import BrowserEngine, browser_engine
+from web.verify import BrowserEngine
 
 PROMPT, STEPS = 20, 8
 TOLERANCE = 4e-5  # of two layers, as in test_architectures.py
 VARIANTS = ("f32", "wasm-threads-relaxed")
 RECOMPUTED = ("written", "convolved")
 NAMES = ("nano", "llama", "tables", "bigram", *RECOMPUTED, "exported")
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("models")
-
-
-@pytest.fixture(scope="module")
-def engine(models: Path) -> Iterator[BrowserEngine]:
-    with browser_engine(models) as running:
-        yield running
 
 
 def source_of(name: str, folder: Path) -> str:
@@ -54,11 +40,14 @@ def source_of(name: str, folder: Path) -> str:
 @pytest.mark.parametrize("name", NAMES)
 def test_matches_pytorch(name: str, models: Path, engine: BrowserEngine, tmp_path: Path) -> None:
     source = source_of(name, tmp_path)
-    settings = {"quantization": "f32", "context": 32 if name in RECOMPUTED else None}
-    options = {**settings, "revision": None, "tokenizer": tmp_path}
-    both = (targets.WEBGPU, targets.WASM)
-    build(source, output=models / name, progress=SilentProgress(), targets=both, **options)
-    bundle = Bundle.open(models / name)
+    bundle = compile_bundle(
+        source,
+        models / name,
+        quantization="f32",
+        context=32 if name in RECOMPUTED else None,
+        tokenizer=tmp_path,
+        targets=(targets.WEBGPU, targets.WASM),
+    )
     recomputed = [note for note in bundle.manifest.notes if "from the whole prefix" in note]
     assert len(recomputed) == (name in RECOMPUTED)
     with open_checkpoint(source, tokenizer=tmp_path) as checkpoint:

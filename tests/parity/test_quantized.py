@@ -15,16 +15,14 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from compiler.build import build
-from compiler.bundle.read import Bundle
 from compiler.checkpoint.open import open_checkpoint
 from compiler.lower import targets
-from compiler.progress import SilentProgress
 from tests.coverage.configs import tiny
+from tests.support.bundles import compile_bundle
 from tests.support.gpu import assert_close
 from tests.unit.checkpoint import foreign, test_mlc
 from tests.unit.checkpoint.foreign import Kind
-from web.verify import browser_engine
+from web.verify import BrowserEngine
 
 Values = dict[str, npt.NDArray[np.float32]]
 
@@ -47,27 +45,16 @@ CHECKPOINTS: dict[str, Callable[[Path], Values]] = {
 
 
 @pytest.mark.parametrize("name", CHECKPOINTS)
-def test_matches_pytorch(name: str, tmp_path: Path) -> None:
-    source, models = tmp_path / "source", tmp_path / "models"
-    source.mkdir()
-    values = CHECKPOINTS[name](source)
-    made = build(
-        str(source),
-        output=models / name,
-        quantization=None,
-        context=None,
-        revision=None,
-        progress=SilentProgress(),
-        targets=(targets.WEBGPU, targets.WASM),
-    )
-    assert Bundle.open(made.bundle).manifest.notes == []  # nothing was coded anew
+def test_matches_pytorch(name: str, models: Path, engine: BrowserEngine, tmp_path: Path) -> None:
+    values = CHECKPOINTS[name](tmp_path)
+    bundle = compile_bundle(tmp_path, models / name, targets=(targets.WEBGPU, targets.WASM))
+    assert bundle.manifest.notes == []  # nothing was coded anew
     ids = np.random.default_rng(7).integers(0, 256, PROMPT + STEPS).tolist()
-    expected = logits(source, values, ids)
-    with browser_engine(models) as engine:
-        for variant in VARIANTS:
-            engine.load(name, variant)
-            found = engine.logits(ids, PROMPT - 1)
-            assert_close(found, expected, TOLERANCE, f"{name} on {variant}")
+    expected = logits(tmp_path, values, ids)
+    for variant in VARIANTS:
+        engine.load(name, variant)
+        found = engine.logits(ids, PROMPT - 1)
+        assert_close(found, expected, TOLERANCE, f"{name} on {variant}")
 
 
 def logits(source: Path, values: Values, ids: list[int]) -> npt.NDArray[np.float32]:

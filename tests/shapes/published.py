@@ -177,6 +177,9 @@ QWEN = {
         **_kv(4)),
     "qwen3-8b": _sizes("qwen3", 151936, 4096, 12288, 36, 32, max_position_embeddings=40960,
         **_kv(8, 128)),
+    "qwen3.5-0.8b": _sizes("qwen3_5_text", 248320, 1024, 3584, 24, 8, tie_word_embeddings=True,
+        linear_num_key_heads=16, linear_num_value_heads=16, max_position_embeddings=262144,
+        **_kv(2, 256)),
 }  # fmt: skip
 GEMMA = {
     "gemma-2b": _sizes("gemma", 256000, 2048, 16384, 18, 8, **_kv(1, 256)),
@@ -188,6 +191,9 @@ GEMMA = {
     "gemma-4": {"model_type": "gemma4_text"},
 }  # fmt: skip
 OTHERS = {
+    "lfm2-1.2b": {"model_type": "lfm2", "vocab_size": 65536, "hidden_size": 2048,
+        "intermediate_size": 12288, "num_hidden_layers": 16, "num_attention_heads": 32,
+        "max_position_embeddings": 128000, "full_attn_idxs": [2, 5, 8, 10, 12, 14], **_kv(8)},
     "olmo-7b": _sizes("olmo", 50304, 4096, 11008, 32, 32, max_position_embeddings=2048),
     "olmo-2-1b": _sizes("olmo2", 100352, 2048, 8192, 16, 16, max_position_embeddings=4096),
     "olmo-3-7b": _sizes("olmo3", 100278, 4096, 11008, 32, 32, sliding_window=4096,

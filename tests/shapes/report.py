@@ -55,7 +55,7 @@ def markdown(found: list[Measured]) -> str:
         "# Published shapes",
         "",
         f"Of {len(PUBLISHED)} published models {len(found)} were tried and {len(compiled)} compile "
-        f"at their real size ({made}; {date.today().isoformat()}).",
+        f"at their real size ({made}; last run {date.today().isoformat()}).",
         "",
         "`make shapes` builds each from its published configuration with parameters that take no "
         "memory, traces it and compiles it for WebGPU's base variant and WebAssembly at 4 bits, "

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import BPE
 from tokenizers.trainers import BpeTrainer
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from compiler.build import build
+from compiler.bundle.read import Bundle
 from compiler.progress import SilentProgress
 from tests.support.smollm2 import smollm2_gguf
+from tests.unit.checkpoint.tiny import llama
 
 TINY, SMOLLM2 = "tiny", "smollm2"
 VOCABULARY = 320
@@ -48,21 +51,14 @@ def tiny_tokenizer() -> PreTrainedTokenizerFast:
 
 def tiny_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
     """A random Llama whose answers are letters and words, and practically never end."""
-    torch.manual_seed(0)
-    config = LlamaConfig(
+    model = llama(
         vocab_size=VOCABULARY,
-        hidden_size=64,
-        intermediate_size=96,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
         max_position_embeddings=2048,
         initializer_range=0.15,
         tie_word_embeddings=False,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
     )
-    model = LlamaForCausalLM(config)
     tokens = tokenizer.convert_ids_to_tokens(list(range(VOCABULARY)))
     words = torch.tensor(
         [token.lstrip("Ġ").isascii() and token.strip("Ġ").isalpha() for token in tokens]
@@ -78,20 +74,16 @@ def compile_tiny(models: Path, checkpoints: Path) -> Path:
     tokenizer = tiny_tokenizer()
     tiny_model(tokenizer).save_pretrained(checkpoint)
     tokenizer.save_pretrained(checkpoint)
-    return _compile(checkpoint, models / TINY)
+    return compile_bundle(checkpoint, models / TINY).path
 
 
 def compile_smollm2(models: Path) -> Path:
     """The bundle models/smollm2, with the GGUF file's own codes; some 30 s."""
-    return _compile(smollm2_gguf(), models / SMOLLM2)
+    return compile_bundle(smollm2_gguf(), models / SMOLLM2).path
 
 
-def _compile(source: Path, target: Path) -> Path:
-    return build(
-        str(source),
-        output=target,
-        quantization=None,
-        context=None,
-        revision=None,
-        progress=SilentProgress(),
-    ).bundle
+def compile_bundle(source: str | Path, output: Path, **settings: Any) -> Bundle:
+    """The bundle `output`; settings are those of `build`, by default what a checkpoint asks for."""
+    given = {"quantization": None, "context": None, "revision": None, **settings}
+    build(str(source), output=output, progress=SilentProgress(), **given)
+    return Bundle.open(output)

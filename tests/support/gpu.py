@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 from playwright.sync_api import Browser
 
 from compiler.kernels import sets
@@ -14,18 +10,11 @@ from compiler.kernels.dsl import KernelFunction
 from compiler.kernels.gpu.language import BASE, HALF, Language
 from compiler.lower.generic import Backend
 from compiler.lower.wgsl import Shader, compile_kernels
+from tests.support.exchange import Array, exchange, prepare
 
-Array = npt.NDArray[Any]
 FEATURES = ["subgroups", "shader-f16"]  # used where the adapter has them
 
 SCRIPT = """async ({ text, entry, buffers, grid, features }) => {
-  const bytes = (s) => Uint8Array.from(atob(s), (c) => c.charCodeAt(0));
-  const text64 = (array) => {
-    let s = "";
-    for (let i = 0; i < array.length; i += 8192)
-      s += String.fromCharCode(...array.subarray(i, i + 8192));
-    return btoa(s);
-  };
   const newDevice = async () => {
     const adapter = await navigator.gpu.requestAdapter();
     const requiredFeatures = features.filter((name) => adapter.features.has(name));
@@ -42,7 +31,7 @@ SCRIPT = """async ({ text, entry, buffers, grid, features }) => {
   }
   const pipeline = pipelines.get(text);
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-  const made = buffers.map(({ data }) => {
+  const made = buffers.map((data) => {
     const content = bytes(data);
     const buffer = device.createBuffer({ size: content.length, usage });
     device.queue.writeBuffer(buffer, 0, content);
@@ -88,6 +77,7 @@ class Gpu:
         self._shaders: dict[KernelFunction, Shader] = {}
         self._page.route("**/*", lambda route: route.fulfill(body="", content_type="text/html"))
         self._page.goto("http://localhost/")  # WebGPU needs a secure context
+        prepare(self._page)
 
     @property
     def half(self) -> bool:
@@ -116,27 +106,20 @@ class Gpu:
             self._shaders[kernel] = compile_kernels([kernel])[kernel.name]
         shader = self._shaders[kernel]
         assert set(shader.arguments) == set(kernel.arguments)
-        inputs = [np.ascontiguousarray(arrays[name]) for name in shader.arguments]
-        encoded = [{"data": base64.b64encode(_padded(a)).decode()} for a in inputs]
-        argument = {
-            "text": shader.text,
-            "entry": shader.entry,
-            "buffers": encoded,
-            "grid": list(kernel.grid),
-            "features": FEATURES,
-        }
-        results = self._page.evaluate(SCRIPT, argument)
-        return {
-            name: np.frombuffer(base64.b64decode(result)[: array.nbytes], array.dtype).reshape(
-                array.shape
-            )
-            for name, array, result in zip(shader.arguments, inputs, results, strict=True)
-        }
+        return exchange(
+            self._page,
+            SCRIPT,
+            {name: arrays[name] for name in shader.arguments},
+            _padded,
+            text=shader.text,
+            entry=shader.entry,
+            grid=list(kernel.grid),
+            features=FEATURES,
+        )
 
 
-def _padded(array: Array) -> bytes:
+def _padded(data: bytes) -> bytes:
     """At least 16 bytes, a multiple of 4: what a storage binding may be."""
-    data = array.tobytes()
     return data.ljust(max(16, -(-len(data) // 4) * 4), b"\0")
 
 

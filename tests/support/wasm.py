@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from playwright.sync_api import Browser
 
 from compiler.bundle.schema import WASM_RESERVED, WASM_STACK
@@ -15,20 +12,12 @@ from compiler.kernels.dsl import KernelFunction
 from compiler.kernels.sets import WASM
 from compiler.lower.generic import Backend
 from compiler.lower.wasm import Module, compile_module
-
-Array = npt.NDArray[Any]
+from tests.support.exchange import Array, exchange, prepare
 
 # The kernel runs as often as it has buffers, with each of them in turn at the very end of memory,
 # where reading beyond it faults. What lies between the others, and after the workspace, is filled
 # with 0xAB, so that a write is seen.
 SCRIPT = """async ({ code, entry, buffers, first, workspace, items, shares }) => {
-  const bytes = (s) => Uint8Array.from(atob(s), (c) => c.charCodeAt(0));
-  const text64 = (array) => {
-    let s = "";
-    for (let i = 0; i < array.length; i += 8192)
-      s += String.fromCharCode(...array.subarray(i, i + 8192));
-    return btoa(s);
-  };
   const contents = buffers.map(bytes);
   const module = await WebAssembly.compile(bytes(code));
   const run = async (last) => {
@@ -76,6 +65,7 @@ class Wasm:
 
     def __init__(self, browser: Browser, features: Sequence[str]) -> None:
         self._page = browser.new_page()
+        prepare(self._page)
         self._features = features
         self._modules: dict[KernelFunction, Module] = {}
 
@@ -88,20 +78,14 @@ class Wasm:
         if kernel not in self._modules:
             self._modules[kernel] = compile_module([kernel], self._features)
         module = self._modules[kernel]
-        inputs = [np.ascontiguousarray(arrays[name]) for name in kernel.arguments]
-        results = self._page.evaluate(
+        return exchange(
+            self._page,
             SCRIPT,
-            {
-                "code": base64.b64encode(module.code).decode(),
-                "entry": kernel.name,
-                "buffers": [base64.b64encode(array.tobytes()).decode() for array in inputs],
-                "first": WASM_RESERVED + WASM_STACK,
-                "workspace": module.workspace[kernel.name],
-                "items": kernel.grid[0],
-                "shares": 2,
-            },
+            {name: arrays[name] for name in kernel.arguments},
+            code=base64.b64encode(module.code).decode(),
+            entry=kernel.name,
+            first=WASM_RESERVED + WASM_STACK,
+            workspace=module.workspace[kernel.name],
+            items=kernel.grid[0],
+            shares=2,
         )
-        return {
-            name: np.frombuffer(base64.b64decode(result), array.dtype).reshape(array.shape)
-            for name, array, result in zip(kernel.arguments, inputs, results, strict=True)
-        }

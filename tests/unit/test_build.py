@@ -30,6 +30,8 @@ from compiler.shapes import tiled_shapes
 from tests.support import own_models
 from tests.unit.checkpoint import tiny
 
+pytestmark = pytest.mark.slow  # traces or compiles models
+
 
 def save(model: hf.PreTrainedModel, folder: Path) -> Path:
     model.save_pretrained(folder)
@@ -160,7 +162,6 @@ def test_no_step_reads_what_it_writes(bundle: Bundle, variant: str) -> None:
                 assert mode == "read" or bound.count(buffer) == 1
 
 
-@pytest.mark.slow
 def test_the_same_source_gives_the_same_files(
     bundle: Bundle, checkpoint: Path, tmp_path: Path
 ) -> None:
@@ -176,7 +177,6 @@ def test_absurd_context_is_refused(checkpoint: Path, tmp_path: Path, context: in
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("webgpu_only")
 def test_context_is_what_the_engine_allocates(checkpoint: Path, tmp_path: Path) -> None:
     short = compile_(checkpoint, tmp_path / "out", context=40, quantization="f32")
@@ -186,7 +186,6 @@ def test_context_is_what_the_engine_allocates(checkpoint: Path, tmp_path: Path) 
     assert schemes == {F32}
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("webgpu_only")
 def test_a_vendor_with_measured_tilings_gets_kernels_of_its_own(
     bundle: Bundle, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -209,20 +208,13 @@ def test_a_vendor_with_measured_tilings_gets_kernels_of_its_own(
 
 
 def test_unsupported_model_leaves_no_bundle(tmp_path: Path) -> None:
-    config = hf.DiffLlamaConfig(
-        vocab_size=288,
-        hidden_size=16,
-        intermediate_size=24,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-    )
+    config = tiny.small(hf.DiffLlamaConfig, vocab_size=288, num_key_value_heads=2)
     source = save(hf.DiffLlamaForCausalLM(config), tmp_path / "diffllama")
     with pytest.raises(UnsupportedModelError, match="DiffLlamaForCausalLM"):
         compile_(source, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("webgpu_only")
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # PEFT's
 def test_adapter_is_merged(checkpoint: Path, tmp_path: Path) -> None:
@@ -240,7 +232,6 @@ def test_adapter_is_merged(checkpoint: Path, tmp_path: Path) -> None:
         np.testing.assert_allclose(values[:, : expected.shape[1]], expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("webgpu_only")
 def test_failure_keeps_the_bundle_that_was_there(
     bundle: Bundle, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -252,7 +243,7 @@ def test_failure_keeps_the_bundle_that_was_there(
     def fail(*args: object) -> None:
         raise CompileError("the disk is full")
 
-    monkeypatch.setattr(build_module, "write_variants", fail)
+    monkeypatch.setattr(build_module, "write_programs", fail)
     with pytest.raises(CompileError, match="disk is full"):
         compile_(checkpoint, output, context=16)
     assert (output / "manifest.json").read_bytes() == before
@@ -291,7 +282,6 @@ print(peak_bytes() - before)
 """
 
 
-@pytest.mark.slow
 def test_memory_is_far_below_the_model(tmp_path: Path) -> None:
     """450 MB of weights, of which no more than one is in memory at a time."""
     model = tiny.llama(

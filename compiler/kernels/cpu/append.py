@@ -84,7 +84,8 @@ class _Body:
 
     def _keep(self, row: Expr, which: int, kv_head: Expr) -> None:
         position = let(self.control[Control.POSITION] + row)
-        with when(position < self.control[Control.CONTEXT]):
+        going = self.control[Control.DONE] == 0
+        with when(both(position < self.control[Control.CONTEXT], going)):
             self._copy(lambda i: store4(self.kv, load(self.head, i), position, which, kv_head, i))
 
     def _change(self, row: Expr, norm: Expr | None) -> None:

@@ -15,28 +15,19 @@ from tvm import tirx
 from tvm.script.ir_builder import IRBuilder
 from tvm.tirx.script.builder import ir as T
 
-from compiler.kernels.dsl import Expr, KernelFunction, f32, let, store
+from compiler.kernels.dsl import Expr, KernelBuilder, KernelFunction, f32, let, store
+from compiler.kernels.dsl import finished as finished  # kernels import it from here
 
 LANES = 4
 HALF_UNIT = 2.0**112
 
 
-class Builder:
+class Builder(KernelBuilder):
     """What a kernel under construction knows about itself."""
 
     def __init__(self, name: str) -> None:
-        self.name = name
-        self.arguments: list[str] = []
-        self.writes: list[str] = []
+        super().__init__(name)
         self.count = 1
-        self.result: KernelFunction | None = None
-
-    def buffer(self, name: str, shape: Sequence[int], dtype: str, *, write: bool = False) -> Expr:
-        """A buffer of scalars; `load` and `store4` move four of them at a time."""
-        self.arguments.append(name)
-        if write:
-            self.writes.append(name)
-        return T.arg(name, T.buffer(tuple(shape), dtype))
 
     @contextmanager
     def call(self) -> Iterator[None]:
@@ -102,13 +93,6 @@ def kernel(name: str) -> Iterator[Builder]:
     builder.result = KernelFunction(
         name, ir.get(), (builder.count, 1, 1), tuple(builder.arguments), tuple(builder.writes)
     )
-
-
-def finished(builder: Builder) -> KernelFunction:
-    """The kernel of a builder whose `with` block has ended."""
-    if builder.result is None:
-        raise AssertionError(f"kernel {builder.name} is still being built")
-    return builder.result
 
 
 def hold(value: Expr) -> Expr:

@@ -4,47 +4,30 @@ from __future__ import annotations
 
 from functools import cache
 
-from compiler.bundle.schema import CONTROL_SLOTS, Control, Scheme
+from compiler.bundle.schema import Scheme
+from compiler.kernels import tokens
 from compiler.kernels.cpu import weights
 from compiler.kernels.cpu.dsl import LANES, finished, kernel, lane, store4
-from compiler.kernels.dsl import Expr, KernelFunction, let, loop, maximum, minimum, select, store
+from compiler.kernels.dsl import Expr, KernelFunction, let, loop, maximum, minimum, store
 
 
 @cache
 def inputs(rows: int, context: int, whole: bool = False) -> KernelFunction:
-    """control, tokens -> ids (rows,), positions (rows,): tokens[POSITION + i] and POSITION + i;
-    tokens[i] and i if `whole`.
-
-    Padding rows repeat the last position of the context, so that no table is read outside.
-    """
+    """control, tokens -> ids, positions (rows,), as `tokens.inputs` says."""
     with kernel(f"{'whole' if whole else 'inputs'}_{rows}") as k:
-        control = k.buffer("control", (CONTROL_SLOTS,), "int32")
-        tokens = k.buffer("tokens", (context + 1,), "int32")
-        ids = k.buffer("ids", (rows,), "int32", write=True)
-        positions = k.buffer("positions", (rows,), "int32", write=True)
+        read = tokens.inputs(k, rows, context, whole)
         with k.call(), k.items(1), loop(rows) as row:
-            last = control[Control.CONTEXT] - 1
-            first = 0 if whole else control[Control.POSITION]
-            position = let(minimum(first + row, last))
-            store(ids, tokens[position], row)
-            store(positions, position, row)
+            read(row)
     return finished(k)
 
 
 @cache
 def text(rows: int, context: int) -> KernelFunction:
-    """control, tokens -> ids (rows,), real (rows,): tokens[i], and whether i is below TEXT.
-
-    Padding rows have what an earlier text left, or zeros: ids all the same.
-    """
+    """control, tokens -> ids, real (rows,), as `tokens.text` says."""
     with kernel(f"text_{rows}") as k:
-        control = k.buffer("control", (CONTROL_SLOTS,), "int32")
-        tokens = k.buffer("tokens", (context + 1,), "int32")
-        ids = k.buffer("ids", (rows,), "int32", write=True)
-        real = k.buffer("real", (rows,), "int32", write=True)
+        read = tokens.text(k, rows, context)
         with k.call(), k.items(1), loop(rows) as row:
-            store(ids, tokens[minimum(row, control[Control.CONTEXT] - 1)], row)
-            store(real, select(row < control[Control.TEXT], 1, 0), row)
+            read(row)
     return finished(k)
 
 

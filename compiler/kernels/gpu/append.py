@@ -45,7 +45,8 @@ def place(rows: int, rotary: int) -> KernelFunction:
     """cos, sin (rows, rotary), where heads are turned; control -> out (rows, 1 + 2 rotary).
 
     For kernels without bindings to spare, one row a token: the position its keys and values go
-    to, exact in f32, or -1 for padding and positions past the context; then cos, then sin. All
+    to, exact in f32, or -1 for padding, positions past the context and after the answer's end
+    (beside a recurrent layer a token's are others the second time); then cos, then sin. All
     rows are written however few are real: a reader's workgroups may cover more of them.
     """
     columns = 1 + 2 * rotary
@@ -58,7 +59,7 @@ def place(rows: int, rotary: int) -> KernelFunction:
         position = let(control[Control.POSITION] + row)
         with when(column == 0):
             real = row < control[Control.COUNT] if rows > 1 else row < 1
-            inside = both(real, position < control[Control.CONTEXT])
+            inside = both(real, position < control[Control.CONTEXT], control[Control.DONE] == 0)
             store(out, select(inside, position.astype("float32"), f32(-1)), row, 0)
         for index, table in enumerate(tables):
             d = column - 1 - index * rotary
@@ -157,7 +158,8 @@ class _Body:
         position = self.control[Control.POSITION] + self.row
         real = self.row < self.control[Control.COUNT] if spec.rows > 1 else self.row < 1
         inside = position < self.control[Control.CONTEXT]
-        with when(both(self.head >= spec.heads, real, inside)):
+        going = self.control[Control.DONE] == 0
+        with when(both(self.head >= spec.heads, real, inside, going)):
             local = self.head - spec.heads
             kind, kv_head = local // spec.cache.kv_heads, local % spec.cache.kv_heads
             self.kv.write(value, position, kind, kv_head, d)

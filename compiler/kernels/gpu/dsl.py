@@ -16,30 +16,22 @@ from tvm import tirx
 from tvm.script.ir_builder import IRBuilder
 from tvm.tirx.script.builder import ir as T
 
-from compiler.kernels.dsl import Expr, KernelFunction
+from compiler.kernels.dsl import Expr, KernelBuilder, KernelFunction
+from compiler.kernels.dsl import finished as finished  # kernels import it from here
 from compiler.kernels.gpu.language import BASE, Half, Language
 
 
-class Builder:
+class Builder(KernelBuilder):
     """What a kernel under construction knows about itself."""
 
     def __init__(self, name: str, language: Language) -> None:
-        self.name, self.language = name, language
-        self.arguments: list[str] = []
-        self.writes: list[str] = []
+        super().__init__(name)
+        self.language = language
         self.grid = (1, 1, 1)
         self.rows_axis: int | None = None
         self.threads = 0  # invocations in a workgroup
         self.prepared: object = None  # what `reduce.prepare` keeps here
-        self.result: KernelFunction | None = None
         self._stack = ExitStack()
-
-    def buffer(self, name: str, shape: Sequence[int], dtype: str, *, write: bool = False) -> Expr:
-        """A storage buffer; `dtype` may be a vector such as "float32x4"."""
-        self.arguments.append(name)
-        if write:
-            self.writes.append(name)
-        return T.arg(name, T.buffer(tuple(shape), dtype))
 
     def launch(
         self, grid: Sequence[int], workgroup: Sequence[int], rows_axis: int | None = None
@@ -109,13 +101,6 @@ def kernel(name: str, language: Language = BASE) -> Iterator[Builder]:
         tuple(builder.writes),
         rows_axis=builder.rows_axis,
     )
-
-
-def finished(builder: Builder) -> KernelFunction:
-    """The kernel of a builder whose `with` block has ended."""
-    if builder.result is None:
-        raise AssertionError(f"kernel {builder.name} is still being built")
-    return builder.result
 
 
 def extern(dtype: str, name: str, *args: Expr) -> Expr:

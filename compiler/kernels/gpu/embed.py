@@ -4,62 +4,36 @@ from __future__ import annotations
 
 from functools import cache
 
-from compiler.bundle.schema import CONTROL_SLOTS, Control, Scheme
-from compiler.kernels.dsl import (
-    KernelFunction,
-    ceil_div,
-    let,
-    maximum,
-    minimum,
-    select,
-    store,
-    when,
-)
+from compiler.bundle.schema import Scheme
+from compiler.kernels import tokens
+from compiler.kernels.dsl import KernelFunction, ceil_div, let, maximum, minimum, store, when
 from compiler.kernels.gpu import weights
-from compiler.kernels.gpu.dsl import finished, kernel, lane
+from compiler.kernels.gpu.dsl import Builder, finished, kernel, lane
 
 THREADS = 64
 
 
 @cache
 def inputs(rows: int, context: int, whole: bool = False) -> KernelFunction:
-    """control, tokens -> ids (rows,), positions (rows,): tokens[POSITION + i] and POSITION + i;
-    tokens[i] and i if `whole`.
-
-    Padding rows repeat the last position of the context, so that no table is read outside.
-    """
+    """control, tokens -> ids, positions (rows,), as `tokens.inputs` says."""
     with kernel(f"{'whole' if whole else 'inputs'}_{rows}") as k:
-        control = k.buffer("control", (CONTROL_SLOTS,), "int32")
-        tokens = k.buffer("tokens", (context + 1,), "int32")
-        ids = k.buffer("ids", (rows,), "int32", write=True)
-        positions = k.buffer("positions", (rows,), "int32", write=True)
-        (block,), (thread,) = k.launch((ceil_div(rows, THREADS),), (THREADS,))
-        row = block * THREADS + thread
-        with when(row < rows):
-            first = 0 if whole else control[Control.POSITION]
-            position = let(minimum(first + row, control[Control.CONTEXT] - 1))
-            store(ids, tokens[position], row)
-            store(positions, position, row)
+        _each(k, rows, tokens.inputs(k, rows, context, whole))
     return finished(k)
 
 
 @cache
 def text(rows: int, context: int) -> KernelFunction:
-    """control, tokens -> ids (rows,), real (rows,): tokens[i], and whether i is below TEXT.
-
-    Padding rows have what an earlier text left, or zeros: ids all the same.
-    """
+    """control, tokens -> ids, real (rows,), as `tokens.text` says."""
     with kernel(f"text_{rows}") as k:
-        control = k.buffer("control", (CONTROL_SLOTS,), "int32")
-        tokens = k.buffer("tokens", (context + 1,), "int32")
-        ids = k.buffer("ids", (rows,), "int32", write=True)
-        real = k.buffer("real", (rows,), "int32", write=True)
-        (block,), (thread,) = k.launch((ceil_div(rows, THREADS),), (THREADS,))
-        row = block * THREADS + thread
-        with when(row < rows):
-            store(ids, tokens[minimum(row, control[Control.CONTEXT] - 1)], row)
-            store(real, select(row < control[Control.TEXT], 1, 0), row)
+        _each(k, rows, tokens.text(k, rows, context))
     return finished(k)
+
+
+def _each(k: Builder, rows: int, read: tokens.Statements) -> None:
+    (block,), (thread,) = k.launch((ceil_div(rows, THREADS),), (THREADS,))
+    row = block * THREADS + thread
+    with when(row < rows):
+        read(row)
 
 
 @cache

@@ -145,7 +145,7 @@ export interface ChatCompletionChunk {
 }
 
 export interface EmbeddingRequest {
-  /** One text or several; white space around them does not count. */
+  /** One text or several; white space around them, with their prompt, does not count. */
   input: string | string[];
   /** Which of `info.embedding.prompts` to put in front; "" for none. Default: the model's own. */
   prompt?: string;

@@ -6,6 +6,15 @@ import { WebkilnError } from "./api";
 /** The context to allocate: what was asked for, checked against what the model was made for. */
 export function chooseContext(manifest: Manifest, asked: number | null): number {
   const context = asked ?? manifest.default_context;
+  const { before, after } = manifest.embedding ?? { before: [], after: [] };
+  const least = before.length + after.length + 1;
+  if (context < least) {
+    throw new WebkilnError(
+      "bad-request",
+      `context is ${context}; this model puts ${least - 1} tokens around every text`,
+      `Choose a context of at least ${least}.`,
+    );
+  }
   if (context <= manifest.context) return context;
   throw new WebkilnError(
     "bad-request",

@@ -1,67 +1,37 @@
 /** A loaded embedder in the worker: everything between texts and the backend. */
 
 import type { Embedding } from "../plan";
-import type { EngineInfo } from "./api";
 import { Embedder } from "./embedder";
 import { aborted } from "./errors";
 import type { EmbedResult, ResolvedEmbed } from "./protocol";
-import { Recovery } from "./recover";
 import { badRequest } from "./requests";
-import { describe, type Loaded } from "./session";
+import { type Loaded, Running } from "./running";
 
 interface Text {
   ids: number[];
   truncated: boolean;
 }
 
-export class EmbedSession {
-  private readonly recovery: Recovery<Embedder>;
+export class EmbedSession extends Running<Embedder> {
   private readonly limit: number;
-  /** One request runs at a time; later ones wait their turn here. */
-  private turn: Promise<unknown> = Promise.resolve();
 
   constructor(
-    private readonly loaded: Loaded,
+    loaded: Loaded,
     private readonly embedding: Embedding,
   ) {
-    const { ladder, footing } = loaded;
+    super(loaded, (backend) => new Embedder(backend, embedding));
     this.limit = Math.min(embedding.limit, loaded.context);
-    this.recovery = new Recovery(
-      ladder,
-      footing,
-      (backend) => new Embedder(backend, embedding),
-      (note) => {
-        if (!loaded.notes.includes(note)) loaded.notes.push(note);
-        loaded.change(this.info);
-      },
-    );
-  }
-
-  get info(): EngineInfo {
-    return describe(this.loaded, this.recovery.footing);
-  }
-
-  tokenize(text: string): number[] {
-    return this.loaded.codec.encode(text);
   }
 
   /** The texts' vectors, in their order. Throws `aborted` when the signal ends it. */
   async embed({ texts, prompt }: ResolvedEmbed, signal: AbortSignal): Promise<EmbedResult> {
     const before = this.promptText(prompt);
     const cut = texts.map((text) => this.cut(before + text));
-    const result = this.turn.then(() =>
-      this.recovery.run(signal, (embedder) => vectors(embedder, cut, signal)),
-    );
-    this.turn = result.catch(() => {});
     return {
-      vectors: await result,
+      vectors: await this.inTurn(signal, (embedder) => vectors(embedder, cut, signal)),
       tokens: cut.map(({ ids }) => ids.length),
       truncated: cut.map(({ truncated }) => truncated),
     };
-  }
-
-  dispose(): void {
-    this.recovery.dispose();
   }
 
   private promptText(name: string | null): string {

@@ -32,6 +32,9 @@ export interface GenerationResult {
   decodeSeconds: number;
 }
 
+/** Tokens of a prompt that run while more are queued, where a chunk is less. */
+const AHEAD = 16;
+
 /** Stands for tokens that a recurrent model has taken in and nobody asked for. */
 const UNKNOWN = -1;
 
@@ -155,22 +158,23 @@ export class Generator {
 
   /** Appends tokens up to position `end` to the KV cache, chunk by chunk. */
   private async prefill(ids: number[], end: number, signal: AbortSignal): Promise<void> {
-    let before: Promise<void> | null = null;
+    const { name, rows } = this.chunk;
+    const ahead = Math.max(1, Math.floor(AHEAD / rows));
+    const running: Promise<void>[] = [];
     while (this.cached.length < end && !signal.aborted) {
       const position = this.cached.length;
-      const { name, rows } = this.chunk;
       const count = Math.min(rows, end - position);
       this.backend.write("control", ...prefillState(position, count));
       this.backend.run(name, count);
       this.cached.push(...ids.slice(position, position + count));
-      // One chunk runs while the next is queued; more would make an abort wait for them all.
+      // One chunk, or some tokens, run while the next is queued; an abort waits for them all.
       const done = this.backend.idle();
       // When the device is lost it fails before its turn comes to be awaited.
       done.catch(() => {});
-      if (before !== null) await before;
-      before = done;
+      running.push(done);
+      if (running.length > ahead) await running.shift();
     }
-    await before;
+    await Promise.all(running);
     this.backend.write("control", ...positionState(end));
   }
 

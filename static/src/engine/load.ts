@@ -16,7 +16,8 @@ import { EmbedSession } from "./embed-session";
 import { expectedVendor, type Ground, openRung } from "./open";
 import type { LoadOptions } from "./protocol";
 import { type Footing, Ladder, type Lookout } from "./rungs";
-import { type Loaded, Session } from "./session";
+import type { Loaded } from "./running";
+import { Session } from "./session";
 import { together } from "./together";
 import { TextCodec } from "./tokenizer";
 

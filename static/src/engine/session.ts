@@ -1,56 +1,22 @@
-/** A loaded model in the worker: everything between a request and the backend. */
+/** A loaded language model in the worker: everything between a request and the backend. */
 
-import type { Embedding, Manifest } from "../plan";
-import type { ChatMessage, EmbeddingInfo, EngineInfo, Speculation } from "./api";
+import type { ChatMessage, Speculation } from "./api";
 import { ChatTemplate } from "./chat";
 import { checkRoom } from "./context";
 import { Detokenizer, StopFilter } from "./detokenize";
 import { aborted } from "./errors";
 import { Draft, type Generation, type GenerationResult, Generator } from "./generate";
 import type { ChatResult, ResolvedChat } from "./protocol";
-import { Recovery } from "./recover";
 import { badRequest, checkCount, checkIds, GREEDY } from "./requests";
-import type { Footing, Ladder } from "./rungs";
-import type { TextCodec } from "./tokenizer";
+import { type Loaded, Running } from "./running";
 
-export interface Loaded {
-  manifest: Manifest;
-  context: number;
-  /** What a person should know; recoveries add to it. */
-  notes: string[];
-  codec: TextCodec;
-  ladder: Ladder;
-  footing: Footing;
-  /** Called when the model runs in another way than before. */
-  change(info: EngineInfo): void;
-}
-
-export class Session {
+export class Session extends Running<Generator> {
   private readonly template: ChatTemplate;
-  private readonly recovery: Recovery<Generator>;
-  /** One generation runs at a time; later ones wait their turn here. */
-  private turn: Promise<unknown> = Promise.resolve();
 
-  constructor(private readonly loaded: Loaded) {
-    const { manifest, ladder, footing } = loaded;
-    this.template = new ChatTemplate(manifest.chat_template, manifest.special_tokens);
-    this.recovery = new Recovery(
-      ladder,
-      footing,
-      (backend) => new Generator(backend, manifest.vocabulary),
-      (note) => {
-        if (!loaded.notes.includes(note)) loaded.notes.push(note);
-        loaded.change(this.info);
-      },
-    );
-  }
-
-  get info(): EngineInfo {
-    return describe(this.loaded, this.recovery.footing);
-  }
-
-  tokenize(text: string): number[] {
-    return this.loaded.codec.encode(text);
+  constructor(loaded: Loaded) {
+    const { vocabulary, chat_template: template, special_tokens: tokens } = loaded.manifest;
+    super(loaded, (backend) => new Generator(backend, vocabulary));
+    this.template = new ChatTemplate(template, tokens);
   }
 
   promptIds(messages: ChatMessage[]): number[] {
@@ -117,57 +83,19 @@ export class Session {
       throw badRequest("first", from, `less than the number of ids, ${forced.length}`);
     }
     checkRoom(forced.length, this.loaded.context);
-    return this.inTurn(() =>
-      this.recovery.run(signal, (generator) => generator.evaluate(forced, from)),
-    );
+    return this.inTurn(signal, (generator) => generator.evaluate(forced, from));
   }
 
-  dispose(): void {
-    this.recovery.dispose();
-  }
-
-  private answer(generation: Generation): Promise<GenerationResult> {
+  private async answer(generation: Generation): Promise<GenerationResult> {
     const { signal } = generation;
-    return this.inTurn(async () => {
-      const draft = new Draft();
-      try {
-        return await this.recovery.run(signal, (generator) => generator.run(generation, draft));
-      } catch (error) {
-        if (signal.aborted) return draft.result("abort");
-        throw error;
-      }
-    });
+    const draft = new Draft();
+    try {
+      return await this.inTurn(signal, (generator) => generator.run(generation, draft));
+    } catch (error) {
+      if (signal.aborted) return draft.result("abort");
+      throw error;
+    }
   }
-
-  private inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.turn.then(work);
-    this.turn = result.catch(() => {});
-    return result;
-  }
-}
-
-/** How a model runs. */
-export function describe(
-  { manifest, context, notes, ladder }: Loaded,
-  { variant, kind, threads, tuned }: Footing,
-): EngineInfo {
-  return {
-    model: manifest.name,
-    variant,
-    backend: kind,
-    threads,
-    tuned,
-    context,
-    vocabulary: manifest.vocabulary,
-    embedding: manifest.embedding && embeddingInfo(manifest.embedding),
-    notes,
-    report: ladder.report,
-  };
-}
-
-function embeddingInfo(embedding: Embedding): EmbeddingInfo {
-  const { dimensions, limit, pooling, normalised, prompts, default_prompt } = embedding;
-  return { dimensions, limit, pooling, normalised, prompts, defaultPrompt: default_prompt };
 }
 
 function summary(

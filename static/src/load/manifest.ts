@@ -124,8 +124,11 @@ export function parsePlan(bytes: Uint8Array, file: string, manifest: Manifest): 
   return plan;
 }
 
-function checkGeneration({ functions }: Plan, file: string): void {
+function checkGeneration({ functions, recurrent }: Plan, file: string): void {
   const names = Object.keys(functions);
+  if (recurrent && names.some((name) => name.startsWith("verify_"))) {
+    throw badBundle(file, "a recurrent model cannot take back guesses, and there is a verify_<N>");
+  }
   if (!names.includes("decode") || !names.some((name) => name.startsWith("prefill_"))) {
     throw badBundle(file, "decode or prefill_<N> is missing");
   }

@@ -12,16 +12,16 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from transformers import LlamaConfig, PretrainedConfig
 
-from compiler.build import manifest, notes, write_variants
+from compiler.build import write_programs
 from compiler.bundle.codec import to_json
-from compiler.bundle.schema import FileEntry, Manifest, Span, Tensor, Variant
+from compiler.bundle.schema import FileEntry, Manifest, Span, Tensor
 from compiler.bundle.write import MANIFEST, BundleWriter
-from compiler.checkpoint.base import Array, TensorInfo, TokenizerFiles
+from compiler.checkpoint.base import Array, Closing, TensorInfo, TokenizerFiles
 from compiler.lower import targets
 from compiler.lower.plan import PackedTensor
 from compiler.lower.targets import Target
@@ -74,7 +74,7 @@ SHAPES: dict[str, dict[str, Any]] = {
 }
 
 
-class Shapes:
+class Shapes(Closing):
     """A checkpoint of shapes: a Checkpoint that has nothing to load."""
 
     license = ""
@@ -103,15 +103,6 @@ class Shapes:
     def quantized(self, name: str) -> Quantized | None:
         return None
 
-    def close(self) -> None:
-        """Nothing is open."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
 
 def compile_shape(
     name: str,
@@ -123,6 +114,7 @@ def compile_shape(
     """The bundle `target` of `config` for `chosen` targets, without its weights."""
     progress = progress or SilentProgress()
     subject = open_subject(Shapes(name, config))
+    chosen = subject.fitting(chosen)
     limits = subject.limits
     context = min(limits.context, DEFAULT_CONTEXT)
     store = Store(subject.coded(QUANTIZATION))
@@ -131,13 +123,9 @@ def compile_shape(
     tensors = _tensors(store)
     packed = {each: PackedTensor(tensor.bytes, tensor.parts) for each, tensor in tensors.items()}
     with BundleWriter(target) as writer:
-        variants: dict[str, Variant] = {}
         files = kernel_files(programs, progress)
-        for program in programs:
-            variants |= write_variants(writer, program, files, packed, limits.vocabulary, context)
-        said = notes(subject, store, variants, packed, context)
         described = (name, subject, context)
-        complete = writer.finish(manifest(*described, variants, packed, said, writer))
+        complete = writer.finish(write_programs(writer, programs, files, packed, store, *described))
     complete = _with_tensors(complete, tensors)
     (target / MANIFEST).write_bytes(to_json(complete))
     return complete

@@ -12,6 +12,8 @@ import torch
 from safetensors.torch import save_file
 
 from compiler.checkpoint import Checkpoint, open_checkpoint
+from compiler.checkpoint.directory import DirectoryCheckpoint
+from compiler.checkpoint.sentence import around
 from compiler.errors import CheckpointError, UnsupportedModelError
 from tests.unit.checkpoint.tiny import ALPHABET, llama, write_tokenizer
 
@@ -216,3 +218,87 @@ def test_bad_configurations(
     save_file({"w": torch.zeros(1)}, tmp_path / "model.safetensors")
     with pytest.raises(error, match=message):
         open_checkpoint(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        ({"weight_map": ["a"]}, r"weight_map is \['a'\], expected an object"),
+        ({"weight_map": {"a": 5}}, "a is 5, expected a text"),
+        ({"weight_map": None}, "holds no weights"),
+        ("[" * 200_000, r"index\.json is not readable JSON"),
+    ],
+)
+def test_damaged_indexes(saved: Path, index: Any, message: str) -> None:
+    (saved / "model.safetensors").unlink()
+    text = index if isinstance(index, str) else json.dumps(index)
+    (saved / "model.safetensors.index.json").write_text(text)
+    with pytest.raises(CheckpointError, match=message):
+        open_checkpoint(str(saved))
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ({5: torch.zeros(1)}, "more than a state_dict"),
+        ({"w": torch.zeros(1).expand(10**12)}, r"4 bytes for w \(1000000000000,\), which takes 4"),
+        ({"w": torch.eye(3).to_sparse()}, "holds w as a sparse, quantized or empty"),
+        ({"w": torch.zeros(3, device="meta")}, "holds w as a sparse, quantized or empty"),
+    ],
+)
+def test_torch_files_of_other_tensors(saved: Path, state: Any, message: str) -> None:
+    (saved / "model.safetensors").unlink()
+    torch.save(state, saved / "pytorch_model.bin")
+    with pytest.raises(CheckpointError, match=message):
+        open_checkpoint(str(saved))
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("generation_config.json", '{"eos_token_id": "abc"}', "eos_token_id is 'abc'"),
+        ("generation_config.json", '{"eos_token_id": [[1]]}', r"eos_token_id is \[1\]"),
+        ("generation_config.json", '{"eos_token_id": Infinity}', "eos_token_id is inf"),
+        ("generation_config.json", '{"eos_token_id": -4}', "eos_token_id is -4"),
+        ("tokenizer_config.json", '{"chat_template": ["a"]}', r"chat_template is \['a'\]"),
+        ("tokenizer_config.json", '{"chat_template": 5}', "chat_template is 5"),
+        ("chat_template.jinja", "\udcff", "chat_template.jinja is no readable text"),
+    ],
+)
+def test_damaged_tokenizer_files(saved: Path, file: str, content: str, message: str) -> None:
+    write_tokenizer(saved)
+    (saved / file).write_text(content, "utf-8", "surrogateescape")
+    with pytest.raises(CheckpointError, match=message):
+        _ = open_checkpoint(str(saved)).tokenizer
+
+
+def test_minus_one_is_no_token(saved: Path) -> None:
+    write_tokenizer(saved)
+    (saved / "generation_config.json").write_text('{"eos_token_id": [-1, 7]}')
+    assert open_checkpoint(str(saved)).tokenizer.stop_tokens == [7, 258, 259]
+
+
+def test_code_of_a_checkpoint_is_never_run(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does transformers ask whether to."""
+    monkeypatch.setattr("builtins.input", lambda *_: "y")
+    write_tokenizer(saved)
+    (saved / "own.py").write_text(f"open({str(saved / 'ran')!r}, 'w')\nclass Own: ...")
+    (saved / "tokenizer.json").unlink()
+    settings = {"tokenizer_class": "Own", "auto_map": {"AutoTokenizer": ["own.Own", None]}}
+    (saved / "tokenizer_config.json").write_text(json.dumps(settings))
+    with pytest.raises(CheckpointError, match=r"no tokenizer\.json"):
+        _ = open_checkpoint(str(saved)).tokenizer
+    with pytest.raises(CheckpointError, match="has no tokenizer"):
+        around(DirectoryCheckpoint(saved))
+    config = {"model_type": "own", "auto_map": {"AutoConfig": "own.Own"}}
+    (saved / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UnsupportedModelError, match=r"'own'\), and no code of a checkpoint is run"):
+        open_checkpoint(str(saved))
+    assert not (saved / "ran").exists()
+
+
+def test_models_of_transformers_are_built_by_its_own_code(saved: Path) -> None:
+    file = saved / "config.json"
+    known = {"auto_map": {"AutoModelForCausalLM": "own.Own"}}
+    file.write_text(json.dumps({**json.loads(file.read_text()), **known}))
+    assert not hasattr(open_checkpoint(str(saved)).config, "auto_map")

@@ -51,6 +51,13 @@ def test_values_are_scaled_tile_by_tile_and_coded_anew(tmp_path: Path) -> None:
     assert 0 < coding.losses[Source(NAME)].relative < 0.01
 
 
+def test_a_tile_wider_than_the_weight_takes_no_more_memory(tmp_path: Path) -> None:
+    plain = save(tmp_path, [128, 10**12], torch.full((1, 1), 0.5))
+    checkpoint = open_checkpoint(str(tmp_path))
+    np.testing.assert_array_equal(checkpoint.load(NAME), plain * np.float32(0.5))
+    assert checkpoint.info(NAME).stored == "FP8"
+
+
 @pytest.mark.parametrize(
     ("tile", "error", "message"),
     [

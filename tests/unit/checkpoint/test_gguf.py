@@ -15,6 +15,7 @@ from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
 from compiler.bundle.schema import Scheme
 from compiler.checkpoint import open_checkpoint
+from compiler.checkpoint.gguf_file import read_gguf
 from compiler.errors import CheckpointError, UnsupportedModelError
 from compiler.graph.program import Source
 from compiler.graph.quantize import KEEP, Coding
@@ -238,9 +239,33 @@ def test_truncated_and_damaged_files(tmp_path: Path) -> None:
         path.write_bytes(broken)
         with pytest.raises(CheckpointError, match=r"a\.gguf is not a readable GGUF file"):
             open_checkpoint(str(path))
+    far = bytearray(whole)
+    place = whole.index(b"blk.0.attn_q.weight") + len(b"blk.0.attn_q.weight")
+    place += 4 + 2 * 8 + 4  # how many extents, both of them, the type
+    far[place : place + 8] = struct.pack("<Q", 2**64 - 32)
+    path.write_bytes(far)
+    with pytest.raises(CheckpointError, match=r"not a readable GGUF file \(overflow"):
+        open_checkpoint(str(path))
+    empty = bytearray(whole)
+    place = whole.index(b"blk.0.attn_q.weight") + len(b"blk.0.attn_q.weight") + 4  # its extents
+    empty[place : place + 8] = bytes(8)
+    path.write_bytes(empty)
+    with pytest.raises(CheckpointError, match=r"attn_q.weight has the shape \(64, 0\)"):
+        open_checkpoint(str(path))
     path.write_bytes(b"GGML" + whole[4:])
     with pytest.raises(CheckpointError, match="magic invalid"):
         open_checkpoint(str(path))
+
+
+@pytest.mark.parametrize("kind", [Type.F16, Type.Q8_0])
+def test_values_that_are_no_numbers(tmp_path: Path, kind: Type) -> None:
+    path = write_gguf(tmp_path / "a.gguf", {"blk.0.ffn_down.weight": kind})
+    tensor = read_gguf(path).tensors["blk.0.ffn_down.weight"]
+    data = bytearray(path.read_bytes())
+    data[tensor.offset : tensor.offset + 2] = np.float16("inf").tobytes()
+    path.write_bytes(data)
+    with pytest.raises(CheckpointError, match=r"ffn_down.weight holds infinite values or none"):
+        read_gguf(path).values("blk.0.ffn_down.weight")
 
 
 def test_unknown_and_unreadable_types(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from compiler.checkpoint.safetensors import SafetensorsFiles
 from compiler.checkpoint.torchfile import TorchFiles
 from tests.unit.checkpoint.gguf_writer import write_gguf
 
+pytestmark = pytest.mark.slow  # writes files of some size
+
 STATM = Path("/proc/self/statm")
 SIDE, COUNT = 2048, 16
 TENSOR_BYTES = SIDE * SIDE * 4  # 16 MiB

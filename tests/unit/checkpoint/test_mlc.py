@@ -204,6 +204,7 @@ def test_shards_are_checked_when_they_are_read(tmp_path: Path) -> None:
     [
         ({"quantization": "q4f16_0"}, "quantized with q4f16_0; of MLC's quantizations q4f16_1"),
         ({"model_type": "no_such"}, "of type 'no_such', which transformers cannot build"),
+        ({"model_type": "t5"}, "of type 't5', which transformers cannot build"),
     ],
 )
 def test_what_cannot_be_read_is_named(
@@ -212,3 +213,34 @@ def test_what_cannot_be_read_is_named(
     save(tmp_path, **changes)
     with pytest.raises(UnsupportedModelError, match=message):
         open_checkpoint(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("hidden_size", -64),
+        ("hidden_size", "x"),
+        ("head_dim", 0),
+        ("num_attention_heads", 0),
+        ("hidden_act", "no_such"),
+        ("rope_scaling", {"rope_type": "no_such"}),
+        ("pad_token_id", 10**9),
+        ("vocab_size", 10**12),
+        ("context_window_size", 0),
+        ("kwargs", [1]),
+        ("kwargs", "ab"),
+    ],
+)
+def test_configurations_that_make_no_model(tmp_path: Path, key: str, value: Any) -> None:
+    save(tmp_path)
+    edit(tmp_path, "mlc-chat-config.json", lambda d: d["model_config"].update({key: value}))
+    with pytest.raises((CheckpointError, UnsupportedModelError), match=r"cannot build|says .* is"):
+        open_checkpoint(str(tmp_path))
+
+
+def test_stop_tokens_that_are_none(tmp_path: Path) -> None:
+    save(tmp_path, conv_template={"stop_token_ids": [5, 1.5]})
+    with pytest.raises(CheckpointError, match=r"stop_token_ids is 1\.5"):
+        _ = open_checkpoint(str(tmp_path)).tokenizer
+    save(tmp_path, conv_template={"stop_token_ids": 5})
+    assert open_checkpoint(str(tmp_path)).tokenizer.stop_tokens == [5, 9, 258, 259]

@@ -25,6 +25,13 @@ def make_model():
 def broken():
     raise KeyError("vocab")
 
+def leaving():
+    raise SystemExit(0)
+
+def importing():
+    from sizes import WIDTH as later
+    return later
+
 def nothing():
     return {}
 
@@ -84,6 +91,8 @@ def test_half_precision_becomes_single() -> None:
         ("missing", CheckpointError, "mine.py has no function missing"),
         ("value", CheckpointError, "has no function value"),
         ("broken", CheckpointError, "mine.py, line 9, raises KeyError: 'vocab'"),
+        ("leaving", CheckpointError, "mine.py, line 12, raises SystemExit: 0"),
+        ("importing", UnsupportedModelError, "returns a int: return a torch.nn.Module"),
         ("nothing", UnsupportedModelError, "returns a dict: return a torch.nn.Module"),
     ],
 )
@@ -136,6 +145,9 @@ def test_contexts(file: Path) -> None:
     checkpoint = OwnCheckpoint(f"{file}:make_model")
     assert checkpoint.context is None
     assert isinstance(checkpoint.module, torch.nn.Module)
+    checkpoint.module.context = True
+    with pytest.raises(UnsupportedModelError, match="is True: make it the number of positions"):
+        _ = checkpoint.context
     checkpoint.module.context = torch.tensor(3)
     with pytest.raises(UnsupportedModelError, match=r"`context` of mine.py:make_model is tensor"):
         _ = checkpoint.context

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,24 @@ def test_damage_is_one_clear_error(tmp_path: Path, part: str, change: Any, messa
     save_file(state, file)
     with pytest.raises(CheckpointError, match=message):
         open_checkpoint(str(tmp_path)).info(NAME)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"config_groups": {"g": {"weights": {"num_bits": [4]}}}}, r"with \['\[4\]'\] bits"),
+        ({"quant_method": ["a"]}, r"quantized with \['a'\] cannot be read"),
+        ({"quant_method": "gptq", "bits": 4.0}, "GPTQ with 4.0 bits"),
+    ],
+)
+def test_settings_that_are_none(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    save(tmp_path, 4, symmetric=True)
+    file = tmp_path / "config.json"
+    config = json.loads(file.read_text())
+    config["quantization_config"] |= change
+    file.write_text(json.dumps(config))
+    with pytest.raises(UnsupportedModelError, match=message):
+        open_checkpoint(str(tmp_path))
 
 
 def test_other_formats_are_named(tmp_path: Path) -> None:

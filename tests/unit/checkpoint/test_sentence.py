@@ -11,7 +11,8 @@ import transformers as hf
 
 from compiler.checkpoint.directory import DirectoryCheckpoint
 from compiler.checkpoint.sentence import SentenceFiles, around, sentence_files
-from compiler.errors import UnsupportedModelError
+from compiler.embedding import Embedder
+from compiler.errors import CheckpointError, UnsupportedModelError
 from tests.parity.encoders import ENCODERS, SHAPE, Encoder, save
 from tests.unit.checkpoint import tiny
 
@@ -59,7 +60,7 @@ def test_pooling(tmp_path: Path, pooling: dict[str, Any], modes: tuple[str, ...]
     [
         ({}, "asks to pool with nothing"),
         ({"pooling_mode_median_tokens": True}, "asks to pool with pooling_mode_median_tokens"),
-        ({"pooling_mode": "median"}, "asks to pool with median"),
+        ({"pooling_mode": "median"}, "asks to pool with .?median"),
         ({"pooling_mode": "mean", "include_prompt": False}, "leaves prompts out of pooling"),
     ],
 )
@@ -105,3 +106,43 @@ def test_what_the_tokenizer_puts_around_texts(tmp_path: Path) -> None:
     write(source / "tokenizer_config.json", settings)
     with pytest.raises(UnsupportedModelError, match="cuts texts at their beginning"):
         around(DirectoryCheckpoint(source))
+
+
+@pytest.mark.parametrize(
+    ("file", "value", "message"),
+    [
+        ("sentence_bert_config.json", {"max_seq_length": -5}, "max_seq_length is -5"),
+        ("sentence_bert_config.json", {"max_seq_length": 1.5}, r"max_seq_length is 1\.5"),
+        ("sentence_bert_config.json", {"max_seq_length": "x"}, "max_seq_length is 'x'"),
+        ("config_sentence_transformers.json", {"prompts": ["a"]}, r"prompts is \['a'\]"),
+        ("config_sentence_transformers.json", {"prompts": {"q": 5}}, "q is 5, expected a text"),
+        (
+            "config_sentence_transformers.json",
+            {"prompts": {"q": "Q:"}, "default_prompt_name": "zzz"},
+            r"default_prompt_name is 'zzz', which is none of its prompts \(q\)",
+        ),
+        ("1_Pooling/config.json", {"pooling_mode": 5}, "asks to pool with 5"),
+        ("1_Pooling/config.json", {"pooling_mode": ["mean", ["x"]]}, r"pool with \['x'\]"),
+    ],
+)
+def test_settings_that_are_none(tmp_path: Path, file: str, value: Any, message: str) -> None:
+    source = folder(tmp_path)
+    write(source / file, value)
+    with pytest.raises((CheckpointError, UnsupportedModelError), match=message):
+        read(source)
+
+
+@pytest.mark.parametrize("limit", ["x", 0, float("inf")])
+def test_limits_of_a_tokenizer(tmp_path: Path, limit: Any) -> None:
+    source = folder(tmp_path)
+    known = json.loads((source / "tokenizer_config.json").read_text())
+    write(source / "tokenizer_config.json", known | {"model_max_length": limit})
+    with pytest.raises(CheckpointError, match=f"model_max_length is {limit!r}|has no tokenizer"):
+        around(DirectoryCheckpoint(source))
+
+
+def test_a_limit_that_the_special_tokens_alone_reach(tmp_path: Path) -> None:
+    source = folder(tmp_path)
+    write(source / "sentence_bert_config.json", {"max_seq_length": 2})
+    with pytest.raises(CheckpointError, match="texts of 2 tokens, of which 2 are"):
+        Embedder.of(DirectoryCheckpoint(source), None)

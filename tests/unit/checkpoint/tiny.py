@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import AddedToken, Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import BPE
 from transformers import (
@@ -19,6 +20,7 @@ from transformers import (
     PretrainedConfig,
 )
 
+Config = TypeVar("Config", bound=PretrainedConfig)
 ALPHABET = sorted(pre_tokenizers.ByteLevel.alphabet())
 
 
@@ -48,30 +50,49 @@ def gpt2() -> GPT2LMHeadModel:
     )
 
 
+def small(kind: type[Config], **changes: Any) -> Config:
+    """A configuration to trace: one layer, 2 heads on 1, hidden 16, vocabulary 64."""
+    settings = {
+        "vocab_size": 64,
+        "hidden_size": 16,
+        "intermediate_size": 24,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "pad_token_id": None,
+    }
+    return kind(**{**settings, **changes})
+
+
 def mixtral() -> MixtralConfig:
     """One layer of 4 experts, of which each token takes 2."""
-    return MixtralConfig(
-        vocab_size=64,
-        hidden_size=16,
-        intermediate_size=24,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        num_local_experts=4,
-        num_experts_per_tok=2,
-    )
+    return small(MixtralConfig, num_local_experts=4, num_experts_per_tok=2)
 
 
-def save_random(config: PretrainedConfig, directory: Path) -> Path:
-    """Writes a random causal LM with its tokenizer, as transformers would."""
+def save_random(
+    config: PretrainedConfig, directory: Path, kind: Any = AutoModelForCausalLM
+) -> Path:
+    """Writes a random model with its tokenizer, as transformers would."""
     torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    try:
+        model = kind.from_config(config, dtype=torch.float32)
+    except ImportError:  # of a tower for images or sounds
+        return _without_towers(config, save_random(config.get_text_config(), directory, kind))
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim == 1:  # norms of all ones and biases of zero would hide mistakes
                 parameter.add_(torch.randn_like(parameter) * 0.3)
     model.save_pretrained(directory)
     write_tokenizer(directory)
+    return directory
+
+
+def _without_towers(config: PretrainedConfig, directory: Path) -> Path:
+    """Makes the text part saved in `directory` that of a whole model of `config`."""
+    file = directory / "model.safetensors"
+    stored = load_file(file)
+    save_file({n.replace("model.", "model.language_model.", 1): t for n, t in stored.items()}, file)
+    config.save_pretrained(directory)
     return directory
 
 

@@ -41,12 +41,15 @@ class Graph:
         return self(R.multiply(weight, self(R.multiply(x, factor))))
 
 
+Emit = Callable[[Graph], relax.Expr]
+
+
 def number(value: float) -> relax.Expr:
     return relax.const(value, "float32")
 
 
 def program(
-    emit: Callable[[Graph], relax.Expr],
+    emit: Emit,
     inputs: Mapping[str, Shape],
     weights: Mapping[str, Shape] | None = None,
     integers: tuple[str, ...] = (),
@@ -78,8 +81,7 @@ def operators(made: Program) -> list[str]:
 
 def only(made: Program, name: str) -> relax.Call:
     """The one call of operator `name`."""
-    bindings = made.module["main"].body.blocks[0].bindings
-    found = [b.value for b in bindings if ops.name(b.value) == name]
+    found = ops.calls(made.module, name)
     assert len(found) == 1, f"{len(found)} calls of {name} in {operators(made)}"
     return found[0]
 
@@ -91,6 +93,11 @@ def settings(made: Program, name: str, *keys: str) -> tuple[Any, ...]:
 
 def recipes(made: Program) -> list[Recipe]:
     return list(made.weights.values())
+
+
+def same_coding(recipes: list[Recipe]) -> bool:
+    """Every weight may be packed with every other."""
+    return True
 
 
 def changed(before: Program, rule: Rule) -> Program:

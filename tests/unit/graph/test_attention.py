@@ -10,15 +10,17 @@ from tvm import relax
 from tvm.relax import op as R
 
 from compiler.graph import attention, canonicalize, norms, ops
-from compiler.graph.program import Program, Recipe, Rows, Source
+from compiler.graph.program import Program, Rows, Source
 from compiler.graph.rewrite import rewrite
 from tests.unit.graph.programs import (
+    Emit,
     Graph,
     assert_same,
     changed,
     operators,
     program,
     recipes,
+    same_coding,
     settings,
 )
 
@@ -141,18 +143,14 @@ def attend(g: Graph, query: relax.Expr, key: relax.Expr, value: relax.Expr) -> r
     return g(ops.make("attention", [query, key, value], shape, **SETTINGS))
 
 
-def made(emit: Callable[[Graph], relax.Expr]) -> Program:
+def made(emit: Emit) -> Program:
     before = program(emit, INPUTS, WEIGHTS)
     for rule in (canonicalize.canonical_linear, norms.recognise_rms_norm):
         before = rewrite(before, rule)
     return before
 
 
-def same_coding(recipes: list[Recipe]) -> bool:
-    return True
-
-
-def lowered(emit: Callable[[Graph], relax.Expr], *, same: bool = True) -> Program:
+def lowered(emit: Emit, *, same: bool = True) -> Program:
     """The program after the pass, which computes what the one before it did."""
     return changed(made(emit), attention.lower_attention(lambda recipes: same))
 
@@ -217,6 +215,16 @@ def test_head_norms_join_append() -> None:
     keys = ("packed", "rotary", "normed")
     assert settings(after, "webkiln.append", *keys) == (True, DEPTH, True)
     assert settings(after, "webkiln.append", "epsilon") == (pytest.approx(1e-5),)
+
+
+def test_head_norms_stay_where_append_would_have_too_many_operands() -> None:
+    """Query, key, value, two tables, two norms, control, cache and result: every device binds 8."""
+    norms = ("query_norm", "key_norm")
+    after = lowered(Layer(norms=norms), same=False)
+    assert settings(after, "webkiln.append", "packed", "rotary", "normed") == (False, DEPTH, False)
+    assert operators(after).count("webkiln.rms_norm") == 2
+    after = lowered(Layer(unrotated, unrotated, norms=norms), same=False)
+    assert settings(after, "webkiln.append", "packed", "rotary", "normed") == (False, 0, True)
 
 
 def test_head_norms_of_two_epsilons_stay() -> None:

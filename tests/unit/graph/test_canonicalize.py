@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from tvm import relax
 from tvm.relax import op as R
@@ -12,6 +10,7 @@ from compiler.graph import canonicalize
 from compiler.graph.program import Elementwise, Program, Source, Transposed
 from compiler.graph.rewrite import rewrite
 from tests.unit.graph.programs import (
+    Emit,
     Graph,
     assert_unchanged,
     changed,
@@ -22,8 +21,6 @@ from tests.unit.graph.programs import (
     recipes,
     settings,
 )
-
-Emit = Callable[[Graph], relax.Expr]
 
 
 @pytest.mark.parametrize(

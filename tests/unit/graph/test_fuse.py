@@ -12,16 +12,17 @@ from compiler.graph import canonicalize, fuse
 from compiler.graph.program import Program, Recipe, Rows, Source
 from compiler.graph.rewrite import rewrite
 from tests.unit.graph.programs import (
+    Emit,
     Graph,
     assert_unchanged,
     changed,
     operators,
     program,
     recipes,
+    same_coding,
     settings,
 )
 
-Emit = Callable[[Graph], relax.Expr]
 WEIGHTS = {"gate": (6, 4), "up": (6, 4), "one": (1, 4), "square": (4, 4), "b": (6,), "c": (6,)}
 
 
@@ -31,10 +32,6 @@ def made(emit: Emit) -> Program:
     for rule in (canonicalize.canonical_linear, canonicalize.canonical_bias):
         before = rewrite(before, rule)
     return before
-
-
-def same_coding(recipes: list[Recipe]) -> bool:
-    return True
 
 
 def other_coding(recipes: list[Recipe]) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from tvm import relax
 from tvm.relax import op as R
@@ -12,6 +10,7 @@ from compiler.graph import norms, ops
 from compiler.graph.program import Program
 from compiler.graph.rewrite import rewrite
 from tests.unit.graph.programs import (
+    Emit,
     Graph,
     assert_unchanged,
     changed,
@@ -21,7 +20,6 @@ from tests.unit.graph.programs import (
     settings,
 )
 
-Emit = Callable[[Graph], relax.Expr]
 SQUARE = {"x": (4, 4), "y": (4, 4)}  # every axis has the same extent: only meaning differs
 
 

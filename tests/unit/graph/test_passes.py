@@ -10,16 +10,12 @@ import torch
 import transformers as hf
 
 from compiler.graph.passes import optimise, passes
-from compiler.graph.program import Elementwise, Program, Recipe, Rows, Source, Transposed
+from compiler.graph.program import Elementwise, Program, Rows, Source, Transposed
 from compiler.trace.importer import trace
 from compiler.trace.model import build_model
 from tests.unit.checkpoint import tiny
 from tests.unit.graph.interpret import evaluate
-from tests.unit.graph.programs import operators
-
-
-def same_coding(recipes: list[Recipe]) -> bool:
-    return True
+from tests.unit.graph.programs import operators, same_coding
 
 
 def traced(config: hf.PretrainedConfig, rows: int = 1) -> Program:
@@ -75,16 +71,7 @@ def test_gpt2_layer(gpt2: Program) -> None:
 
 
 def test_gemma_norms_are_weights() -> None:
-    config = hf.GemmaConfig(
-        vocab_size=64,
-        hidden_size=16,
-        intermediate_size=24,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        head_dim=8,
-        pad_token_id=None,
-    )
+    config = tiny.small(hf.GemmaConfig, head_dim=8)
     after = optimise(traced(config), same_coding, logits=True)
     assert webkiln(after)["rms_norm"] == 3
     norm = Elementwise("relax.add", Source("model.norm.weight"), 1.0)

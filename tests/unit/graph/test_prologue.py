@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from tvm import relax
 from tvm.relax import op as R
@@ -13,6 +11,7 @@ from compiler.graph.canonicalize import PLAIN
 from compiler.graph.program import Program
 from compiler.graph.rewrite import rewrite
 from tests.unit.graph.programs import (
+    Emit,
     Graph,
     assert_same,
     assert_unchanged,
@@ -22,7 +21,6 @@ from tests.unit.graph.programs import (
     settings,
 )
 
-Emit = Callable[[Graph], relax.Expr]
 RULES = (
     canonicalize.canonical_linear,
     canonicalize.canonical_bias,

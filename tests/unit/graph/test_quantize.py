@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pytest
 from transformers import LlamaConfig, PretrainedConfig
 
 from compiler.bundle.schema import Scheme
-from compiler.checkpoint.base import Array, TensorInfo, TokenizerFiles
+from compiler.checkpoint.base import Array, Closing, TensorInfo, TokenizerFiles
 from compiler.errors import CheckpointError, UsageError
 from compiler.graph.program import Elementwise, Recipe, Rows, Source, Transposed, sources
 from compiler.graph.quantize import KEEP, Coding, describe
@@ -21,7 +21,7 @@ NATIVE = {"Q4_0": Q4, "Q4_1": Q4_MIN, "Q8_0": Q8}
 
 
 @dataclass
-class Stored:
+class Stored(Closing):
     """A checkpoint in memory: values by name, and the type each is stored as."""
 
     values: dict[str, Array]
@@ -47,15 +47,6 @@ class Stored:
     def quantized(self, name: str) -> Quantized | None:
         scheme = NATIVE.get(self.types.get(name, "F32"))
         return None if scheme is None else quantize(self.values[name], scheme)
-
-    def close(self) -> None:
-        pass
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        pass
 
 
 def matrix(rows: int, columns: int = 64, seed: int = 0) -> Array:

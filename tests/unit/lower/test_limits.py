@@ -24,6 +24,8 @@ from compiler.lower.targets import DEFAULT_LIMITS
 from compiler.lower.wgsl import compile_kernels
 from compiler.quantize import schemes
 
+pytestmark = pytest.mark.slow  # compiles kernels
+
 RMS = Prologue("rms", 1e-6)
 POST = Prologue("rms", 1e-6, Sum(1e-6, kept=True))
 LAYER = Prologue("layer", 1e-5)

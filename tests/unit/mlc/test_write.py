@@ -11,7 +11,7 @@ import pytest
 from transformers import GemmaConfig, LlamaConfig, MixtralConfig, Qwen2Config
 
 from compiler.checkpoint.open import open_checkpoint
-from compiler.errors import UnsupportedModelError, UsageError
+from compiler.errors import BundleError, CompileError, UnsupportedModelError, UsageError
 from compiler.mlc import shards
 from compiler.mlc.write import code, write_mlc
 from compiler.progress import SilentProgress
@@ -131,3 +131,30 @@ def test_what_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedModelError, match=r"mlp\..*leave out --format mlc"):
         write(save_random(experts, tmp_path / "experts"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "given", "message"),
+    [
+        ({"num_key_value_heads": 1}, {}, r"k_proj\.weight is stored with shape"),
+        ({"vocab_size": 100}, {}, "has ids up to .*, the model only 100 tokens"),
+        ({}, {"context": 3}, "--context 3: choose from 16 to"),
+        ({}, {"context": 10**9}, "--context 1000000000: choose from 16 to"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(
+    tmp_path: Path, settings: dict[str, Any], given: dict[str, Any], message: str
+) -> None:
+    source = save_random(CONFIGS["llama"], tmp_path / "source")
+    file = source / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **settings}))
+    with pytest.raises(CompileError, match=message):
+        write(source, tmp_path / "out", **given)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    source = save_random(CONFIGS["llama"], tmp_path / "source")
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(BundleError, match=r"cannot write .*choose another folder with -o"):
+        write(source, tmp_path / "file" / "out")

@@ -1,8 +1,21 @@
 /** A small valid bundle to start tests from. */
 
-import { FORMAT, type Manifest, type Plan } from "../../../static/src/plan";
+import { type Embedding, FORMAT, type Manifest, type Plan } from "../../../static/src/plan";
 
 export const HASH = "0".repeat(64);
+
+export const EMBEDDING: Embedding = {
+  dimensions: 4,
+  pooling: ["mean"],
+  normalised: true,
+  limit: 12,
+  before: [1],
+  after: [2],
+  lowercase: false,
+  prompts: { query: "Q: ", document: "" },
+  default_prompt: "",
+  padded: false,
+};
 
 export function manifest(): Manifest {
   return {

@@ -11,6 +11,7 @@ from transformers.modeling_utils import AttentionInterface
 
 from compiler.errors import UnsupportedModelError
 from compiler.trace import attention, masks
+from compiler.trace.positions import CountingCache
 
 
 class Attention(torch.nn.Module):
@@ -113,9 +114,15 @@ def test_causal_masks_decide_whatever_a_module_says(recorded: list[tuple[Any, ..
     assert [settings[-1] for settings in recorded] == [True, False]
 
 
-def test_layers_must_be_numbered() -> None:
-    with pytest.raises(UnsupportedModelError, match="Unnumbered does not number its layers"):
-        call(Unnumbered())
+def test_layers_are_numbered_by_what_the_cache_was_given(recorded: list[tuple[Any, ...]]) -> None:
+    """A block that runs twice has two layers of the cache; a layer that reads another's keys again
+    gives it none."""
+    x, cache = torch.zeros(1, 2, 5, 16), CountingCache()
+    cache.update(x, x, 7)
+    call()
+    call()
+    call(Unnumbered())
+    assert [settings[2] for settings in recorded] == [7, 3, -1]
 
 
 def test_shape_of_the_result() -> None:

@@ -11,6 +11,8 @@ from compiler.trace.encoder import POOLINGS, Pooling, attends, trace_embedding
 from compiler.trace.model import build_model
 from tests.parity.encoders import ENCODERS
 
+pytestmark = pytest.mark.slow  # traces or compiles models
+
 HIDDEN = torch.randn(1, 5, 8, generator=torch.Generator().manual_seed(0))
 KEPT = HIDDEN[0, :3]
 WEIGHTS = torch.tensor([1.0, 2.0, 3.0])
@@ -43,8 +45,7 @@ def test_every_layer_attends_and_is_numbered(name: str, causal: bool) -> None:
     model = build_model(ENCODERS[name].config, hf.AutoModel)
     program = trace_embedding(model, Pooling(("cls", "mean"), True), 6)
     assert attends(program) == 2
-    bindings = program.module["main"].body.blocks[0].bindings
-    calls = [b.value for b in bindings if ops.name(b.value) == "webkiln.attention"]
+    calls = ops.calls(program.module, "webkiln.attention")
     assert [int(ops.setting(call, "layer")) for call in calls] == [0, 1]
     assert [bool(ops.setting(call, "causal")) for call in calls] == [causal, causal]
     (result,) = program.module["main"].ret_ty.fields

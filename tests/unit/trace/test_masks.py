@@ -10,6 +10,7 @@ import torch
 import transformers as hf
 from transformers.masking_utils import (
     bidirectional_mask_function,
+    blockwise_overlay,
     causal_mask_function,
     chunked_causal_mask_function,
     create_causal_mask,
@@ -48,6 +49,7 @@ def make(function: Any, **config: Any) -> Any:
         (sliding_window_causal_mask_function(6), {6}),
         (chunked_causal_mask_function(4, ZEROS[:, 0]), {0}),
         (PACKED, {6}),
+        (or_masks(causal_mask_function, blockwise_overlay(ZEROS)), {0}),
         (bidirectional_mask_function, set()),
         (sliding_window_bidirectional_mask_function(6), set()),
     ],
@@ -67,22 +69,41 @@ def test_other_masks_are_refused() -> None:
 def test_only_mask_decides_whatever_a_layer_says() -> None:
     with masks.noted():
         make(sliding_window_causal_mask_function(6))
-        assert masks.window(Attention(), 0) == 6
+        assert masks.window(Attention(), 0, 0) == 6
 
 
 def test_layers_choose_among_masks() -> None:
     with masks.noted():
         make(sliding_window_causal_mask_function(6))
         make(causal_mask_function)
-        assert masks.window(Attention(), 6) == 6
-        assert masks.window(Attention(), 0) == 0
+        assert masks.window(Attention(), 0, 6) == 6
+        assert masks.window(Attention(), 0, 0) == 0
         with pytest.raises(UnsupportedModelError, match="Attention has a window of 7 tokens"):
-            masks.window(Attention(), 7)
+            masks.window(Attention(), 0, 7)
+
+
+def test_the_kind_of_a_layer_decides_where_it_says_nothing() -> None:
+    """As Qwen2-MoE's, whose attention leaves windows to the mask."""
+    config = tiny.small(
+        hf.Qwen2MoeConfig,
+        moe_intermediate_size=8,
+        shared_expert_intermediate_size=8,
+        num_hidden_layers=2,
+        num_experts=2,
+        num_experts_per_tok=1,
+        use_sliding_window=True,
+        sliding_window=6,
+        max_window_layers=1,
+    )
+    assert config.layer_types == ["sliding_attention", "full_attention"]
+    program = trace(build_model(config), 1)
+    calls = ops.calls(program.module, "webkiln.attention")
+    assert [int(ops.setting(call, "window")) for call in calls] == [6, 0]
 
 
 def test_without_masks_layers_decide() -> None:
     with masks.noted():
-        assert masks.window(Attention(), 7) == 7
+        assert masks.window(Attention(), 0, 7) == 7
 
 
 def test_models_that_choose_keys_get_a_mask_of_zeros() -> None:
@@ -107,19 +128,8 @@ def test_transformers_hands_its_masks_over() -> None:
 
 def test_window_that_only_the_mask_knows() -> None:
     """As Phi-3.5-MoE's, whose attention passes none on."""
-    config = hf.PhimoeConfig(
-        vocab_size=64,
-        hidden_size=16,
-        intermediate_size=24,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        num_local_experts=2,
-        sliding_window=6,
-        pad_token_id=None,
-    )
-    bindings = trace(build_model(config), 4).module["main"].body.blocks[0].bindings
-    calls = [b.value for b in bindings if ops.name(b.value) == "webkiln.attention"]
+    config = tiny.small(hf.PhimoeConfig, num_local_experts=2, sliding_window=6)
+    calls = ops.calls(trace(build_model(config), 4).module, "webkiln.attention")
     assert [int(ops.setting(call, "window")) for call in calls] == [6]
 
 

@@ -16,21 +16,12 @@ from compiler.trace.model import build_model, export, tied_names
 from compiler.trace.states import Kept
 from tests.unit.checkpoint import tiny
 
-SMALL: dict[str, Any] = {
-    "vocab_size": 64,
-    "hidden_size": 16,
-    "intermediate_size": 24,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "num_key_value_heads": 1,
-    "pad_token_id": None,
-}
 ROPE = {"rope_type": "linear", "factor": 4.0, "rope_theta": 1000.0}
 CONFIGS = {
-    "llama": hf.LlamaConfig(**SMALL),
-    "llama-scaled": hf.LlamaConfig(**SMALL, rope_parameters=ROPE),
-    "gemma2": hf.Gemma2Config(**SMALL, head_dim=8),
-    "phi": hf.PhiConfig(**{**SMALL, "num_key_value_heads": 2}),
+    "llama": tiny.small(hf.LlamaConfig, num_hidden_layers=2),
+    "llama-scaled": tiny.small(hf.LlamaConfig, rope_parameters=ROPE),
+    "gemma2": tiny.small(hf.Gemma2Config, num_hidden_layers=2, head_dim=8),
+    "phi": tiny.small(hf.PhiConfig, num_key_value_heads=2),
     "gpt2": hf.GPT2Config(vocab_size=64, n_embd=16, n_layer=1, n_head=2, n_positions=32),
 }
 
@@ -45,6 +36,34 @@ def test_buffers_are_those_of_a_real_model(name: str) -> None:
     for key, value in expected.items():
         assert got[key].device.type == "cpu"
         torch.testing.assert_close(got[key], value, rtol=0, atol=0)
+
+
+def test_a_text_part_is_of_the_class_that_its_configuration_names() -> None:
+    """transformers' own list has the whole model's configuration alone."""
+    config = tiny.small(hf.Emu3TextConfig, num_hidden_layers=2, pad_token_id=0)
+    config.architectures = ["Emu3ForCausalLM"]
+    assert isinstance(build_model(config), hf.Emu3ForCausalLM)
+    config.architectures = ["torch", "LlamaTokenizer"]
+    with pytest.raises(UnsupportedModelError, match="'emu3_text_model' cannot be built"):
+        build_model(config)
+
+
+def test_without_what_a_tower_needs_the_text_part_is_built(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As for Gemma 3n where timm is missing."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise ImportError("TimmWrapperModel requires the PIL library")
+
+    monkeypatch.setattr(hf.Gemma3ForConditionalGeneration, "__init__", refuse)
+    text = tiny.small(hf.Gemma3TextConfig, pad_token_id=0, head_dim=8)
+    assert isinstance(
+        build_model(hf.Gemma3Config(text_config=text.to_dict())), hf.Gemma3ForCausalLM
+    )
+    monkeypatch.setattr(hf.Gemma3ForCausalLM, "__init__", refuse)
+    with pytest.raises(UnsupportedModelError, match="requires the PIL library"):
+        build_model(text)
 
 
 def test_gemma_scales_its_embeddings() -> None:
@@ -63,8 +82,8 @@ def test_parameters_have_the_names_and_shapes_of_a_real_model(name: str) -> None
 
 def test_parameters_take_no_memory() -> None:
     """4 GB of them are reserved, and none is touched."""
-    config = hf.LlamaConfig(
-        **{**SMALL, "vocab_size": 500_000, "hidden_size": 1024}, tie_word_embeddings=False
+    config = tiny.small(
+        hf.LlamaConfig, vocab_size=500_000, hidden_size=1024, tie_word_embeddings=False
     )
     before = peak_bytes()
     model = build_model(config)
@@ -127,7 +146,9 @@ def test_attention_cannot_be_run() -> None:
 )
 def test_parameters_may_be_larger_than_memory() -> None:
     """A terabyte for each of six, of which nothing is touched."""
-    config = hf.LlamaConfig(**SMALL | {"hidden_size": 64, "intermediate_size": 1 << 32})
+    config = tiny.small(
+        hf.LlamaConfig, num_hidden_layers=2, hidden_size=64, intermediate_size=1 << 32
+    )
     weight = build_model(config).get_parameter("model.layers.0.mlp.up_proj.weight")
     assert weight.nbytes == 1 << 40
     assert weight.device.type == "cpu"

@@ -56,3 +56,10 @@ def test_positions_that_a_table_keeps_for_padding() -> None:
         model = build_model(tiny(name))
         assert skipped(model) == count
         assert limits_of(model).context == 320 - count
+
+
+def test_what_configurations_call_their_context() -> None:
+    for name, key in (("mpt", "max_seq_len"), ("whisper", "max_target_positions")):
+        config = tiny(name)
+        setattr(config, key, 96)
+        assert limits_of(build_model(config)).context == 96

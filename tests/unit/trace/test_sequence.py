@@ -15,6 +15,8 @@ from compiler.trace import sequence
 from compiler.trace.rehearse import chunks, rehearse
 from compiler.trace.sequence import NotCached, aten, plain, use_cache
 
+pytestmark = pytest.mark.slow  # traces or compiles models
+
 CONTEXT, WIDTH = 48, 16
 
 
@@ -32,13 +34,13 @@ class Mixed(nn.Module):
         return logits
 
 
-def edited(module: nn.Module) -> GraphModule:
+def edited(module: nn.Module, context: int = CONTEXT) -> GraphModule:
     """Ready for the cache, or NotCached."""
     ids = torch.zeros(1, 8, dtype=torch.int32)
     dynamic = ({1: Dim.DYNAMIC},)
     exported = torch.export.export(module.eval(), (ids,), dynamic_shapes=dynamic, strict=False)
     graph = plain(exported.module(), 1)
-    use_cache(graph, CONTEXT)
+    use_cache(graph, context)
     return graph
 
 
@@ -92,6 +94,12 @@ def test_masks_that_are_causal(mask: Callable[[Tensor], Tensor], window: int) ->
 def test_attention_that_is_not(mix: Callable[[Tensor], Tensor], reason: str) -> None:
     with pytest.raises(NotCached, match=reason):
         edited(Mixed(mix))
+
+
+def test_masks_too_large_to_be_looked_at() -> None:
+    """A window may be wider than what is looked at."""
+    with pytest.raises(NotCached, match="at a context beyond 4096 tokens"):
+        edited(Mixed(lambda x: attend(x, distance(x) >= 0)), 4097)
 
 
 TABLE = torch.sin(torch.arange(CONTEXT + 5)[:, None] * torch.arange(1, WIDTH + 1) * 0.3)

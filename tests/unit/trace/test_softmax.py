@@ -12,18 +12,12 @@ from compiler.trace.masks import Masks
 from compiler.trace.model import build_model, export
 from compiler.trace.softmax import recognise
 from compiler.trace.states import kept
+from tests.unit.checkpoint import tiny
 
 ROWS = 5
 OPERATOR = torch.ops.webkiln.attention.default
-SMALL: dict[str, Any] = {
-    "vocab_size": 64,
-    "hidden_size": 16,
-    "intermediate_size": 24,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-}
 OWN_TABLE = hf.OpenAIGPTConfig(vocab_size=64, n_positions=256, n_embd=16, n_layer=2, n_head=2)
-NO_TABLE = hf.MegatronBertConfig(**SMALL, is_decoder=True)
+NO_TABLE = tiny.small(hf.MegatronBertConfig, num_hidden_layers=2, is_decoder=True)
 
 
 class Computed(torch.fx.Interpreter):

@@ -18,6 +18,8 @@ from compiler.trace.model import build_model
 from compiler.trace.states import Kept, kept, run
 from tests.coverage.configs import tiny
 
+pytestmark = pytest.mark.slow  # traces or compiles models
+
 CONV, RECURRENT = State("conv.0.0", (1, 128, 4)), State("recurrent.0.0", (1, 128, 8))
 
 
@@ -26,9 +28,7 @@ def model(name: str) -> hf.PreTrainedModel:
 
 
 def read(program: Program) -> list[str]:
-    bindings = program.module["main"].body.blocks[0].bindings
-    calls = [b.value for b in bindings if ops.name(b.value) == "webkiln.state"]
-    return [str(ops.setting(call, "of")) for call in calls]
+    return [str(ops.setting(x, "of")) for x in ops.calls(program.module, "webkiln.state")]
 
 
 def results(program: Program) -> list[tuple[int, ...]]:

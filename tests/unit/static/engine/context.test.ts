@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { checkRoom, chooseContext } from "../../../../static/src/engine/context";
-import { manifest } from "../bundle";
+import { EMBEDDING, manifest } from "../bundle";
 
 test("a prompt may fill the context and no more", () => {
   expect(() => checkRoom(512, 512)).not.toThrow();
@@ -12,4 +12,10 @@ test("the context is the manifest's default unless asked for, and never beyond t
   expect(chooseContext(manifest(), null)).toBe(64);
   expect(chooseContext(manifest(), 128)).toBe(128);
   expect(() => chooseContext(manifest(), 129)).toThrow(/129.*at most 128/);
+});
+
+test("an embedder's context holds a text between the tokens around it", () => {
+  const embedding = { ...EMBEDDING, before: [1], after: [2] };
+  expect(chooseContext({ ...manifest(), embedding }, 3)).toBe(3);
+  expect(() => chooseContext({ ...manifest(), embedding }, 2)).toThrow(/is 2.*puts 2 tokens/);
 });

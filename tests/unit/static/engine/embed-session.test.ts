@@ -8,22 +8,9 @@ import { resolveEmbed } from "../../../../static/src/engine/requests";
 import { type Footing, Ladder } from "../../../../static/src/engine/rungs";
 import type { TextCodec } from "../../../../static/src/engine/tokenizer";
 import { Control, type Embedding } from "../../../../static/src/plan";
-import { manifest } from "../bundle";
+import { EMBEDDING, manifest } from "../bundle";
 
 const never = new AbortController().signal;
-const EMBEDDING: Embedding = {
-  dimensions: 4,
-  pooling: ["mean"],
-  normalised: true,
-  limit: 12,
-  before: [1],
-  after: [2],
-  lowercase: false,
-  prompts: { query: "Q: ", document: "" },
-  default_prompt: "",
-  padded: false,
-};
-
 /** Token ids are the letters' codes. */
 const codec = {
   encode: (text: string) => [...text].map((letter) => letter.charCodeAt(0)),

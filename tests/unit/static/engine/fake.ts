@@ -14,7 +14,7 @@ const VERIFY: Chunk = { name: "verify_4", rows: 4 };
 
 export class FakeBackend implements Backend {
   readonly maxDepth = 16;
-  readonly prefill = { name: "prefill_16", rows: 16 };
+  readonly prefill: Chunk = { name: "prefill_16", rows: 16 };
   readonly verify: Chunk | null;
   readonly recurrent: boolean = false;
   readonly texts = [];
@@ -29,6 +29,9 @@ export class FakeBackend implements Backend {
   private queue: Promise<unknown> = Promise.resolve();
   underWay = 0;
   mostUnderWay = 0;
+  /** Calls of `idle` that wait. */
+  awaited = 0;
+  mostAwaited = 0;
   disposed = false;
   /** Called before each decode step and each prefill chunk runs. */
   onStep: () => void = () => {};
@@ -99,7 +102,10 @@ export class FakeBackend implements Backend {
   }
 
   async idle(): Promise<void> {
-    await this.enqueue(() => {});
+    this.mostAwaited = Math.max(this.mostAwaited, ++this.awaited);
+    await this.enqueue(() => {}).finally(() => {
+      this.awaited -= 1;
+    });
   }
 
   async probe(): Promise<Uint32Array<ArrayBuffer>> {
@@ -164,6 +170,7 @@ export class FakeBackend implements Backend {
 /** One whose memory is a state that only moves forward, and begins anew at position 0. */
 export class RecurrentBackend extends FakeBackend {
   override readonly recurrent = true;
+  override readonly prefill = { name: "prefill_1", rows: 1 };
   private memory = 1;
 
   protected override consume(at: number, id: number): void {

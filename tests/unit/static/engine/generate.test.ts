@@ -37,6 +37,7 @@ describe("prefill", () => {
     const prompt = Array.from({ length: 24 }, (_, index) => index);
     await new Generator(backend, VOCABULARY).run(request(prompt, { maxTokens: 1 }));
     expect(backend.log).toEqual(["prefill_16 0+16", "prefill_16 16+7"]);
+    expect(backend.mostAwaited).toBe(2);
   });
 
   test("a prompt of one token needs none", async () => {
@@ -71,6 +72,15 @@ describe("a recurrent model", () => {
     const second = await generator.run(request(longer));
     expect(second.cachedTokens).toBe(PROMPT.length + first.tokens.length - 1);
     expect(second.tokens).toEqual(await fresh(longer));
+  });
+
+  test("reads a prompt token by token, some of them queued ahead", async () => {
+    const backend = new RecurrentBackend();
+    const prompt = Array.from({ length: 40 }, (_, index) => index);
+    await new Generator(backend, VOCABULARY).run(request(prompt, { maxTokens: 1 }));
+    expect(backend.log).toHaveLength(39);
+    expect(backend.mostAwaited).toBe(17);
+    expect(backend.awaited).toBe(0);
   });
 
   test("begins anew where it would have to go back", async () => {

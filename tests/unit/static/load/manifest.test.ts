@@ -104,6 +104,13 @@ describe("a plan is refused where it leads nowhere", () => {
   });
 });
 
+test("a recurrent plan has nothing that verifies guesses", () => {
+  const verify = { rows: 2, outputs: {}, steps: [] };
+  const made = changed(changed(plan(), "functions/verify_2", verify), "recurrent", true);
+  const read = () => parsePlan(bytesOf(made), "p.json", manifest());
+  expect(read).toThrow("a recurrent model cannot take back guesses");
+});
+
 describe("a self-test is refused that does not fit its kernel", () => {
   const input = { bytes: 16, seed: 1, keep: 0, fixed: 0, words: [1, 2] };
   const fitting: SelfTest = {
