@@ -2,7 +2,9 @@
 
 import { checkDevice } from "../device/check";
 import { aliveLocks, CrashMarker, CrashMarks } from "../device/crash";
-import { fetchManifest } from "../load/bundle";
+import { type Found, findManifest } from "../load/bundle";
+import { openKept } from "../load/cache";
+import { storedModel } from "../load/library";
 import { manifestAddress } from "../load/manifest";
 import type {
   CapabilityReport,
@@ -13,13 +15,14 @@ import type {
   EngineInfo,
   EngineOptions,
   Speculation,
+  StoredModel,
 } from "./api";
 import { WebkilnError } from "./api";
 import { WorkerClient } from "./client";
 import { complete } from "./completions";
 import { chooseContext } from "./context";
 import { embedAll } from "./embeddings";
-import { aborted } from "./errors";
+import { aborted, requireSecureContext } from "./errors";
 import type { LoadOptions } from "./protocol";
 import { checkEngineOptions, checkSpeculation, resolveMessages } from "./requests";
 import { Watch } from "./watch";
@@ -55,16 +58,31 @@ type Question = Pick<
   "model" | "integrity" | "backend" | "variant" | "context" | "threads" | "tuned"
 >;
 
-/** What this device could run of a model, without loading it: only the manifest is fetched. */
+/** What this device could run of a model, without loading it: at most the manifest is fetched. */
 export async function inspectDevice(options: Question): Promise<{ report: CapabilityReport }> {
   checkEngineOptions(options);
   const { manifest: address, integrity, crashed, ...asked } = await loadOptions(options);
   // Hashing needs a secure context; without one the report is bad news that needs no proof.
-  const manifest = await fetchManifest(address, globalThis.isSecureContext ? integrity : null);
+  const { manifest } = await findHere(address, globalThis.isSecureContext ? integrity : null);
   const context = chooseContext(manifest, asked.context);
   const { backend, variant } = asked;
   const { report } = await checkDevice(manifest, { backend, variant, context, crashed });
   return { report };
+}
+
+/** What this browser keeps of a model, and what is missing: at most the manifest is fetched. */
+export async function inspectStorage(
+  options: Pick<EngineOptions, "model" | "integrity" | "variant">,
+): Promise<StoredModel> {
+  checkEngineOptions(options);
+  requireSecureContext();
+  const address = manifestAddress(options.model, baseAddress());
+  return storedModel(await findHere(address, options.integrity ?? null), options.variant);
+}
+
+async function findHere(address: string, integrity: string | null): Promise<Found> {
+  const kept = await openKept();
+  return findManifest({ address, integrity, kept: kept?.manifests ?? null });
 }
 
 async function loadOptions(options: Question, marks = new CrashMarks()): Promise<LoadOptions> {

@@ -1,3 +1,4 @@
+import { INSECURE } from "../device/judge";
 import { type ErrorCode, WebkilnError } from "./api";
 import type { WireError } from "./protocol";
 
@@ -27,6 +28,16 @@ export function asWebkilnError(error: unknown): WebkilnError {
 
 export function aborted(): WebkilnError {
   return new WebkilnError("aborted", "the call was aborted by its signal", "Start it again.");
+}
+
+/** Without one nothing can be kept or checked against its hash. */
+export function requireSecureContext(): void {
+  if (globalThis.isSecureContext) return;
+  throw new WebkilnError(
+    "insecure-context",
+    INSECURE,
+    "Open the page over https, or on localhost.",
+  );
 }
 
 export function toWire(error: unknown): WireError {

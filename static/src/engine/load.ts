@@ -3,16 +3,17 @@
 import type { Crew } from "../backends/wasm-helpers";
 import { checkDevice, type Wishes } from "../device/check";
 import { isWished, requireChoice } from "../device/choose";
-import { INSECURE } from "../device/judge";
-import { fetchManifest } from "../load/bundle";
-import { openCache } from "../load/cache";
+import { findManifest } from "../load/bundle";
+import { openKept } from "../load/cache";
 import { FileStore } from "../load/files";
 import { badBundle, variantFor } from "../load/manifest";
+import { filesOf, sizeOf, tokenizerFiles } from "../load/needs";
 import { ProgressMeter } from "../load/progress";
-import type { Manifest, Variant } from "../plan";
-import { type EngineInfo, type Progress, WebkilnError } from "./api";
+import type { Manifest } from "../plan";
+import type { EngineInfo, Progress } from "./api";
 import { chooseContext } from "./context";
 import { EmbedSession } from "./embed-session";
+import { requireSecureContext } from "./errors";
 import { expectedVendor, type Ground, openRung } from "./open";
 import type { LoadOptions } from "./protocol";
 import { type Footing, Ladder, type Lookout } from "./rungs";
@@ -40,18 +41,19 @@ export async function loadSession(
     if (loading) events.progress(progress);
   });
   meter.setPhase("manifest");
-  const manifest = await fetchManifest(options.manifest, options.integrity, signal);
+  const kept = await openKept();
+  const question = { address: options.manifest, integrity: options.integrity, signal };
+  const { manifest } = await findManifest({ ...question, kept: kept?.manifests ?? null });
   const { backend, variant, crashed, threads, tuned } = options;
   const context = chooseContext(manifest, options.context);
   const wishes: Wishes = { backend, variant, context, crashed };
   const { report, order } = await checkDevice(manifest, wishes);
   requireChoice(report, wishes);
   const notes = [...manifest.notes];
-  const cache = await openCache();
   const store = new FileStore({
     base: options.manifest,
     files: manifest.files,
-    cache,
+    cache: kept?.files ?? null,
     meter,
     notes,
   });
@@ -80,8 +82,9 @@ function rungOpener(ground: Ground, codec: Promise<TextCodec>) {
     if (!first) await codec;
     const variant = variantFor(manifest, name, expectedVendor(ground));
     // The tokenizer is on its way already, and is not fetched again for another rung.
-    if (first) meter.expect(totalBytes(manifest, variant));
-    else meter.restart(totalBytes(manifest, variant), tokenizerBytes(manifest));
+    const total = sizeOf(manifest, filesOf(manifest, variant));
+    if (first) meter.expect(total);
+    else meter.restart(total, sizeOf(manifest, tokenizerFiles(manifest)));
     meter.setPhase("download");
     first = false;
     return openRung(ground, name, signal);
@@ -109,36 +112,4 @@ function parseJson(text: string, file: string): object {
   } catch {
     throw badBundle(file, "this is not JSON");
   }
-}
-
-function tokenizerFiles({ tokenizer }: Manifest): string[] {
-  return [...tokenizer.model, tokenizer.config];
-}
-
-function tokenizerBytes(manifest: Manifest): number {
-  return sizeOf(manifest, tokenizerFiles(manifest));
-}
-
-/** Bytes of every file the variant needs. */
-function totalBytes(manifest: Manifest, variant: Variant): number {
-  const shards = Object.values(manifest.tensors).flatMap((tensor) =>
-    tensor.shards.map((span) => span.file),
-  );
-  const { plan, kernels } = variant;
-  return sizeOf(manifest, [plan, kernels, ...tokenizerFiles(manifest), ...shards]);
-}
-
-/** Bytes of the files, each counted once. */
-function sizeOf(manifest: Manifest, names: string[]): number {
-  return [...new Set(names)].reduce((sum, name) => sum + (manifest.files[name]?.bytes ?? 0), 0);
-}
-
-/** Without one nothing can be checked against its hash: nothing below could work. */
-function requireSecureContext(): void {
-  if (globalThis.isSecureContext) return;
-  throw new WebkilnError(
-    "insecure-context",
-    INSECURE,
-    "Open the page over https, or on localhost.",
-  );
 }

@@ -23,6 +23,10 @@ class MemoryCache implements FileCache {
   async remove(sha256: string) {
     this.stored.delete(sha256);
   }
+  async sizes(wanted: Iterable<string> = this.stored.keys()) {
+    const found = [...wanted].map((name) => [name, this.stored.get(name)?.length ?? 0] as const);
+    return new Map(found.filter(([name]) => this.stored.has(name)));
+  }
 }
 
 /** A server that answers each request with the next of `answers`, then with CONTENT. */
