@@ -26,7 +26,7 @@ PEERS_READY := tests/bench/peers/node_modules/ready
 DAWN_READY := tests/bench/gpu/node_modules/ready
 PUPPETEER_READY := tests/other_browsers/node_modules/ready
 VALIDATOR_READY := tests/validator/node_modules/ready
-PAGE := static/dist/page.js
+PAGE := static/dist/app.json
 MANIFEST := $(MODEL)/manifest.json
 GPU_PROGRAM := build/bench-gpu/bench.mjs
 GPU_SHAPES := $(SHAPES:%=build/bench-gpu/models/%/manifest.json)

@@ -17,6 +17,6 @@ class PageInWheel(BuildHookInterface):  # type: ignore[type-arg, misc]
         if version == "editable":
             return
         page = Path(self.root) / "static" / "dist"
-        if not (page / "page.js").is_file():
+        if not (page / "app.json").is_file():
             raise SystemExit("the page is not built: run `make build` first (needs Node 20+)")
         build_data["force_include"][str(page)] = "web/dist"

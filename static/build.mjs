@@ -1,60 +1,119 @@
-// Builds dist/: engine.js (the public module), worker.js and thread.js (where models run), and the
-// chat page's page.js and page.css.
+// Builds dist/, the browser's part of a site:
+//   assets/<version>/  the page, the engine, its workers; <version> is a hash of all of them, so
+//                      that files of two builds never mix and each may be cached for ever
+//   engine.js          that engine under a name which stays, for other people's pages
+//   sw.js              the service worker, whose name has to stay too
+//   app.json           {version, files}: every other file with its size and SHA-256
 // `node build.mjs --watch` rebuilds whatever changed.
-import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { basename } from "node:path";
+import { createHash } from "node:crypto";
+import { existsSync, watch } from "node:fs";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import * as esbuild from "esbuild";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
-
-const entries = {
-  engine: "src/engine/index.ts",
-  worker: "src/engine/worker.ts",
-  thread: "src/backends/thread.ts",
-  page: "src/page/main.ts",
-  "page-style": "src/page/page.css",
-};
-
-/** Prints what each file weighs on the wire, after every build. */
-const sizes = {
-  name: "sizes",
-  setup(build) {
-    build.onEnd(async (result) => {
-      let total = 0;
-      for (const path of Object.keys(result.metafile?.outputs ?? {}).sort()) {
-        const gzip = gzipSync(await readFile(root + path), { level: 9 }).length;
-        total += gzip;
-        console.log(`${basename(path).padEnd(12)} ${(gzip / 1000).toFixed(1).padStart(7)} kB gz`);
-      }
-      console.log(`${"total".padEnd(12)} ${(total / 1000).toFixed(1).padStart(7)} kB gz`);
-    });
-  },
-};
+const dist = join(root, "dist");
 
 const options = {
   absWorkingDir: root,
-  entryPoints: Object.entries(entries)
-    .filter(([, source]) => existsSync(root + source))
-    .map(([name, source]) => ({ in: source, out: name === "page-style" ? "page" : name })),
-  outdir: "dist",
+  outdir: dist,
+  write: false,
   bundle: true,
   minify: true,
   format: "esm",
   target: "es2022",
   // The page's own files (fonts, pictures) are served beside page.css, not inlined.
   external: ["./engine.js", "/engine.js"],
-  metafile: true,
   legalComments: "none",
   logLevel: "warning",
-  plugins: [sizes],
 };
 
+/** Workers are whole files: a page of another origin starts them from a blob. */
+const whole = {
+  engine: "src/engine/index.ts",
+  worker: "src/engine/worker.ts",
+  thread: "src/backends/thread.ts",
+};
+/** The page is cut where it imports on demand. */
+const cut = { page: "src/page/main.ts" };
+const style = { page: "src/page/page.css" };
+const serviceWorker = { sw: "src/sw/sw.ts" };
+
+/** The output files of some entries: [name, bytes]. */
+async function bundled(entries, more = {}) {
+  const entryPoints = Object.entries(entries)
+    .filter(([, source]) => existsSync(join(root, source)))
+    .map(([name, source]) => ({ in: source, out: name }));
+  if (entryPoints.length === 0) return [];
+  const { outputFiles } = await esbuild.build({ ...options, ...more, entryPoints });
+  return outputFiles.map(({ path, contents }) => [relative(dist, path), contents]);
+}
+
+async function build() {
+  const groups = await Promise.all([
+    bundled(whole),
+    bundled(cut, { splitting: true, chunkNames: "[name]-[hash]" }),
+    bundled(style),
+  ]);
+  const assets = groups.flat().sort(([a], [b]) => (a < b ? -1 : 1));
+  const version = sha256(...assets.flat()).slice(0, 12);
+  const files = new Map(assets.map(([name, bytes]) => [`assets/${version}/${name}`, bytes]));
+  files.set("engine.js", Buffer.from(`export * from "./assets/${version}/engine.js";\n`));
+  for (const [name, bytes] of await bundled(serviceWorker)) files.set(name, bytes);
+  files.set("app.json", Buffer.from(JSON.stringify(listed(version, files), null, 1)));
+  await store(files);
+  await forgetOthers(version);
+  printSizes(files);
+}
+
+/** What app.json says. */
+function listed(version, files) {
+  const entry = (bytes) => ({ bytes: bytes.length, sha256: sha256(bytes) });
+  return {
+    version,
+    files: Object.fromEntries([...files].map(([name, bytes]) => [name, entry(bytes)])),
+  };
+}
+
+/** app.json comes last: until it is there, the build before is the one that counts. */
+async function store(files) {
+  for (const [name, bytes] of files) {
+    const path = join(dist, name);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, bytes);
+  }
+}
+
+async function forgetOthers(version) {
+  for (const name of await readdir(join(dist, "assets"))) {
+    if (name !== version) await rm(join(dist, "assets", name), { recursive: true });
+  }
+}
+
+/** What each file weighs on the wire. */
+function printSizes(files) {
+  const row = (name, size) => `${name.padEnd(32)} ${(size / 1000).toFixed(1).padStart(7)} kB gz`;
+  let total = 0;
+  for (const [name, bytes] of files) {
+    const size = gzipSync(bytes, { level: 9 }).length;
+    total += size;
+    console.log(row(name, size));
+  }
+  console.log(row("total", total));
+}
+
+function sha256(...parts) {
+  const hash = createHash("sha256");
+  for (const part of parts) hash.update(part);
+  return hash.digest("hex");
+}
+
+await build();
 if (process.argv.includes("--watch")) {
-  const context = await esbuild.context(options);
-  await context.watch();
-} else {
-  await esbuild.build(options);
+  let running = Promise.resolve();
+  watch(join(root, "src"), { recursive: true }, () => {
+    running = running.then(build).catch((error) => console.error(error.message));
+  });
 }

@@ -19,8 +19,8 @@ from rich.logging import RichHandler
 from starlette.applications import Starlette
 
 from compiler.errors import CompileError
+from web.built import find_page
 from web.errors import SiteError
-from web.files import find_page
 from web.models import Models
 from web.server import MODELS_VARIABLE, create_app
 

@@ -10,10 +10,8 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from web.errors import SiteError
+from web.built import LIST, Built
 from web.headers import IMMUTABLE, REVALIDATE
-
-BUILT = ("engine.js", "worker.js", "thread.js", "page.js", "page.css")
 
 # What a bundle may hold. Folders that begin with a dot are builds in progress.
 BUNDLE_FILE = re.compile(
@@ -29,15 +27,6 @@ MEDIA_TYPES = {
     ".wasm": "application/wasm",
     ".bin": "application/octet-stream",
 }
-
-
-def find_page() -> Path:
-    """The built page: static/dist in a checkout, dist beside this file in the wheel."""
-    here = Path(__file__).parent
-    for folder in (here.parent / "static" / "dist", here / "dist"):
-        if all((folder / name).is_file() for name in BUILT):
-            return folder
-    raise SiteError("the page is not built: run `make build` (needs Node 20 or newer)")
 
 
 class BundleFiles(StaticFiles):
@@ -56,12 +45,18 @@ class BundleFiles(StaticFiles):
 
 
 class PageFiles(StaticFiles):
-    """Scripts and styles of the page."""
+    """The build: its assets are kept for ever, what is named for ever is asked for every time."""
+
+    def __init__(self, built: Built) -> None:
+        super().__init__(directory=built.folder)
+        self._built = built
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        if path not in BUILT:
+        app = self._built.app()
+        if path not in app.files and path != LIST:
             raise HTTPException(404)
-        return _labelled(await super().get_response(path, scope), path, REVALIDATE)
+        keep = IMMUTABLE if path.startswith(app.assets) else REVALIDATE
+        return _labelled(await super().get_response(path, scope), path, keep)
 
 
 def _labelled(response: Response, path: str, cache_control: str) -> Response:

@@ -20,7 +20,7 @@ class Model:
     """One entry of /models.json."""
 
     name: str
-    url: str  # of the bundle's folder, with a slash at its end
+    url: str  # of the bundle's folder, relative to the page, with a slash at its end
     integrity: str  # "sha256-<hex>" of manifest.json: the chain of trust starts here
     bytes: int  # of all files together
     embeds: bool  # it turns texts into vectors, and does not chat
@@ -70,7 +70,7 @@ def _read(file: Path) -> Model | None:
         return None
     return Model(
         name=manifest.name,
-        url=f"/models/{quote(file.parent.name)}/",
+        url=f"models/{quote(file.parent.name)}/",
         integrity=f"sha256-{hashlib.sha256(data).hexdigest()}",
         bytes=sum(entry.bytes for entry in manifest.files.values()),
         embeds=manifest.embedding is not None,

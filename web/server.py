@@ -17,8 +17,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
+from web.built import Built, find_page
 from web.compression import CompressText
-from web.files import BundleFiles, PageFiles, find_page
+from web.files import BundleFiles, PageFiles
 from web.headers import REVALIDATE, SECURITY_HEADERS, SecurityHeaders
 from web.models import Models
 
@@ -36,12 +37,13 @@ def create_app(models: Path, page: Path | None = None) -> Starlette:
         uvicorn.run(create_app(Path("models")))
     """
     found = Models(models)
+    built = Built(page or find_page())
     routes = [
-        Route("/", _page(_templates())),
+        Route("/", _page(_templates(), built)),
         Route("/models.json", _model_list(found)),
         Route("/healthz", _health(found)),
         Mount("/models", BundleFiles(models)),
-        Mount("/", PageFiles(directory=page or find_page())),
+        Mount("/", PageFiles(built)),
     ]
     return Starlette(
         routes=routes,
@@ -60,9 +62,9 @@ def _templates() -> Environment:
     return Environment(loader=FileSystemLoader(TEMPLATES), autoescape=select_autoescape())
 
 
-def _page(templates: Environment) -> Endpoint:
+def _page(templates: Environment, built: Built) -> Endpoint:
     async def page(request: Request) -> Response:
-        html = templates.get_template("chat.html").render()
+        html = templates.get_template("chat.html").render(assets=built.app().assets)
         return _revalidated(request, html.encode(), "text/html")
 
     return page

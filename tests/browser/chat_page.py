@@ -211,7 +211,7 @@ def edit_manifest(chat: ChatPage, edit: Callable[[dict[str, Any]], None]) -> Non
 
     def vouch(body: bytes) -> bytes:
         [listed] = json.loads(body)
-        manifest = chat.page.request.get(f"{chat.address}{listed['url']}manifest.json")
+        manifest = chat.page.request.get(f"{chat.address}/{listed['url']}manifest.json")
         digest = hashlib.sha256(edited(manifest.body())).hexdigest()
         return json.dumps([{**listed, "integrity": f"sha256-{digest}"}]).encode()
 

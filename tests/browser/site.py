@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from web.built import Built
+
 DIST = Path(__file__).parents[2] / "static" / "dist"
 TYPES = {".js": "text/javascript", ".json": "application/json", ".html": "text/html"}
 PAGE = b"<!doctype html><title>engine</title>"
@@ -77,7 +79,8 @@ def serve(site: Site) -> Iterator[Site]:
 def engine_files() -> dict[str, bytes]:
     """What `npm run build` made of the engine."""
     names = ("engine.js", "worker.js", "thread.js")
-    return {f"/{name}": (DIST / name).read_bytes() for name in names}
+    assets = DIST / Built(DIST).app().assets
+    return {f"/{name}": (assets / name).read_bytes() for name in names}
 
 
 def folder_files(root: Path, prefix: str) -> dict[str, bytes]:

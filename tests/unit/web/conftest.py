@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.unit.bundle.sample import write_bundle
-from web.files import BUILT
 from web.server import create_app
+
+ASSETS = "assets/v1/"
 
 
 @pytest.fixture
@@ -16,8 +18,14 @@ def page(tmp_path: Path) -> Path:
     """A built page of one line per file."""
     folder = tmp_path / "dist"
     folder.mkdir()
-    for name in BUILT:
+    names = [
+        ASSETS + name for name in ("engine.js", "worker.js", "thread.js", "page.js", "page.css")
+    ]
+    for name in (*names, "engine.js"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(f"/* {name} */\n" * 100)
+    files = {name: {"bytes": 1, "sha256": ""} for name in (*names, "engine.js")}
+    (folder / "app.json").write_text(json.dumps({"version": "v1", "files": files}))
     return folder
 
 

@@ -63,7 +63,7 @@ def test_without_bundles_nothing_is_served(tmp_path: Path, folder: str) -> None:
 def test_a_page_that_is_not_built_is_named(
     models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("web.files.__file__", str(tmp_path / "web" / "files.py"))
+    monkeypatch.setattr("web.built.__file__", str(tmp_path / "web" / "built.py"))
     result = _serve("--models", str(models))
     assert result.exit_code == 1
     assert "make build" in result.stderr

@@ -8,9 +8,9 @@ from starlette.testclient import TestClient
 
 from compiler.bundle.schema import Manifest
 from tests.unit.bundle.sample import write_bundle
-from web import files
+from web import built
+from web.built import find_page
 from web.errors import SiteError
-from web.files import BUILT, find_page
 
 CONTENT = bytes(range(256)) * 4
 
@@ -107,11 +107,10 @@ def test_a_linked_bundle_is_served(client: TestClient, models: Path, tmp_path: P
 def test_the_page_is_found_in_a_checkout_and_in_the_wheel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "__file__", str(tmp_path / "web" / "files.py"))
+    monkeypatch.setattr(built, "__file__", str(tmp_path / "web" / "built.py"))
     with pytest.raises(SiteError, match="make build"):
         find_page()
     for folder in (tmp_path / "web" / "dist", tmp_path / "static" / "dist"):
         folder.mkdir(parents=True)
-        for name in BUILT:
-            (folder / name).touch()
+        (folder / "app.json").touch()
         assert find_page() == folder

@@ -14,7 +14,7 @@ from web.server import app_from_environment
     ("path", "status"),
     [
         ("/", 200),
-        ("/page.js", 200),
+        ("/assets/v1/page.js", 200),
         ("/models.json", 200),
         ("/healthz", 200),
         ("/models/tiny/manifest.json", 200),
@@ -49,42 +49,61 @@ def test_the_policy_allows_nothing_inline_and_no_other_origin() -> None:
 
 def test_the_page_has_no_inline_script_or_style(client: TestClient) -> None:
     html = client.get("/").text
-    assert '<script type="module" src="/page.js"></script>' in html
+    assert '<script type="module" src="assets/v1/page.js"></script>' in html
     assert html.count("<script") == 1
     assert "<style" not in html
     assert "style=" not in html
     assert "onclick" not in html
 
 
-@pytest.mark.parametrize(
-    ("path", "media_type"),
-    [
-        ("/", "text/html; charset=utf-8"),
-        ("/engine.js", "text/javascript; charset=utf-8"),
-        ("/worker.js", "text/javascript; charset=utf-8"),
-        ("/thread.js", "text/javascript; charset=utf-8"),
-        ("/page.css", "text/css; charset=utf-8"),
-    ],
-)
-def test_the_page_is_revalidated_by_its_tag(client: TestClient, path: str, media_type: str) -> None:
+MEDIA_TYPES = {
+    "/": "text/html; charset=utf-8",
+    "/engine.js": "text/javascript; charset=utf-8",
+    "/app.json": "application/json",
+    "/assets/v1/worker.js": "text/javascript; charset=utf-8",
+    "/assets/v1/page.css": "text/css; charset=utf-8",
+}
+
+
+@pytest.mark.parametrize("path", MEDIA_TYPES)
+def test_files_have_their_types_and_tags(client: TestClient, path: str) -> None:
     first = client.get(path)
-    assert first.headers["Content-Type"] == media_type
-    assert first.headers["Cache-Control"] == "no-cache"
+    assert first.headers["Content-Type"] == MEDIA_TYPES[path]
     again = client.get(path, headers={"If-None-Match": first.headers["ETag"]})
     assert again.status_code == 304
-    assert again.headers["Cache-Control"] == "no-cache"
+    assert again.headers["Cache-Control"] == first.headers["Cache-Control"]
+
+
+@pytest.mark.parametrize("path", ["/", "/models.json", "/engine.js", "/app.json"])
+def test_names_that_stay_are_revalidated(client: TestClient, path: str) -> None:
+    assert client.get(path).headers["Cache-Control"] == "no-cache"
+
+
+def test_assets_are_kept_for_ever(client: TestClient) -> None:
+    response = client.get("/assets/v1/page.js")
+    assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+
+
+def test_another_build_is_served_at_once(client: TestClient, page: Path) -> None:
+    client.get("/")
+    listed = (page / "app.json").read_text()
+    (page / "app.json").write_text(listed.replace("v1", "v2-new"))
+    (page / "assets" / "v1").rename(page / "assets" / "v2-new")
+    assert 'src="assets/v2-new/page.js"' in client.get("/").text
+    assert client.get("/assets/v2-new/page.js").status_code == 200
+    assert client.get("/assets/v1/page.js").status_code == 404
 
 
 def test_a_changed_file_gets_another_tag(client: TestClient, page: Path) -> None:
-    tag = client.get("/page.js").headers["ETag"]
-    (page / "page.js").write_text("changed")
-    again = client.get("/page.js", headers={"If-None-Match": tag})
+    tag = client.get("/assets/v1/page.js").headers["ETag"]
+    (page / "assets/v1/page.js").write_text("changed")
+    again = client.get("/assets/v1/page.js", headers={"If-None-Match": tag})
     assert again.status_code == 200
     assert again.text == "changed"
 
 
 def test_text_is_compressed_and_weights_are_not(client: TestClient) -> None:
-    assert client.get("/page.js").headers["Content-Encoding"] == "gzip"
+    assert client.get("/assets/v1/page.js").headers["Content-Encoding"] == "gzip"
     manifest = client.get("/models/tiny/manifest.json").json()
     shard = manifest["tensors"]["embed"]["shards"][0]["file"]
     response = client.get(f"/models/tiny/{shard}")
@@ -98,7 +117,7 @@ def test_only_what_was_built_is_served_beside_the_page(client: TestClient, page:
 
 
 def test_nothing_can_be_posted(client: TestClient) -> None:
-    for path in ("/", "/models.json", "/page.js", "/models/tiny/manifest.json"):
+    for path in ("/", "/models.json", "/assets/v1/page.js", "/models/tiny/manifest.json"):
         assert client.post(path).status_code in (404, 405)
 
 
