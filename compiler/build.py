@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import time
@@ -11,13 +12,14 @@ from pathlib import Path
 from compiler.bundle.codec import to_json
 from compiler.bundle.schema import FORMAT, Manifest, Plan, Tuned, Variant
 from compiler.bundle.write import BundleWriter
+from compiler.checkpoint.card import stored_types
 from compiler.checkpoint.open import open_checkpoint
 from compiler.checkpoint.own import is_own
 from compiler.checks import check_shape, check_tokenizer, chosen_context, stop_tokens
 from compiler.graph.quantize import Coding
 from compiler.lower import targets as ladder
 from compiler.lower.kernel_files import KernelFiles
-from compiler.lower.plan import PackedTensor, write_plan
+from compiler.lower.plan import PackedTensor, bytes_read, write_plan
 from compiler.lower.selftest import self_tests
 from compiler.lower.targets import (
     Target,
@@ -128,8 +130,7 @@ def write_programs(
     tensors and files; `context` is its default."""
     variants: dict[str, Variant] = {}
     for each in programs:
-        sizes = (subject.limits.vocabulary, context)
-        variants |= _write_variants(writer, each, files, tensors, *sizes)
+        variants |= _write_variants(writer, each, files, tensors, subject, context)
     said = _notes(subject, store, variants, tensors, context)
     known = _manifest(name, subject, context, variants, tensors, said, writer)
     return known if subject.embedder is None else subject.embedder.described(known)
@@ -140,17 +141,18 @@ def _write_variants(
     programs: Programs,
     files: Mapping[str, KernelFiles],
     tensors: Mapping[str, PackedTensor],
-    vocabulary: int,
+    subject: Subject,
     context: int,
 ) -> dict[str, Variant]:
     """Writes a target's plans and each variant's kernels, and says what they need at most."""
-    target, rest = programs.base.target, (files, tensors, vocabulary)
+    target, rest = programs.base.target, (files, tensors, subject.limits.vocabulary)
     plan, written = _write_program(writer, programs.base, *rest)
     plans, tuned = [plan], {}
     for vendor, program in programs.tuned.items():
         special, own = _write_program(writer, program, *rest)
         plans.append(special)
         (tuned[vendor],) = own.values()
+    decode = None if subject.recomputed else programs.base.listings.get("decode")
     return {
         name: Variant(
             backend=target.backend,
@@ -158,6 +160,8 @@ def _write_variants(
             kernels=written[name].kernels,
             requires=requirements(target, plans, features, context),
             memory=memory(plans),
+            bytes_per_token=None if decode is None else bytes_read(decode, tensors),
+            dispatches_per_token=None if decode is None else len(decode.launches),
             selftest=written[name].selftest,
             tuned=tuned,
         )
@@ -203,7 +207,7 @@ def _manifest(
         format=FORMAT,
         name=name,
         architecture=subject.architecture,
-        license=weights.license,
+        card=dataclasses.replace(weights.description.card, stored=stored_types(weights)),
         source=weights.label,
         parameters=subject.parameters,
         vocabulary=limits.vocabulary,
@@ -236,6 +240,7 @@ def _notes(
     )
     matrices = [t for t in store.tensors.values() if isinstance(t, Matrix)]
     said = [
+        *subject.weights.description.notes,
         *beyond_default(limits, tensors),
         *beyond_addresses(variants.values(), context),
         *coded_anew(matrices, store.coding),

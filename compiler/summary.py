@@ -9,7 +9,9 @@ from pathlib import Path
 
 from rich.console import RenderableType
 from rich.table import Table
+from rich.text import Text
 
+from compiler.bundle.cards import license_words
 from compiler.bundle.inspect import VariantFacts, size, variant_facts
 from compiler.bundle.read import Bundle
 
@@ -36,6 +38,7 @@ def readable(summary: Summary) -> RenderableType:
     table = Table(show_header=False, box=None, pad_edge=False)
     file_bytes = sum(entry.bytes for entry in manifest.files.values())
     table.add_row("bundle", f"{summary.bundle} ({size(file_bytes)})")
+    table.add_row("licence", Text(license_words(manifest.card.license)))
     table.add_row("parameters", f"{manifest.parameters:,}")
     table.add_row("bits per weight", f"{manifest.bits_per_weight:.2f}")
     for name in manifest.variants:

@@ -13,6 +13,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from compiler.bundle import cards
 from compiler.bundle.read import Bundle
 from compiler.bundle.schema import Buffer, Function, Manifest, Plan
 
@@ -30,6 +31,7 @@ class VariantFacts:
     dispatches_decode: int | None  # null: an embedder
     dispatches: dict[str, int]  # per function
     dispatches_per_layer: dict[str, int]  # "decode", "embed", ...: the most one layer takes
+    bytes_per_token: int | None  # of weights, that a step of decode reads
     kernels: int
     max_storage_buffers_per_stage: int  # the most one kernel takes
     max_workgroup_bytes: int
@@ -50,13 +52,14 @@ def facts(bundle: Bundle) -> dict[str, Any]:
     return {
         "name": manifest.name,
         "architecture": manifest.architecture,
-        "license": manifest.license,
         "source": manifest.source,
         "parameters": manifest.parameters,
         "vocabulary": manifest.vocabulary,
         "context": manifest.context,
         "default_context": manifest.default_context,
         "bits_per_weight": manifest.bits_per_weight,
+        "card": asdict(manifest.card),
+        "quantization": cards.quantization(manifest.tensors, manifest.card),
         "files": len(manifest.files),
         "file_bytes": sum(entry.bytes for entry in manifest.files.values()),
         "notes": manifest.notes,
@@ -78,6 +81,7 @@ def variant_facts(bundle: Bundle, name: str) -> VariantFacts:
         dispatches_decode=_steps(plan, "decode"),
         dispatches={key: len(function.steps) for key, function in plan.functions.items()},
         dispatches_per_layer={kind: _most_per_layer(found) for kind, found in kinds.items()},
+        bytes_per_token=variant.bytes_per_token,
         kernels=len(plan.kernels),
         max_storage_buffers_per_stage=_most(len(kernel.access) for kernel in plan.kernels),
         max_workgroup_bytes=_most(kernel.workgroup_bytes for kernel in plan.kernels),
@@ -111,8 +115,11 @@ def readable(bundle: Bundle) -> RenderableType:
     columns = list(known["variants"].values())
     for key in VariantFacts.__dataclass_fields__:
         table.add_row(key.replace("_", " "), *(_cell(key, column[key]) for column in columns))
+    card = Table(show_header=False, box=None, pad_edge=False)
+    for label, words in cards.rows(bundle.manifest):
+        card.add_row(label, Text(words))
     notes = [Text(f"note: {note}") for note in known["notes"]]
-    return Group(head, table, *notes)
+    return Group(head, card, Text(), table, *notes)
 
 
 def _purpose(manifest: Manifest) -> str:
@@ -143,7 +150,8 @@ def _cell(key: str, value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {count}" for name, count in value.items())
     if isinstance(value, int):
-        return size(value) if key.endswith("_bytes") else f"{value:,}"
+        of_bytes = key.endswith("_bytes") or key.startswith("bytes_")
+        return size(value) if of_bytes else f"{value:,}"
     return str(value)
 
 

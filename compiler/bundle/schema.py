@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Literal
 
-FORMAT = 4
+FORMAT = 5
 SHARD_BYTES = 24 * 1024 * 1024  # fits every static host (25 MiB on the tightest)
 ALIGN = 256  # WebGPU's default minStorageBufferOffsetAlignment, in bytes
 
@@ -276,6 +276,9 @@ class Variant:
     kernels: str  # file name
     requires: Requirements
     memory: Memory
+    # Null: there is no `decode`, or it computes a whole prefix, which takes more than reading.
+    bytes_per_token: int | None  # weights `decode` reads: a row of embeddings, the chosen experts
+    dispatches_per_token: int | None  # steps of `decode`; null where bytes_per_token is
     selftest: list[SelfTest]
     tuned: dict[str, Tuned]  # by WebGPU's `adapter.info.vendor`; what it asks for is in the above
 
@@ -311,13 +314,40 @@ class Embedding:
 
 
 @dataclass(frozen=True)
+class License:
+    """Under which terms the model may be used, as its checkpoint says; "" for what it does not."""
+
+    id: str  # mostly SPDX's, in small letters; "other" with a name
+    name: str
+    link: str  # an address, or the name of a file that the checkpoint has
+    terms: str  # what people must agree to, in a line
+
+
+@dataclass(frozen=True)
+class Card:
+    """What the checkpoint says of the model. [] is unknown: nothing was said, which is no "none".
+
+    All of it is text of others, one line each, cut where it was long.
+    """
+
+    license: License
+    languages: list[str]  # mostly ISO 639 codes
+    datasets: list[str]  # that it was trained on, as far as they are named
+    base_models: list[str]  # that it was made from
+    authors: list[str]
+    tags: list[str]
+    links: list[str]  # http and https alone
+    stored: list[str]  # types of the checkpoint's weights, most bytes first: "BF16", "Q4_0"
+
+
+@dataclass(frozen=True)
 class Manifest:
     """The only file whose content may change under its name."""
 
     format: int
     name: str
     architecture: str
-    license: str  # "" when the source names none
+    card: Card
     source: str  # what was compiled: a file name, or a hub id with its revision
     parameters: int
     vocabulary: int

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from transformers import PretrainedConfig
 
-from compiler.bundle.schema import Scheme
+from compiler.bundle.schema import Card, Scheme
 from compiler.quantize import Quantized
 
 IntArray = npt.NDArray[np.int32]
@@ -41,6 +41,14 @@ class TokenizerFiles:
     chat_template: str  # Jinja text; "" for a model without one
     special_tokens: dict[str, str]  # bos_token, eos_token, ... as chat templates name them
     stop_tokens: list[int]  # ids that end an answer, ascending
+
+
+@dataclass(frozen=True)
+class Description:
+    """A model's card, and what a person should know of how it was read."""
+
+    card: Card
+    notes: list[str] = field(default_factory=list)
 
 
 class Tensors(Protocol):
@@ -95,7 +103,7 @@ class Weights(Tensors, Protocol):
     """
 
     label: str  # what the user gave: a file or folder name, or hub id@revision
-    license: str  # "" when the source names none
+    description: Description  # what the source says of the model
 
     @property
     def tokenizer(self) -> TokenizerFiles:

@@ -54,7 +54,7 @@ class Converted(Closing):
     def __init__(self, checkpoint: Checkpoint, model: PreTrainedModel) -> None:
         self._checkpoint, self._model = checkpoint, model
         self.label, self.config = checkpoint.label, checkpoint.config
-        self.license = checkpoint.license
+        self.description = checkpoint.description
         self._shapes = {n: tuple(t.shape) for n, t in model.state_dict().items()}
         self._renamed: dict[str, str] = {}
         self._made: dict[str, _Made] = {}

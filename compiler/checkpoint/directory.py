@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
-from huggingface_hub import ModelCard
 from transformers import CONFIG_MAPPING, AutoConfig, PretrainedConfig
 
 from compiler.checkpoint.base import (
@@ -15,6 +14,7 @@ from compiler.checkpoint.base import (
     TensorInfo,
     TokenizerFiles,
 )
+from compiler.checkpoint.card import read_front_matter
 from compiler.checkpoint.config import check_config, guarded
 from compiler.checkpoint.prequantized import PrequantizedTensors
 from compiler.checkpoint.safetensors import SafetensorsFiles
@@ -43,7 +43,7 @@ class DirectoryCheckpoint(Closing):
         file = directory / "config.json"
         settings = setting(read_json(file), "quantization_config", dict, file)
         self.config = _read_config(directory)
-        self.license = read_license(directory / "README.md")
+        self.description = read_front_matter(directory)
         self._tensors = PrequantizedTensors(_open_weights(directory), settings or {})
 
     @cached_property
@@ -88,18 +88,6 @@ def _read_config(directory: Path) -> PretrainedConfig:
         if hasattr(config, name):
             delattr(config, name)
     return config
-
-
-def read_license(card: Path) -> str:
-    """The licence named in the front matter of a model card, or ""."""
-    if not card.exists():
-        return ""
-    try:
-        data = ModelCard(card.read_text("utf-8"), ignore_metadata_errors=True).data
-    except Exception:  # a card is prose; nothing in it may stop a compilation
-        return ""
-    name = data.get("license_name") if data.get("license") == "other" else None
-    return str(name or data.get("license") or "")
 
 
 def _open_weights(directory: Path) -> StoredTensors:

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from transformers.modeling_gguf_pytorch_utils import TENSOR_PROCESSORS, TensorProcessor
 
 from compiler.checkpoint import gguf_codes
-from compiler.checkpoint.base import Array, Closing, TensorInfo, TokenizerFiles
+from compiler.checkpoint.base import Array, Closing, Description, TensorInfo, TokenizerFiles
+from compiler.checkpoint.card import merged, of_gguf, read_front_matter
 from compiler.checkpoint.gguf_file import read_gguf
 from compiler.checkpoint.gguf_model import architecture, read_config, tensor_names
 from compiler.checkpoint.gguf_tokenizer import build_tokenizer
@@ -30,7 +31,10 @@ class GgufCheckpoint(Closing):
         self._file = read_gguf(path)
         self.label = label or path.name
         self.config = read_config(self._file)
-        self.license = str(self._file.metadata.get("general.license", ""))
+        self.description = Description(of_gguf(self._file.metadata))
+        if label:  # of a hub, where the README beside a file is the model's
+            beside = read_front_matter(path.parent)
+            self.description = Description(merged(self.description.card, beside.card), beside.notes)
         processor: Any = TENSOR_PROCESSORS.get(architecture(self._file), TensorProcessor)
         self._processor: Any = processor(config=self.config.to_dict())
         self._names: dict[str, str] = {}

@@ -22,6 +22,7 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]
 )
 
 from compiler.checkpoint.base import one_line
+from compiler.checkpoint.card import FILE
 from compiler.checkpoint.directory import INDEX, SAFETENSORS, TORCH
 from compiler.checkpoint.mlc_files import CONFIG, INDEXES
 from compiler.errors import CheckpointError
@@ -33,7 +34,7 @@ _PLAIN = (  # everything but weights that a checkpoint may need
     "config.json",
     CONFIG,
     "generation_config.json",
-    "README.md",
+    FILE,
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
@@ -65,7 +66,7 @@ def download(repo: str, file: str | None, revision: str | None) -> tuple[Path, s
     """
     try:
         listed = _list(repo, revision)
-        wanted = [_pieces(file)] if file else _wanted(repo, listed)
+        wanted = [_pieces(file), FILE] if file else _wanted(repo, listed)
         if file and file not in listed:
             found = ", ".join(name for name in listed if name.endswith(".gguf")) or "none"
             raise CheckpointError(f"{repo} has no file {file}; its GGUF files: {found}")
@@ -118,7 +119,9 @@ def _cached(repo: str, file: str | None, revision: str | None, cause: Exception)
     """The snapshot that an earlier fetch left behind."""
     # Whatever these patterns leave out is not missed; .bin files lie in the same folder.
     wanted = (
-        [_pieces(file)] if file else [*_PLAIN, "model*.safetensors*", *INDEXES, "params_shard_*"]
+        [_pieces(file), FILE]
+        if file
+        else [*_PLAIN, "model*.safetensors*", *INDEXES, "params_shard_*"]
     )
     try:
         return snapshot_download(

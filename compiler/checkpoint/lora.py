@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from compiler.checkpoint.base import Array, Closing, TensorInfo, Tensors, TokenizerFiles
+from compiler.checkpoint.card import adapted
 from compiler.checkpoint.conversion import Converted
 from compiler.checkpoint.safetensors import SafetensorsFiles
 from compiler.checkpoint.settings import setting, shown
@@ -47,7 +48,8 @@ class Adapted(Closing):
     def __init__(self, checkpoint: Converted, directory: Path) -> None:
         self._checkpoint, self._directory = checkpoint, directory
         self.label = f"{checkpoint.label} + {directory.resolve().name}"
-        self.config, self.license = checkpoint.config, checkpoint.license
+        self.config = checkpoint.config
+        self.description = adapted(checkpoint.description, directory)
         self._settings = _read_settings(directory)
         self._tensors = _open(directory)
         self._deltas: dict[str, _Delta] = {}

@@ -13,8 +13,8 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig
 
 from compiler.checkpoint.base import Array, Closing, TensorInfo, TokenizerFiles
+from compiler.checkpoint.card import read_front_matter
 from compiler.checkpoint.config import check_config, guarded
-from compiler.checkpoint.directory import read_license
 from compiler.checkpoint.grid import Codes, Grid, GridTensor, unpack
 from compiler.checkpoint.mlc_files import CONFIG, MlcFiles
 from compiler.checkpoint.mlc_names import Place, offset_norms, places
@@ -75,7 +75,7 @@ class MlcCheckpoint(Closing):
     def __init__(self, directory: Path, label: str = "") -> None:
         self._directory = directory
         self.label = label or directory.resolve().name
-        self.license = read_license(directory / "README.md")
+        self.description = read_front_matter(directory)
         self._settings = read_json(directory / CONFIG)
         self._quantization = str(self._settings.get("quantization"))
         if self._quantization not in CODINGS:

@@ -15,6 +15,7 @@ import torch
 from torch.export import ExportedProgram
 
 from compiler.checkpoint.base import Array, Closing, TensorInfo, TokenizerFiles, one_line
+from compiler.checkpoint.card import read_front_matter
 from compiler.checkpoint.exported import load_exported
 from compiler.checkpoint.tokenizer_files import read_tokenizer
 from compiler.errors import CheckpointError, UnsupportedModelError, UsageError
@@ -39,8 +40,6 @@ class OwnCheckpoint(Closing):
     function's name, UnsupportedModelError for something that is no module.
     """
 
-    license = ""
-
     def __init__(self, source: str, tokenizer: Path | None = None) -> None:
         match = _FUNCTION.fullmatch(source)
         file = Path(source if match is None else match["file"]).expanduser()
@@ -59,6 +58,7 @@ class OwnCheckpoint(Closing):
             tensors = dict(self.module.named_parameters(remove_duplicate=False))
             tensors |= dict(self.module.named_buffers(remove_duplicate=False))
         self._folder = tokenizer or file.parent
+        self.description = read_front_matter(self._folder)
         self._tensors = tensors
         self._require_f32()
 

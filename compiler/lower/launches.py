@@ -27,6 +27,7 @@ class Launch:
     values: tuple[Value, ...]
     layer: int | None
     spec: Linear | Attend | ProjectAppend | None = None  # of what has tilings or self-tests
+    reads: float = 1.0  # the share of its weights that one token needs: a row, or some experts
     by_token: bool = True  # whether fewer tokens need less of the kernel's rows
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -69,6 +70,18 @@ def write_plan(
         outputs = {key: buffers.index(value) for key, value in listing.outputs.items()}
         functions[function] = Function(listing.rows, outputs, steps)
     return Plan(FORMAT, name, bool(kept), buffers.table(), kernels.kernels, functions)
+
+
+def bytes_read(listing: Listing, tensors: Mapping[str, PackedTensor]) -> int:
+    """Bytes of weights that a function of one row reads; what steps share they read anew."""
+
+    def size(value: Value) -> int:
+        return tensors[value.name].parts[value.part].bytes if value.kind == "weight" else 0
+
+    return sum(
+        math.ceil(launch.reads * sum(size(value) for value in launch.values))
+        for launch in listing.launches
+    )
 
 
 class _Buffers:

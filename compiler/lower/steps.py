@@ -192,13 +192,14 @@ class Lister:
         *values: Value,
         layer: int | None = None,
         spec: Linear | Attend | ProjectAppend | None = None,
+        reads: float = 1.0,
         by_token: bool = True,
     ) -> None:
         if "control" in kernel.arguments and CONTROL not in values:
             values = (*values, self._control)  # how many rows are real: CPU kernels skip the others
         if len(values) != len(kernel.arguments):
             raise AssertionError(f"{kernel.name} takes {kernel.arguments}, got {len(values)}")
-        self.listing.launches.append(Launch(kernel, values, layer, spec, by_token))
+        self.listing.launches.append(Launch(kernel, values, layer, spec, reads, by_token))
 
     def _generic(self, var: relax.Var, call: relax.Call) -> None:
         fields = var.ty.fields if hasattr(var.ty, "fields") else [var.ty]
@@ -257,7 +258,9 @@ class Lister:
         columns, scheme = ops.shape(weight)[1], matrix.scheme
         spec = Linear(rows, width, columns, scheme, experts=experts, shared=shared)
         taken = self._routes.of(self._value(chosen), spec)
-        self._launch(self.kernels.linear(spec), self._value(x), taken, *parts, out)
+        operands = (self._value(x), taken, *parts, out)
+        reads = min(1.0, rows / self.listing.rows / experts)
+        self._launch(self.kernels.linear(spec), *operands, reads=reads)
 
     def _vectors(self, vectors: list[relax.Var]) -> list[Value]:
         """The one buffer that holds them all, if there are any."""
@@ -273,7 +276,8 @@ class Lister:
         matrix, parts = self._matrix(table)
         rows, columns = ops.shape(call)
         kernel = self.kernels.embed(rows, ops.shape(table)[0], columns, matrix.scheme)
-        self._launch(kernel, self._value(ids), *parts, out)
+        reads = rows / self.listing.rows / ops.shape(table)[0]
+        self._launch(kernel, self._value(ids), *parts, out, reads=reads)
 
     def _norm(self, call: relax.Call, out: Value) -> None:
         is_rms = ops.name(call) == "webkiln.rms_norm"

@@ -1,6 +1,6 @@
 // Generated from compiler/bundle/schema.py; do not edit.
 
-export const FORMAT = 4;
+export const FORMAT = 5;
 
 /** fits every static host (25 MiB on the tightest) */
 export const SHARD_BYTES = 24 * 1024 * 1024;
@@ -289,6 +289,10 @@ export interface Variant {
   kernels: string;
   requires: Requirements;
   memory: Memory;
+  /** weights `decode` reads: a row of embeddings, the chosen experts */
+  bytes_per_token: number | null;
+  /** steps of `decode`; null where bytes_per_token is */
+  dispatches_per_token: number | null;
   selftest: SelfTest[];
   /** by WebGPU's `adapter.info.vendor`; what it asks for is in the above */
   tuned: Record<string, Tuned>;
@@ -328,13 +332,44 @@ export interface Embedding {
   padded: boolean;
 }
 
+/** Under which terms the model may be used, as its checkpoint says; "" for what it does not. */
+export interface License {
+  /** mostly SPDX's, in small letters; "other" with a name */
+  id: string;
+  name: string;
+  /** an address, or the name of a file that the checkpoint has */
+  link: string;
+  /** what people must agree to, in a line */
+  terms: string;
+}
+
+/**
+ * What the checkpoint says of the model. [] is unknown: nothing was said, which is no "none".
+ *
+ * All of it is text of others, one line each, cut where it was long.
+ */
+export interface Card {
+  license: License;
+  /** mostly ISO 639 codes */
+  languages: string[];
+  /** that it was trained on, as far as they are named */
+  datasets: string[];
+  /** that it was made from */
+  base_models: string[];
+  authors: string[];
+  tags: string[];
+  /** http and https alone */
+  links: string[];
+  /** types of the checkpoint's weights, most bytes first: "BF16", "Q4_0" */
+  stored: string[];
+}
+
 /** The only file whose content may change under its name. */
 export interface Manifest {
   format: number;
   name: string;
   architecture: string;
-  /** "" when the source names none */
-  license: string;
+  card: Card;
   /** what was compiled: a file name, or a hub id with its revision */
   source: string;
   parameters: number;

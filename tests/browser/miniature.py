@@ -73,6 +73,17 @@ ACCESS = {
     "sample": ["read_write", "read_write", "read"],
 }
 
+CARD: dict[str, Any] = {
+    "license": {"id": "apache-2.0", "name": "", "link": "", "terms": ""},
+    "languages": ["en"],
+    "datasets": [],
+    "base_models": [],
+    "authors": ["Webkiln"],
+    "tags": [],
+    "links": [],
+    "stored": ["F32"],
+}
+
 
 @dataclass
 class Miniature:
@@ -83,6 +94,7 @@ class Miniature:
     format: int = FORMAT
     context: int = CONTEXT
     stop_tokens: list[int] = field(default_factory=lambda: [STOP])
+    card: dict[str, Any] = field(default_factory=lambda: dict(CARD))
 
     def files(self) -> dict[str, bytes]:
         """The bundle as the server has it: address to content."""
@@ -144,7 +156,7 @@ class Miniature:
             "format": self.format,
             "name": "mini",
             "architecture": "Adder",
-            "license": "",
+            "card": self.card,
             "source": "by hand",
             "parameters": 4,
             "vocabulary": VOCABULARY,
@@ -173,6 +185,8 @@ def variant(name: str) -> dict[str, Any]:
         "kernels": f"kernels/{name}.wgsl",
         "requires": {"features": [], "limits": {}},
         "memory": {"weights": 16, "scratch": 0, "state_base": 1000, "state_per_token": 8},
+        "bytes_per_token": 16,
+        "dispatches_per_token": 3,
         "selftest": [selftest()],
         "tuned": {},
     }

@@ -69,6 +69,9 @@ def test_facts(bundle: Bundle) -> None:
     assert known["parameters"] == sum(p.numel() for p in tiny.llama().parameters())
     variant = known["variants"]["f32"]
     # QKV to the cache, attend, and three products: two norm their input, two add the residual.
+    # Every weight once, and a row of the embedding, whose weights are the head's too.
+    row = 64 // 32 * 20
+    assert variant["bytes_per_token"] == variant["weight_bytes"] + row
     assert variant["dispatches_per_layer"] == {"decode": 5, "prefill": 5, "verify": 5}
     assert variant["dispatches"].keys() == {"decode", "prefill_128", "verify_4"}
     assert variant["max_storage_buffers_per_stage"] <= 8
@@ -309,6 +312,8 @@ def test_own_modules_that_are_recomputed(tmp_path: Path) -> None:
     manifest = bundle.manifest
     assert (manifest.name, manifest.architecture) == ("own_models", "Convolved")
     assert (manifest.context, manifest.default_context) == (32, 32)
+    variant = manifest.variants["f32"]
+    assert (variant.bytes_per_token, variant.dispatches_per_token) == (None, None)
     (note,) = manifest.notes
     assert note.startswith("each token is computed from the whole prefix, 32 positions at a time")
     assert "aten.conv1d (y = self.conv(before).transpose(1, 2))" in note

@@ -3,9 +3,11 @@
 import type {
   Binding,
   Buffer,
+  Card,
   Embedding,
   FileEntry,
   Kernel,
+  License,
   Manifest,
   Memory,
   Plan,
@@ -62,15 +64,28 @@ const variant = record<Variant>({
     state_base: whole,
     state_per_token: whole,
   }),
+  bytes_per_token: nullable(whole),
+  dispatches_per_token: nullable(whole),
   selftest: list(selftest),
   tuned: dictionary(record<Tuned>({ plan: text, kernels: text, selftest: list(selftest) })),
+});
+
+const card = record<Card>({
+  license: record<License>({ id: text, name: text, link: text, terms: text }),
+  languages: list(text),
+  datasets: list(text),
+  base_models: list(text),
+  authors: list(text),
+  tags: list(text),
+  links: list(text),
+  stored: list(text),
 });
 
 export const readManifest = record<Manifest>({
   format: whole,
   name: text,
   architecture: text,
-  license: text,
+  card,
   source: text,
   parameters: whole,
   vocabulary: whole,

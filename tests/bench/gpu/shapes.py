@@ -21,7 +21,8 @@ from compiler.build import write_programs
 from compiler.bundle.codec import to_json
 from compiler.bundle.schema import FileEntry, Manifest, Span, Tensor
 from compiler.bundle.write import MANIFEST, BundleWriter
-from compiler.checkpoint.base import Array, Closing, TensorInfo, TokenizerFiles
+from compiler.checkpoint.base import Array, Closing, Description, TensorInfo, TokenizerFiles
+from compiler.checkpoint.card import unknown
 from compiler.lower import targets
 from compiler.lower.plan import PackedTensor
 from compiler.lower.targets import Target
@@ -77,7 +78,7 @@ SHAPES: dict[str, dict[str, Any]] = {
 class Shapes(Closing):
     """A checkpoint of shapes: a Checkpoint that has nothing to load."""
 
-    license = ""
+    description = Description(unknown())
 
     def __init__(self, name: str, config: PretrainedConfig) -> None:
         self.label = f"{name}, shapes only"
@@ -121,14 +122,20 @@ def compile_shape(
     graphs = trace_functions(subject, store.coding, chosen, progress)
     programs = lower_all(graphs, chosen, limits, store)
     tensors = _tensors(store)
-    packed = {each: PackedTensor(tensor.bytes, tensor.parts) for each, tensor in tensors.items()}
     with BundleWriter(target) as writer:
         files = kernel_files(programs, progress)
         described = (name, subject, context)
-        complete = writer.finish(write_programs(writer, programs, files, packed, store, *described))
+        complete = writer.finish(
+            write_programs(writer, programs, files, packed(store), store, *described)
+        )
     complete = _with_tensors(complete, tensors)
     (target / MANIFEST).write_bytes(to_json(complete))
     return complete
+
+
+def packed(store: Store) -> dict[str, PackedTensor]:
+    """Size and parts of every weight."""
+    return {each: PackedTensor(one.bytes, one.parts) for each, one in _tensors(store).items()}
 
 
 def _tensors(store: Store) -> dict[str, Tensor]:

@@ -9,8 +9,10 @@ from compiler.bundle.schema import (
     FORMAT,
     Binding,
     Buffer,
+    Card,
     Function,
     Kernel,
+    License,
     Manifest,
     Memory,
     Plan,
@@ -28,6 +30,17 @@ from compiler.bundle.write import BundleWriter
 KERNEL_TEXT = b"@compute fn a() {}\n@compute fn b() {}\n"
 CONTEXT = 16
 F32 = Scheme(bits=32, group=0, has_minimum=False)
+
+CARD = Card(
+    License("apache-2.0", "", "https://example.org/license", ""),
+    languages=["en", "fr"],
+    datasets=[],
+    base_models=["someone/tiny-base"],
+    authors=["Someone"],
+    tags=["chat"],
+    links=["https://example.org"],
+    stored=["F32"],
+)
 
 
 def plan() -> Plan:
@@ -64,7 +77,7 @@ def manifest(variant: Variant, tokenizer: Tokenizer) -> Manifest:
         format=FORMAT,
         name="tiny",
         architecture="Llama",
-        license="apache-2.0",
+        card=CARD,
         source="tiny.gguf",
         parameters=256,
         vocabulary=8,
@@ -94,6 +107,8 @@ def write_bundle(target: Path, tensor: bytes = bytes(range(256)) * 4) -> Manifes
             kernels=bundle.add_file("kernels", "f32", ".wgsl", KERNEL_TEXT),
             requires=Requirements(features=[], limits={"maxStorageBuffersPerShaderStage": 8}),
             memory=Memory(weights=len(tensor), scratch=544, state_base=64, state_per_token=128),
+            bytes_per_token=1000,
+            dispatches_per_token=4,
             selftest=[
                 SelfTest(
                     0, [4, 1, 1], [TestInput(64, 7, 0xFF, 0, [1])] * 2, 1, 4, [0.5, -1.0], 1e-5

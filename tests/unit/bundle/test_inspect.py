@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import dataclasses
 import gzip
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from compiler.bundle.cards import license_words, quantization
 from compiler.bundle.inspect import facts, readable, size
 from compiler.bundle.read import Bundle
-from tests.unit.bundle.sample import CONTEXT, KERNEL_TEXT, write_bundle
+from compiler.bundle.schema import License, Scheme, Tensor
+from tests.unit.bundle.sample import CARD, CONTEXT, KERNEL_TEXT, write_bundle
 
 
 @pytest.fixture
@@ -24,6 +27,7 @@ def test_the_figures_of_a_variant(bundle: Bundle) -> None:
         "dispatches_decode": 4,
         "dispatches": {"decode": 4, "prefill_4": 2, "prefill_8": 4},
         "dispatches_per_layer": {"decode": 2, "prefill": 3},
+        "bytes_per_token": 1000,
         "kernels": 2,
         "max_storage_buffers_per_stage": 2,
         "max_workgroup_bytes": 4096,
@@ -59,6 +63,50 @@ def test_the_readable_form_shows_units_and_notes(bundle: Bundle) -> None:
     assert "decode 2, prefill 3" in text
     assert "1.0 kB" in text
     assert "note: made by a test" in text
+    assert "bytes per token                1.0 kB" in text
+
+
+def test_the_card_is_told_with_what_is_unknown(bundle: Bundle) -> None:
+    console = Console(width=200)
+    with console.capture() as capture:
+        console.print(readable(bundle))
+    told = [line.strip() for line in capture.get().splitlines()]
+    assert "licence        apache-2.0 (https://example.org/license)" in told
+    assert "languages      en, fr" in told
+    assert "training data  not stated" in told
+    assert "made from      someone/tiny-base" in told
+    assert "quantization   32-bit numbers (100%); in the checkpoint: F32" in told
+
+
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        (License("", "", "", ""), "not stated"),
+        (License("mit", "", "LICENSE", ""), "mit (LICENSE)"),
+        (License("other", "llama3.2", "", "Ask first."), "llama3.2 - Ask first."),
+        (License("other", "", "", ""), "other"),
+        (License("", "", "LICENSE", ""), "LICENSE"),
+    ],
+)
+def test_licences_in_words(known: License, words: str) -> None:
+    assert license_words(known) == words
+
+
+def test_codings_in_words_by_their_share() -> None:
+    def tensor(rows: int, scheme: Scheme) -> Tensor:
+        return Tensor([rows, 10], scheme, "blocked", 0, {}, [])
+
+    tensors = {
+        "a": tensor(60, Scheme(4, 32, True)),
+        "b": tensor(30, Scheme(8, 32, False)),
+        "c": tensor(10, Scheme(16, 0, False)),
+        "d": Tensor([1], Scheme(32, 0, False), "plain", 0, {}, []),
+    }
+    card = dataclasses.replace(CARD, stored=["Q4_1", "Q8_0"])
+    assert quantization(tensors, card) == (
+        "4-bit codes, a scale and a minimum for each 32 (60%), 8-bit codes, a scale for each 32 "
+        "(30%), 16-bit numbers (10%); in the checkpoint: Q4_1, Q8_0"
+    )
 
 
 @pytest.mark.parametrize(

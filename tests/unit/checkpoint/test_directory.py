@@ -96,15 +96,6 @@ def test_loaded_values_are_a_copy(saved: Path) -> None:
     assert not (checkpoint.load("model.norm.weight") == 7).any()
 
 
-def test_license_of_the_model_card(saved: Path) -> None:
-    assert open_checkpoint(str(saved)).license == ""
-    card = saved / "README.md"
-    card.write_text("---\nlicense: apache-2.0\ntags: [x]\n---\n# A model\n")
-    assert open_checkpoint(str(saved)).license == "apache-2.0"
-    card.write_text("---\nlicense: other\nlicense_name: llama3.2\n---\n")
-    assert open_checkpoint(str(saved)).license == "llama3.2"
-
-
 def test_tokenizer_files(saved: Path) -> None:
     write_tokenizer(saved)
     files = open_checkpoint(str(saved)).tokenizer

@@ -42,7 +42,7 @@ def test_values_come_back_under_transformers_names(tmp_path: Path) -> None:
             assert checkpoint.info(name).shape == values.shape
             np.testing.assert_array_equal(values, parameter.detach().numpy(), err_msg=name)
             assert checkpoint.quantized(name) is None
-        assert (checkpoint.label, checkpoint.license) == ("a.gguf", "mit")
+        assert (checkpoint.label, checkpoint.description.card.license.id) == ("a.gguf", "mit")
 
 
 @pytest.mark.parametrize(

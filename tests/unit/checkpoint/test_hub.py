@@ -60,6 +60,7 @@ def repository(tmp_path: Path) -> Path:
     torch.save(model.state_dict(), directory / "pytorch_model.bin")
     write_tokenizer(directory)
     write_gguf(directory / "tiny.gguf")
+    (directory / "README.md").write_text("---\nlicense: mit\n---\n")
     (directory / "training.log").write_text("long")
     return directory
 
@@ -69,6 +70,7 @@ def test_only_what_is_needed_is_fetched_once(repository: Path, tmp_path: Path) -
     with serve(repository) as hub:
         assert opened(hub.url, tmp_path, "org/tiny", "") == expected
         assert sorted(hub.fetched) == [
+            "README.md",
             "config.json",
             "generation_config.json",
             "model.safetensors",
@@ -115,7 +117,7 @@ def test_gguf_file_of_a_repository(repository: Path, tmp_path: Path) -> None:
         sources = ("org/tiny:tiny.gguf", "", "org/tiny:other.gguf", "main")
         found, missing = opened(hub.url, tmp_path, *sources).splitlines()
         assert found == f"org/tiny@{COMMIT}:tiny.gguf 20 [258, 259]"
-        assert hub.fetched == ["tiny.gguf"]
+        assert sorted(hub.fetched) == ["README.md", "tiny.gguf"]
         assert "no file other.gguf; its GGUF files: tiny.gguf" in missing
         for weights in ("model.safetensors", "pytorch_model.bin"):
             (repository / weights).unlink()
@@ -127,7 +129,7 @@ def test_all_pieces_of_a_gguf_model_are_fetched(repository: Path, tmp_path: Path
     with serve(repository) as hub:
         found = opened(hub.url, tmp_path, f"org/tiny:{pieces[0]}", "")
         assert found == f"org/tiny@{COMMIT}:{pieces[0]} 20 [258, 259]"
-        assert sorted(hub.fetched) == pieces
+        assert sorted(hub.fetched) == ["README.md", *pieces]
 
 
 REFUSALS = {

@@ -30,7 +30,9 @@ def test_names_are_those_of_the_model(checkpoint: Checkpoint) -> None:
     assert set(checkpoint.names()) == set(model.state_dict()) - {"lm_head.weight"}
     assert checkpoint.config.tie_word_embeddings
     assert checkpoint.config.rope_parameters["rope_theta"] == 100000
-    assert checkpoint.license == "apache-2.0"
+    card = checkpoint.description.card
+    assert (card.license.id, card.languages) == ("apache-2.0", ["en"])
+    assert (card.authors, card.datasets) == (["HuggingFaceTB"], [])
 
 
 def test_values_are_the_gguf_librarys(checkpoint: Checkpoint) -> None:

@@ -10,7 +10,8 @@ import pytest
 from transformers import LlamaConfig, PretrainedConfig
 
 from compiler.bundle.schema import Scheme
-from compiler.checkpoint.base import Array, Closing, TensorInfo, TokenizerFiles
+from compiler.checkpoint.base import Array, Closing, Description, TensorInfo, TokenizerFiles
+from compiler.checkpoint.card import unknown
 from compiler.errors import CheckpointError, UsageError
 from compiler.graph.program import Elementwise, Recipe, Rows, Source, Transposed, sources
 from compiler.graph.quantize import KEEP, Coding, describe
@@ -27,7 +28,7 @@ class Stored(Closing):
     values: dict[str, Array]
     types: dict[str, str] = field(default_factory=dict)
     label: str = "model.gguf"
-    license: str = ""
+    description: Description = field(default_factory=lambda: Description(unknown()))
     config: PretrainedConfig = field(default_factory=LlamaConfig)
 
     @property

@@ -139,7 +139,7 @@ def test_a_raised_limit_names_its_weight() -> None:
 def test_models_that_webassembly_cannot_hold_say_so() -> None:
     def variant(backend: Literal["webgpu", "wasm"], weights: int) -> Variant:
         memory = Memory(weights=weights, scratch=10, state_base=20, state_per_token=30)
-        return Variant(backend, "", "", Requirements([], {}), memory, [], {})
+        return Variant(backend, "", "", Requirements([], {}), memory, None, None, [], {})
 
     room = ADDRESSES - WASM_RESERVED - 10 - 20 - 30 * 100
     assert beyond_addresses([variant("wasm", room), variant("webgpu", 2 * room)], 100) == []

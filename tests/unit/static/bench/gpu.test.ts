@@ -124,6 +124,8 @@ const program = {
     kernels: "",
     requires: { features: [], limits: {} },
     memory: { weights: 23296, scratch: 0, state_base: 4, state_per_token: 104 },
+    bytes_per_token: null,
+    dispatches_per_token: null,
     selftest: [],
     tuned: {},
   },
