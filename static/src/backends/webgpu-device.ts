@@ -42,6 +42,7 @@ export function checkSizes(adapter: GPUAdapter, plan: Plan, context: number): vo
       growing && largest > 0
         ? `Choose a context of at most ${largest} tokens (it is ${context}).`
         : "Choose a smaller model.",
+      { bytes, allowed: limit, ...(growing && largest > 0 ? { fits: largest, context } : {}) },
     );
   }
 }

@@ -4,7 +4,7 @@ import type { CapabilityReport, ErrorCode, Rung } from "../engine/api";
 import { WebkilnError } from "../engine/api";
 import { badRequest } from "../engine/requests";
 import type { Wishes } from "./check";
-import { NO_ADAPTER, NO_WEBGPU } from "./judge";
+import { addReason, NO_ADAPTER, NO_WEBGPU } from "./judge";
 
 const CRASHED = "the last attempt to load on it ended in a crash";
 const EMULATED = "the graphics adapter is emulated in software";
@@ -21,7 +21,7 @@ export function trialOrder(report: CapabilityReport, wishes: Wishes): string[] {
   const sound = wished.filter((rung) => !crashed.includes(rung));
   for (const rung of crashed) {
     rung.crashed = true;
-    rung.reasons.push(CRASHED);
+    addReason(rung, { code: "crashed" }, CRASHED);
     rung.usable = forced || sound.length === 0;
   }
   const isEmulated = (rung: Rung) => rung.backend === "webgpu" && report.adapter?.fallback === true;
@@ -36,7 +36,8 @@ export function trialOrder(report: CapabilityReport, wishes: Wishes): string[] {
     ? "it is passed over, because WebAssembly is faster"
     : "it works, but slowly";
   for (const rung of report.rungs.filter(isEmulated)) {
-    if (rung.usable) rung.reasons.push(`${EMULATED}: ${consequence}`);
+    const code = passedOver ? "emulated-passed-over" : "emulated";
+    if (rung.usable) addReason(rung, { code }, `${EMULATED}: ${consequence}`);
   }
   return order.map((rung) => rung.variant);
 }

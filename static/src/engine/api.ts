@@ -192,9 +192,25 @@ export interface Rung {
   usable: boolean;
   /** Why not (or a caveat, when usable), in plain words. */
   reasons: string[];
+  /** The same in the same order, for pages that say it in words of their own. */
+  causes: Cause[];
   /** True: the last attempt to load on it ended in a crash. Do not start it without being asked. */
   crashed?: boolean;
 }
+
+/** What speaks against a rung. */
+export type Cause =
+  | { code: "insecure" | "no-webgpu" | "no-adapter" | "not-isolated" | "crashed" }
+  /** Emulated in software: usable, but passed over where WebAssembly is there. */
+  | { code: "emulated" | "emulated-passed-over" }
+  | { code: "card-lacks" | "wasm-lacks"; feature: string }
+  /** `offered` is missing where the browser does not know the limit. */
+  | { code: "card-too-small"; limit: string; needed: number; offered?: number }
+  /** Bytes, and the largest context that fits (0: none does). */
+  | { code: "wasm-memory"; needed: number; available: number; fits: number }
+  | { code: "scarce-memory"; needed: number }
+  /** It was tried, and this went wrong. */
+  | { code: "fault"; error: ErrorCode };
 
 /** What the capability check learned; it stays on the device. */
 export interface CapabilityReport {
@@ -324,6 +340,20 @@ export type ErrorCode =
   | "aborted"
   | "internal";
 
+/** What an error is about, as far as it is known, for pages that tell of it in their own words. */
+export interface ErrorValues {
+  /** A file's address or its name in the bundle, and how the server answered. */
+  file?: string;
+  status?: number;
+  /** Bytes that were asked for, and the most there can be. */
+  bytes?: number;
+  allowed?: number;
+  /** Tokens of the conversation; of the context; of the largest context there can be. */
+  tokens?: number;
+  context?: number;
+  fits?: number;
+}
+
 /** Every error the engine throws. `message` names what went wrong, `hint` what to do about it. */
 export class WebkilnError extends Error {
   override readonly name = "WebkilnError";
@@ -332,6 +362,7 @@ export class WebkilnError extends Error {
     readonly code: ErrorCode,
     message: string,
     readonly hint: string,
+    readonly values: ErrorValues = {},
   ) {
     super(message);
   }

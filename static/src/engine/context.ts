@@ -20,6 +20,7 @@ export function chooseContext(manifest: Manifest, asked: number | null): number 
     "bad-request",
     `context is ${context}; this model was made for at most ${manifest.context} tokens`,
     "Choose a smaller context.",
+    { context, fits: manifest.context },
   );
 }
 
@@ -30,5 +31,6 @@ export function checkRoom(promptTokens: number, context: number): void {
     "context-overflow",
     `the conversation takes ${promptTokens} tokens and the context holds ${context}`,
     "Drop the oldest turns, start a new chat, or load the model with a larger context.",
+    { tokens: promptTokens, context },
   );
 }

@@ -41,12 +41,12 @@ export function requireSecureContext(): void {
 }
 
 export function toWire(error: unknown): WireError {
-  const { code, message, hint } = asWebkilnError(error);
-  return { code, message, hint };
+  const { code, message, hint, values } = asWebkilnError(error);
+  return { code, message, hint, values };
 }
 
 export function fromWire(error: WireError): WebkilnError {
-  return new WebkilnError(error.code, error.message, error.hint);
+  return new WebkilnError(error.code, error.message, error.hint, error.values);
 }
 
 // What went wrong with a backend that was running, and may not go wrong again.

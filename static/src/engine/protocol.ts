@@ -7,6 +7,7 @@ import type {
   ChatMessage,
   EngineInfo,
   ErrorCode,
+  ErrorValues,
   FinishReason,
   Progress,
   Speculation,
@@ -63,6 +64,7 @@ export interface WireError {
   code: ErrorCode;
   message: string;
   hint: string;
+  values: ErrorValues;
 }
 
 /** What each call takes and what its reply carries. */

@@ -3,6 +3,7 @@
 import type { Backend } from "../backends/backend";
 import { allReasons } from "../device/choose";
 import type { LoadOutcome } from "../device/crash";
+import { addReason } from "../device/judge";
 import type { CapabilityReport, Backend as Kind, Rung } from "./api";
 import { WebkilnError } from "./api";
 import { aborted, asWebkilnError, isRungFault } from "./errors";
@@ -75,7 +76,7 @@ export class Ladder {
     for (const rung of report.rungs) {
       if (!variants.includes(rung.variant)) continue;
       rung.usable = false;
-      rung.reasons.push(fault.message);
+      addReason(rung, { code: "fault", error: fault.code }, fault.message);
     }
     this.order = this.order.filter((variant) => !variants.includes(variant));
     report.chosen = this.order[0] ?? null;

@@ -1,6 +1,6 @@
 /** A bundle's manifest: kept in this browser, or over the network. */
 
-import { WebkilnError } from "../engine/api";
+import { type ErrorValues, WebkilnError } from "../engine/api";
 import type { Manifest } from "../plan";
 import type { FileCache } from "./cache";
 import { type Bytes, sha256 } from "./files";
@@ -51,22 +51,25 @@ async function fetchManifest({ address, integrity, signal }: ManifestQuestion): 
     if (signal?.aborted) throw error;
     throw unreachable(address, String(error));
   });
-  if (!response.ok) throw unreachable(address, `the server answered ${response.status}`);
+  const { ok, status } = response;
+  if (!ok) throw unreachable(address, `the server answered ${status}`, { status });
   const bytes = new Uint8Array(await response.arrayBuffer());
   if (integrity !== null && `sha256-${await sha256(bytes)}` !== integrity) {
     throw new WebkilnError(
       "integrity",
       `${address} is not the manifest this page expects`,
       "Reload the page; if it stays so, the site's model list is out of date.",
+      { file: "manifest.json" },
     );
   }
   return bytes;
 }
 
-function unreachable(address: string, cause: string): WebkilnError {
+function unreachable(address: string, cause: string, values: ErrorValues = {}): WebkilnError {
   return new WebkilnError(
     "network",
     `the model's manifest could not be fetched from ${address}: ${cause}`,
     "Check the model's address and the connection.",
+    { file: "manifest.json", ...values },
   );
 }

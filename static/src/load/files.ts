@@ -93,6 +93,7 @@ export class FileStore {
       "integrity",
       `${name} arrived twice with other content than the manifest promises`,
       "The copy on the server is damaged or incomplete: upload the bundle again.",
+      { file: name },
     );
   }
 
@@ -135,6 +136,7 @@ export class FileStore {
         "network",
         `${name}: the server answered ${response.status}`,
         "The bundle is incomplete on the server: upload it again.",
+        { file: name, status: response.status },
       );
     }
     return this.receive(response.body, entry.bytes);
@@ -168,6 +170,7 @@ function unreachable(name: string, cause: string): WebkilnError {
     "network",
     `${name} could not be fetched in ${TRIES} tries: ${cause}`,
     "Check the connection and reload; what has arrived is kept.",
+    { file: name },
   );
 }
 

@@ -2,7 +2,7 @@
 
 import type { Turn } from "./conversation";
 import type { ChatRequest, Engine, Usage } from "./engine";
-import { speed } from "./format";
+import { words } from "./words";
 
 /** Fills `turn` from the stream and calls `onText` after every piece. */
 export async function answer(
@@ -21,12 +21,17 @@ export async function answer(
       // The first token's time is the prompt's: the clock starts with it.
       start ||= performance.now();
       const seconds = (performance.now() - start) / 1000;
-      onText(pieces > 0 ? speed(pieces, seconds) : "");
+      onText(pieces > 0 ? words.chat.speed(rate(pieces, seconds)) : "");
       pieces++;
     }
     if (finish_reason) turn.finish = finish_reason;
     if (chunk.usage) turn.stats = toStats(chunk.usage);
   }
+}
+
+/** Per second; a first moment too short to measure counts as a millisecond. */
+export function rate(tokens: number, seconds: number): number {
+  return tokens / Math.max(seconds, 1e-3);
 }
 
 function toStats(usage: Usage): NonNullable<Turn["stats"]> {

@@ -8,6 +8,7 @@ import { asTrouble, type Engine, type Trouble } from "./engine";
 import { MessageList } from "./messages";
 import { requestOptions, type Settings } from "./settings";
 import { session } from "./storage";
+import { words } from "./words";
 
 const STORE = "webkiln.conversation";
 
@@ -122,7 +123,7 @@ export class Chat {
       if (end > spoken) this.announcer.textContent = turn.content.slice(spoken, end);
       spoken = end;
     });
-    this.announcer.textContent = turn.content.slice(spoken) || "The answer is complete.";
+    this.announcer.textContent = turn.content.slice(spoken) || words.chat.complete;
     if (this.isFull(turn)) this.events.overflow(this.canDrop());
   }
 

@@ -2,6 +2,7 @@
 
 import { find } from "./dom";
 import type { ChatMessage, Engine } from "./engine";
+import { words } from "./words";
 
 const HIGH = 0.85; // share of the context from which the meter warns
 
@@ -17,8 +18,7 @@ export async function meterContext(engine: Engine | null, messages: ChatMessage[
     meter.max = size;
     meter.high = size * HIGH;
     meter.value = used;
-    find("context-text", HTMLElement).textContent =
-      `${used.toLocaleString("en")} of ${size.toLocaleString("en")} tokens`;
+    find("context-text", HTMLElement).textContent = words.composer.context(used, size);
   } catch {
     box.hidden = true;
   }

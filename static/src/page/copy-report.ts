@@ -4,6 +4,7 @@ import { FORMAT } from "../plan";
 import { element, find } from "./dom";
 import type { CapabilityReport, EngineInfo } from "./engine";
 import { toWay, type Wish } from "./wish";
+import { words } from "./words";
 
 export interface Findings {
   model: string;
@@ -30,13 +31,13 @@ export function toJson({ model, wish, report, info }: Findings, userAgent: strin
 export function copyBox(text: () => string): HTMLElement {
   const status = element("p", {
     class: "muted",
-    text: "Nothing of it is sent anywhere.",
+    text: words.device.notSent,
     testid: "copy-status",
     attributes: { role: "status" },
   });
   const button = element("button", {
     class: "button quiet small",
-    text: "Copy as JSON",
+    text: words.device.copy,
     testid: "copy-report",
     attributes: { type: "button" },
   });
@@ -47,7 +48,7 @@ export function copyBox(text: () => string): HTMLElement {
       () => true,
       () => false,
     );
-    if (done) status.textContent = "Copied to your clipboard; nothing was sent anywhere.";
+    if (done) status.textContent = words.device.copied;
     else showText(copied);
   });
   return element("div", { class: "copy-box", children: [button, status] });

@@ -4,10 +4,13 @@ import { copyBox } from "./copy-report";
 import { element, find } from "./dom";
 import type { CapabilityReport, EngineInfo } from "./engine";
 import { explanation, type OnWay } from "./explanation";
-import { plural } from "./format";
-import { explain, place, placeLabel, rungName } from "./ladder";
+import { explain, placeLabel, rungName } from "./ladder";
 import { sentence } from "./notice";
 import type { Wish } from "./wish";
+import { words } from "./words";
+
+/** The engine and the compiler speak English; a screen reader should know. */
+const ENGLISH = { lang: "en" };
 
 /** All that was checked, folded up, with the way to copy it. */
 export function checked(report: CapabilityReport, inUse: string | null, copied: () => string) {
@@ -15,9 +18,9 @@ export function checked(report: CapabilityReport, inUse: string | null, copied: 
     class: "checked",
     testid: "checked",
     children: [
-      element("summary", { text: "What was checked" }),
+      element("summary", { text: words.device.checked }),
       facts(report),
-      element("h3", { text: "Ways of running it, best first" }),
+      element("h3", { text: words.device.rungs }),
       rungList(report, inUse),
       copyBox(copied),
     ],
@@ -26,15 +29,18 @@ export function checked(report: CapabilityReport, inUse: string | null, copied: 
 
 /** Every rung with its state and the engine's own reasons, best first. */
 function rungList(report: CapabilityReport, inUse: string | null): HTMLElement {
+  const { inUse: used, chosen: taken, possible, notHere } = words.device;
   const items = report.rungs.map((rung) => {
     const chosen = rung.variant === (inUse ?? report.chosen);
-    const state = chosen ? (inUse ? "in use" : "chosen") : rung.usable ? "possible" : "not here";
+    const state = chosen ? (inUse ? used : taken) : rung.usable ? possible : notHere;
     return element("li", {
       class: chosen ? "rung chosen" : "rung",
       children: [
         element("span", { class: "rung-name", text: rungName(rung.variant, rung.backend) }),
         element("span", { class: "rung-state", text: state }),
-        ...rung.reasons.map((reason) => element("p", { text: sentence(reason) })),
+        ...rung.reasons.map((reason) =>
+          element("p", { text: sentence(reason), attributes: ENGLISH }),
+        ),
       ],
     });
   });
@@ -43,19 +49,20 @@ function rungList(report: CapabilityReport, inUse: string | null): HTMLElement {
 
 /** What the browser tells about the device; none of it leaves the tab. */
 function facts(report: CapabilityReport): HTMLElement {
+  const { device } = words;
   return factList([
-    ["Graphics adapter", adapterName(report)],
-    ["Its half precision", yes(report.features.includes("shader-f16"))],
-    ["Its subgroups", yes(report.features.includes("subgroups"))],
-    ["WebAssembly", report.webassembly.join(", ") || "without extensions"],
-    ["Processor cores", String(report.cores)],
-    ["Secure context", yes(report.secureContext)],
-    ["Cross-origin isolated", yes(report.crossOriginIsolated)],
+    [device.adapter, adapterName(report)],
+    [device.halfPrecision, yes(report.features.includes("shader-f16"))],
+    [device.subgroups, yes(report.features.includes("subgroups"))],
+    [device.extensions, report.webassembly.join(", ") || device.noExtensions],
+    [device.cores, String(report.cores)],
+    [device.secure, yes(report.secureContext)],
+    [device.isolated, yes(report.crossOriginIsolated)],
   ]);
 }
 
 function yes(is: boolean): string {
-  return is ? "yes" : "no";
+  return is ? words.device.yes : words.device.no;
 }
 
 export class DevicePanel {
@@ -80,9 +87,9 @@ export class DevicePanel {
     const [where, how] = placeLabel(backend);
     const rest = element("span", { class: "wide-only", text: ` · ${how}` });
     this.chip.replaceChildren(where, rest);
-    this.chip.title = `How the model runs here: ${rungName(variant, backend)}`;
+    this.chip.title = words.device.chipRung(rungName(variant, backend));
     this.chip.hidden = false;
-    const title = `Runs ${place(backend, info.threads)}`;
+    const title = words.ladder.runs(words.ladder.place(backend, info.threads));
     const lines = explain(report, variant, wish);
     const anew: OnWay = (way) => {
       this.dialog.close();
@@ -91,10 +98,10 @@ export class DevicePanel {
     this.body.replaceChildren(
       explanation({ good: true, title, lines }, anew),
       factList([
-        ["Model", info.model],
-        ["Runs as", rungName(variant, backend)],
-        ["Context", plural(info.context, "token")],
-        ["Vocabulary", plural(info.vocabulary, "token")],
+        [words.device.model, info.model],
+        [words.device.runsAs, rungName(variant, backend)],
+        [words.device.context, words.device.tokens(info.context)],
+        [words.device.vocabulary, words.device.tokens(info.vocabulary)],
       ]),
       ...goodToKnow(notes),
       checked(report, variant, this.copied),
@@ -109,17 +116,18 @@ export class DevicePanel {
 /** What the manifest and the loading had to say about the model. */
 function goodToKnow(notes: string[]): HTMLElement[] {
   if (notes.length === 0) return [];
-  const items = notes.map((note) => element("li", { text: sentence(note) }));
+  const items = notes.map((note) => element("li", { text: sentence(note), attributes: ENGLISH }));
   return [
-    element("h3", { text: "Good to know" }),
+    element("h3", { text: words.device.notes }),
     element("ul", { class: "why", testid: "notes", children: items }),
   ];
 }
 
 function adapterName({ adapter }: CapabilityReport): string {
-  if (adapter === null) return "none";
+  if (adapter === null) return words.device.noAdapter;
   const name = adapter.description || [adapter.vendor, adapter.architecture].join(" ").trim();
-  return `${name || "not named"}${adapter.fallback ? " (emulated in software)" : ""}`;
+  const known = name || words.device.noName;
+  return adapter.fallback ? words.device.emulated(known) : known;
 }
 
 function factList(rows: [string, string][]): HTMLElement {

@@ -3,6 +3,7 @@
 import type {
   Backend,
   CapabilityReport,
+  Cause,
   ChatCompletionChunk,
   ChatMessage,
   ChatRequest,
@@ -10,6 +11,7 @@ import type {
   EngineInfo,
   EngineOptions,
   ErrorCode,
+  ErrorValues,
   Progress,
   Rung,
 } from "../engine/api";
@@ -18,12 +20,14 @@ export type { FinishReason, Usage } from "../engine/api";
 export type {
   Backend,
   CapabilityReport,
+  Cause,
   ChatCompletionChunk,
   ChatMessage,
   ChatRequest,
   Engine,
   EngineInfo,
   ErrorCode,
+  ErrorValues,
   Progress,
   Rung,
 };
@@ -51,14 +55,15 @@ export interface Trouble {
   code: ErrorCode;
   message: string;
   hint: string;
+  values: ErrorValues;
 }
 
 /** The engine's own errors pass; anything else is an internal one. */
 export function asTrouble(error: unknown): Trouble {
   if (error instanceof Error && "code" in error && "hint" in error) {
-    const { code, message, hint } = error as Error & Trouble;
-    return { code, message, hint };
+    const { code, message, hint, values } = error as Error & Trouble;
+    return { code, message, hint, values: values ?? {} };
   }
   const message = error instanceof Error ? error.message : String(error);
-  return { code: "internal", message, hint: "Reload the page and try again." };
+  return { code: "internal", message, hint: "Reload the page and try again.", values: {} };
 }

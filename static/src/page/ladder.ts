@@ -1,10 +1,10 @@
 /** The capability ladder in plain words: the rung in use, and why it is not a better one. */
 
 import type { Backend, CapabilityReport, EngineInfo, Rung } from "./engine";
-import { plural } from "./format";
 import { sentence } from "./notice";
 import { plain } from "./plain";
 import type { Way, Wish } from "./wish";
+import { words } from "./words";
 
 /** A button that goes with a line: run the model this way. */
 export interface Offer {
@@ -24,16 +24,10 @@ export interface News {
   lines: string[];
 }
 
-/** "on the processor (WebAssembly, 2 threads)"; the number of threads once it is known. */
-export function place(backend: Backend, threads?: number): string {
-  if (backend === "webgpu") return "on the graphics card (WebGPU)";
-  const known = threads === undefined ? "" : `, ${plural(threads, "thread")}`;
-  return `on the processor (WebAssembly${known})`;
-}
-
-/** The same for a small button, in two parts, of which the first is enough on a small screen. */
+/** Where it runs for a small button, in two parts, of which the first is enough on a small screen. */
 export function placeLabel(backend: Backend): [string, string] {
-  return backend === "webgpu" ? ["Graphics card", "WebGPU"] : ["Processor", "WebAssembly"];
+  const { card, processor } = words.ladder;
+  return backend === "webgpu" ? [card, "WebGPU"] : [processor, "WebAssembly"];
 }
 
 /** The rung in a few words: "f32 · WebGPU". */
@@ -51,7 +45,7 @@ export function explain(report: CapabilityReport, variant: string, wish: Wish): 
   return [
     ...forced(wish),
     ...better.flatMap((missing) => passedOver(missing, rung, report)),
-    ...rung.reasons.map((reason) => ({ text: plain(reason) })),
+    ...plain(rung).map((text) => ({ text })),
     ...(alone === null ? [] : [{ text: alone }]),
   ];
 }
@@ -73,15 +67,15 @@ export function asked(report: CapabilityReport, wish: Way): Rung[] {
 
 /** Who forced the rung, in a sentence; nothing when nobody did. */
 export function forced(wish: Wish): Line[] {
-  const before = wish.overruled ? ", which goes before your setting “Run on”" : "";
+  const { addressAsks, addressOverrules, settingAsks, youAsked } = words.ladder;
   const what = wish.variant ? `variant=${wish.variant}` : `backend=${wish.backend}`;
   switch (wish.source) {
     case "address":
-      return [{ text: `This page's address asks for it (${what})${before}.` }];
+      return [{ text: (wish.overruled ? addressOverrules : addressAsks)(what) }];
     case "setting":
-      return [{ text: "Your setting “Run on” asks for it." }];
+      return [{ text: settingAsks }];
     case "click":
-      return [{ text: "You asked for it here." }];
+      return [{ text: youAsked }];
     case null:
       return [];
   }
@@ -89,14 +83,15 @@ export function forced(wish: Wish): Line[] {
 
 /** What changed when the engine went on in another way, or in the same way once more. */
 export function change(before: EngineInfo, after: EngineInfo): News {
+  const { place, startedAgain, nowRuns, allHere } = words.ladder;
   const where = place(after.backend, after.threads);
   const same = before.variant === after.variant && before.threads === after.threads;
   const notes = after.notes.filter((note) => !before.notes.includes(note));
   // A note tells the story; the reason that it left behind would tell it twice.
   const lines = notes.length > 0 ? notes : learned(before.report, after.report, before.variant);
   return {
-    title: same ? `The model was started again ${where}` : `The model now runs ${where}`,
-    lines: [...lines, "The conversation is all here."],
+    title: (same ? startedAgain : nowRuns)(where),
+    lines: [...lines, allHere],
   };
 }
 
@@ -104,23 +99,23 @@ export function change(before: EngineInfo, after: EngineInfo): News {
 export function stepDown(promised: CapabilityReport, info: EngineInfo): News | null {
   if (promised.chosen === null || promised.chosen === info.variant) return null;
   return {
-    title: `The model runs ${place(info.backend, info.threads)}`,
+    title: words.ladder.modelRuns(words.ladder.place(info.backend, info.threads)),
     lines: learned(promised, info.report, promised.chosen),
   };
 }
 
 /** Reasons against a rung that are new. */
 function learned(before: CapabilityReport, after: CapabilityReport, variant: string): string[] {
-  const known = asked(before, { variant }).flatMap(({ reasons }) => reasons);
-  const told = asked(after, { variant }).flatMap(({ reasons }) => reasons);
-  return told.filter((reason) => !known.includes(reason)).map(plain);
+  const known = asked(before, { variant }).flatMap(plain);
+  const told = asked(after, { variant }).flatMap(plain);
+  return told.filter((reason) => !known.includes(reason));
 }
 
 /** By backend; those of the backend `fine` by their reasons too, because each is a way of its own. */
 function group(rungs: Rung[], fine?: Backend): Rung[][] {
   const groups = new Map<string, Rung[]>();
   for (const rung of rungs) {
-    const reasons = rung.backend === fine ? rung.reasons.map(plain) : [];
+    const reasons = rung.backend === fine ? plain(rung) : [];
     const key = JSON.stringify([rung.backend, reasons]);
     groups.set(key, [...(groups.get(key) ?? []), rung]);
   }
@@ -130,24 +125,24 @@ function group(rungs: Rung[], fine?: Backend): Rung[][] {
 function passedOver(rungs: Rung[], instead: Rung, report: CapabilityReport): Line[] {
   const reasons = because(rungs);
   // Said once for all threaded rungs, with what to do about it.
-  const told = oneThread(report, instead) !== null && /thread|isolat/i.test(reasons);
+  const isolation = rungs.at(-1)?.causes.some(({ code }) => code === "not-isolated");
+  const told = oneThread(report, instead) !== null && isolation;
   const [first] = rungs;
   if (!first || reasons === "" || told) return [];
   return [
-    { text: `${missed(first, rungs, instead)}. ${sentence(reasons)}`, ...retry(rungs, report) },
+    { text: `${missed(first, rungs, instead)} ${sentence(reasons)}`, ...retry(rungs, report) },
   ];
 }
 
 function missed({ backend }: Rung, rungs: Rung[], instead: Rung): string {
-  if (backend === instead.backend) {
-    return `A faster way (${rungs.map(({ variant }) => variant).join(", ")}) is left out`;
-  }
-  return backend === "webgpu" ? "The graphics card is not used" : "The processor is not used";
+  const { fasterLeftOut, cardNotUsed, processorNotUsed } = words.ladder;
+  if (backend === instead.backend) return fasterLeftOut(rungs.map(({ variant }) => variant));
+  return backend === "webgpu" ? cardNotUsed : processorNotUsed;
 }
 
 /** What the least demanding rung lacks: with that, at least one would do. */
 function because(rungs: Rung[]): string {
-  return [...new Set(rungs.at(-1)?.reasons.map(plain))].join("; ");
+  return [...new Set(rungs.slice(-1).flatMap(plain))].join("; ");
 }
 
 /** What crashed may be tried again, and what is only slow may be used, if the person says so. */
@@ -155,15 +150,10 @@ function retry(rungs: Rung[], report: CapabilityReport): { offer?: Offer } {
   const slow = (rung: Rung) => rung.usable && rung.backend === "webgpu" && report.adapter?.fallback;
   const rung = rungs.find(({ crashed }) => crashed) ?? rungs.find(slow);
   if (!rung) return {};
-  const label = rung.crashed ? "Try it again" : "Use it all the same";
+  const label = rung.crashed ? words.ladder.tryAgain : words.ladder.useAnyway;
   return { offer: { label, testid: "try-again", way: { variant: rung.variant } } };
 }
 
-const ISOLATION =
-  "It has one thread only, because this site does not isolate its pages. The site's owner could " +
-  "make it faster by sending the headers Cross-Origin-Opener-Policy: same-origin and " +
-  "Cross-Origin-Embedder-Policy: require-corp.";
-
 function oneThread(report: CapabilityReport, rung: Rung): string | null {
-  return rung.backend === "wasm" && !report.crossOriginIsolated ? ISOLATION : null;
+  return rung.backend === "wasm" && !report.crossOriginIsolated ? words.ladder.oneThread : null;
 }

@@ -15,6 +15,8 @@ import {
   type Trouble,
 } from "./engine";
 import { change, stepDown } from "./ladder";
+import { languageWishes } from "./language";
+import { offerLanguages } from "./language-select";
 import { Loader } from "./loader";
 import { offerModels } from "./model-select";
 import { chooseModel, fetchModels, type Model, slug } from "./models";
@@ -24,9 +26,11 @@ import { parseQuery } from "./query";
 import { followBottom } from "./scroll";
 import { SettingsPanel } from "./settings-panel";
 import { StartCard } from "./start";
+import { fillTemplate } from "./template-words";
 import { processorMayDo, type Remedy } from "./trouble";
 import { startsAtOnce } from "./verdict";
 import { decide, type Way, type Wish } from "./wish";
+import { speak, words } from "./words";
 
 type State = "start" | "loading" | "ready";
 
@@ -100,29 +104,26 @@ class Page {
 
   private showNoModel(models: Model[]): void {
     this.start.showUnchecked();
-    find("model-name", HTMLElement).textContent = "No model";
+    find("model-name", HTMLElement).textContent = words.start.noModel;
     const wanted = this.query.model;
     const lines =
       wanted === undefined
-        ? ["The site serves no bundle that this version can read."]
-        : [`There is no ${wanted} here.`, `This site has: ${models.map(slug).join(", ")}.`];
-    this.notice.show("error", "No such model", lines, []);
+        ? [words.start.noBundle]
+        : [words.start.notHere(wanted), words.start.siteHas(models.map(slug))];
+    this.notice.show("error", words.start.noModelTitle, lines, []);
   }
 
   private showEmbedder(model: Model): void {
     this.start.showUnchecked();
     find("model-name", HTMLElement).textContent = model.name;
-    const lines = [
-      "It turns texts into vectors, for search and for comparing what texts mean.",
-      "Use it from a page of your own: engine.embed(texts).",
-    ];
-    this.notice.show("notice", "This model does not chat", lines, []);
+    const { embedder, embedderUse, embedderTitle } = words.start;
+    this.notice.show("notice", embedderTitle, [embedder, embedderUse], []);
   }
 
   private showProblems(): void {
     const { problems } = this.query;
     if (problems.length === 0) return;
-    this.notice.show("notice", "Part of the address was not understood", problems, []);
+    this.notice.show("notice", words.address.title, problems, []);
   }
 
   private wish(): Wish {
@@ -269,7 +270,7 @@ class Page {
       this.click = { backend: "wasm" };
       void this.load();
     };
-    return [{ label: "Load on the processor", testid: "load-wasm", run }];
+    return [{ label: words.trouble.onProcessor, testid: "load-wasm", run }];
   }
 
   private async remedy(remedy: Remedy): Promise<void> {
@@ -293,7 +294,7 @@ class Page {
       this.chat.dropOldestAndRetry().catch((error) => this.showTrouble(asTrouble(error)));
     };
     const { line, actions } = overflow(canDrop, { drop, anew: () => this.newChat() });
-    this.notice.show("overflow", "The conversation fills the model's context", [line], actions);
+    this.notice.show("overflow", words.overflow.title, [line], actions);
   }
 
   private async meterContext(): Promise<void> {
@@ -310,4 +311,7 @@ class Page {
   }
 }
 
+await speak(languageWishes());
+fillTemplate();
+offerLanguages();
 void new Page().open();

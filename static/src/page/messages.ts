@@ -1,15 +1,10 @@
 /** The conversation as it looks. */
 
+import { rate } from "./answer";
 import type { Turn } from "./conversation";
 import { element, iconButton } from "./dom";
-import { plural, speed } from "./format";
 import { renderMarkdown } from "./markdown";
-
-const FINISH_NOTES = {
-  stop: "",
-  abort: "You stopped this answer.",
-  length: "Cut off: the limit of tokens was reached.",
-};
+import { words } from "./words";
 
 export class MessageList {
   private readonly views = new Map<Turn, View>();
@@ -45,6 +40,7 @@ export class MessageList {
     const turns = [...this.views.keys()];
     for (const [turn, view] of this.views) {
       view.node.classList.toggle("dropped", turn.dropped === true);
+      view.node.dataset.dropped = words.chat.dropped;
       if (view instanceof AnswerView)
         view.settle(busy && turn === turns.at(-1), turn === turns.at(-1));
     }
@@ -60,7 +56,7 @@ function questionView(turn: Turn): View {
     class: "message question",
     testid: "message-user",
     children: [
-      element("h2", { class: "hidden", text: "You" }),
+      element("h2", { class: "hidden", text: words.chat.you }),
       element("div", { class: "bubble", text: turn.content }),
     ],
   });
@@ -72,8 +68,8 @@ class AnswerView implements View {
   private readonly body = element("div", { class: "answer-body", testid: "answer" });
   private readonly stats = element("span", { class: "stats", testid: "stats" });
   private readonly note = element("p", { class: "finish-note", testid: "finish-note" });
-  private readonly copy = iconButton("copy", "Copy answer", "copy");
-  private readonly regenerate = iconButton("again", "Regenerate", "regenerate");
+  private readonly copy = iconButton("copy", words.chat.copyAnswer, "copy");
+  private readonly regenerate = iconButton("again", words.chat.regenerate, "regenerate");
   private readonly tools: HTMLElement;
 
   constructor(
@@ -87,7 +83,7 @@ class AnswerView implements View {
       class: "message answer",
       testid: "message-assistant",
       children: [
-        element("h2", { class: "hidden", text: "Answer" }),
+        element("h2", { class: "hidden", text: words.chat.answer }),
         this.body,
         this.note,
         element("div", { class: "answer-foot", children: [this.tools, this.stats] }),
@@ -110,24 +106,30 @@ class AnswerView implements View {
     if (busy) return;
     this.body.replaceChildren(renderMarkdown(content));
     for (const block of this.body.querySelectorAll("pre")) addCopy(block);
-    const unfinished = content ? "This answer was interrupted." : "There is no answer yet.";
-    this.note.textContent = finish ? FINISH_NOTES[finish] : unfinished;
+    this.note.textContent = finishNote(content, finish);
     this.stats.textContent = stats ? summary(stats) : "";
   }
 }
 
-/** "42 tokens · 12.3 tok/s · first token after 0.8 s · prompt 120 (64 reused)". */
+function finishNote(content: string, finish: Turn["finish"]): string {
+  const { stopped, cutOff, interrupted, noAnswer } = words.chat;
+  if (finish === undefined) return content ? interrupted : noAnswer;
+  return { stop: "", abort: stopped, length: cutOff }[finish];
+}
+
+/** "42 tokens · 12.3 tok/s · prompt 120 (64 reused) in 0.8 s". */
 export function summary(stats: NonNullable<Turn["stats"]>): string {
-  const reused = stats.cachedTokens > 0 ? ` (${stats.cachedTokens} reused)` : "";
-  return [
-    plural(stats.completionTokens, "token"),
-    speed(stats.completionTokens, stats.decodeSeconds),
-    `prompt ${stats.promptTokens}${reused} in ${stats.prefillSeconds.toFixed(1)} s`,
-  ].join(" · ");
+  return words.chat.stats({
+    completion: stats.completionTokens,
+    rate: rate(stats.completionTokens, stats.decodeSeconds),
+    prompt: stats.promptTokens,
+    reused: stats.cachedTokens,
+    prefill: stats.prefillSeconds,
+  });
 }
 
 function addCopy(block: HTMLPreElement): void {
-  const button = iconButton("copy", "Copy code", "copy-code");
+  const button = iconButton("copy", words.chat.copyCode, "copy-code");
   copyOnClick(button, () => block.querySelector("code")?.textContent ?? "");
   const box = element("div", { class: "code-box" });
   block.replaceWith(box);
@@ -143,7 +145,7 @@ function copyOnClick(button: HTMLButtonElement, text: () => string): void {
       await navigator.clipboard.writeText(text());
       button.dataset.icon = "done";
     } catch {
-      button.title = "The browser refused access to the clipboard";
+      button.title = words.chat.noClipboard;
       return;
     }
     setTimeout(() => {

@@ -2,7 +2,8 @@
 
 import { element, find } from "./dom";
 import type { Trouble } from "./engine";
-import { type Remedy, words } from "./trouble";
+import { type Remedy, remedyFor } from "./trouble";
+import { words } from "./words";
 
 export interface Action {
   label: string;
@@ -10,25 +11,21 @@ export interface Action {
   run: () => void;
 }
 
-const LABELS: Record<Remedy, string> = {
-  retry: "Try again",
-  reload: "Reload the model",
-  close: "Close",
-};
-
 export class Notice {
   private readonly box = find("notice", HTMLElement);
 
   /** An error with its remedy and other ways out; `act` is called for "retry" and "reload". */
   showTrouble(trouble: Trouble, act: (remedy: Remedy) => void, others: Action[] = []): void {
-    const { title, remedy } = words(trouble);
+    const remedy = remedyFor(trouble);
+    const { title, text, hint } = words.faults[trouble.code] ?? words.faults.internal;
     const run = () => {
       this.clear();
       if (remedy !== "close") act(remedy);
     };
-    const first = { label: LABELS[remedy], testid: "retry", run };
-    this.show("error", title, [trouble.message, trouble.hint], [first, ...others]);
+    const first = { label: words.trouble[remedy], testid: "retry", run };
+    this.show("error", title, [text(trouble.values), hint], [first, ...others]);
     this.box.dataset.code = trouble.code;
+    this.box.append(details(trouble));
   }
 
   show(testid: string, title: string, lines: string[], actions: Action[]): void {
@@ -55,12 +52,25 @@ export class Notice {
   }
 }
 
+/** The engine's own sentences, in English, for whoever reports the fault. */
+function details({ message, hint }: Trouble): HTMLElement {
+  const lines = [message, hint].filter((line) => line !== "");
+  return element("details", {
+    class: "checked",
+    testid: "trouble-details",
+    children: [
+      element("summary", { text: words.site.details }),
+      ...lines.map((line) => element("p", { text: sentence(line), attributes: { lang: "en" } })),
+    ],
+  });
+}
+
 /**
  * Messages of the engine begin in lower case, like those of a compiler, or with a name
  * ("weights/9e63.bin: ..."), which stays as it is.
  */
 export function sentence(text: string): string {
   const full = /[.!?…]$/.test(text) ? text : `${text}.`;
-  const startsWithWord = /^[a-z]+[,:;.!?…]?(\s|$)/.test(full);
+  const startsWithWord = /^\p{Ll}+(?:[’']\p{L}+)?[,:;.!?…]?(\s|$)/u.test(full);
   return startsWithWord ? full.charAt(0).toUpperCase() + full.slice(1) : full;
 }

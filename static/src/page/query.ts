@@ -4,6 +4,7 @@
  */
 
 import type { Backend } from "./engine";
+import { words } from "./words";
 
 export interface Query {
   model?: string;
@@ -25,21 +26,15 @@ export function parseQuery(search: string): Query {
   if (variant) query.variant = variant;
   const backend = parameters.get("backend");
   if (backend === "webgpu" || backend === "wasm") query.backend = backend;
-  else if (backend !== null) query.problems.push(leftOut("backend", backend, "webgpu or wasm"));
-  for (const [name, unit] of COUNTS) {
+  else if (backend !== null)
+    query.problems.push(words.address.leftOut("backend", backend, words.address.backends));
+  for (const name of COUNTS) {
     const value = parameters.get(name);
     if (value === null) continue;
     if (/^[1-9]\d{0,8}$/.test(value)) query[name] = Number(value);
-    else query.problems.push(leftOut(name, value, `a whole number of ${unit}`));
+    else query.problems.push(words.address.leftOut(name, value, words.address[name]));
   }
   return query;
 }
 
-const COUNTS = [
-  ["threads", "threads"],
-  ["context", "tokens"],
-] as const;
-
-function leftOut(name: string, value: string, allowed: string): string {
-  return `${name}=${value} is not ${allowed}; it is left out.`;
-}
+const COUNTS = ["threads", "context"] as const;

@@ -2,8 +2,8 @@
 
 import { find } from "./dom";
 import type { EngineInfo } from "./engine";
-import { place } from "./ladder";
 import { isRunOn, needsReload, type RunOn, type Wish } from "./wish";
+import { words } from "./words";
 
 export interface RunOnState {
   wish: Wish;
@@ -34,11 +34,11 @@ export class RunOnField {
 export function runOnHelp({ wish, loaded }: RunOnState): string {
   if (wish.source === "address") {
     const what = wish.variant ? `variant=${wish.variant}` : `backend=${wish.backend}`;
-    return `This page's address asks for ${what}, which goes before this setting.`;
+    return words.settings.addressAsks(what);
   }
-  if (!loaded) return "Automatic takes the fastest way that works on this device.";
-  const where = place(loaded.info.backend, loaded.info.threads);
+  if (!loaded) return words.settings.automatic;
+  const where = words.ladder.place(loaded.info.backend, loaded.info.threads);
   return needsReload(wish, loaded.wish, loaded.info)
-    ? `The model still runs ${where}. Reloading it keeps the conversation.`
-    : `The model runs ${where}.`;
+    ? words.settings.stillRuns(where)
+    : words.settings.runs(where);
 }

@@ -11,6 +11,7 @@ import {
   type Settings,
 } from "./settings";
 import { local } from "./storage";
+import { words } from "./words";
 
 const STORE = "webkiln.settings";
 
@@ -73,6 +74,7 @@ export class SettingsPanel {
 
   private field(setting: Setting): HTMLElement {
     const id = `setting-${setting.name}`;
+    const { label: name, help: told } = words.numbers[setting.name];
     const current = this.value.numbers[setting.name];
     const number = element("input", {
       testid: id,
@@ -82,19 +84,19 @@ export class SettingsPanel {
         autocomplete: "off",
         value: current === null ? "" : String(current),
         "aria-describedby": `${id}-help`,
-        placeholder: setting.initial === null ? "none" : "",
+        placeholder: setting.initial === null ? words.settings.none : "",
       },
     });
     const help = element("p", {
       class: "help",
-      text: setting.help,
+      text: told,
       attributes: { id: `${id}-help` },
     });
     const slider = setting.max <= LARGEST_SLIDER ? this.slider(setting, current) : null;
     const take = (text: string) => {
       const problem = this.take(setting, text);
       number.setAttribute("aria-invalid", String(problem !== null));
-      help.textContent = problem ?? setting.help;
+      help.textContent = problem ?? told;
       if (slider && problem === null) slider.value = text;
     };
     number.addEventListener("input", () => take(number.value));
@@ -102,13 +104,14 @@ export class SettingsPanel {
       number.value = slider.value;
       take(slider.value);
     });
-    const label = element("label", { text: setting.label, attributes: { for: id } });
+    const label = element("label", { text: name, attributes: { for: id } });
     const row = element("div", { class: "field-row", children: [label, number] });
     return element("div", { class: "field", children: [row, ...(slider ? [slider] : []), help] });
   }
 
   private slider(setting: Setting, current: number | null): HTMLInputElement {
-    const { min, max, step, label } = setting;
+    const { min, max, step } = setting;
+    const { label } = words.numbers[setting.name];
     return element("input", {
       attributes: {
         type: "range",
@@ -116,7 +119,7 @@ export class SettingsPanel {
         max: String(max),
         step: String(step),
         value: String(current),
-        "aria-label": `${label}, slider`,
+        "aria-label": words.settings.slider(label),
       },
     });
   }

@@ -2,6 +2,7 @@
 
 import type { ChatRequest } from "./engine";
 import { isRunOn, type RunOn } from "./wish";
+import { words } from "./words";
 
 export type NumberName =
   | "temperature"
@@ -16,8 +17,6 @@ export type NumberName =
 
 export interface Setting {
   name: NumberName;
-  label: string;
-  help: string;
   min: number;
   max: number;
   step: number;
@@ -28,8 +27,6 @@ export interface Setting {
 export const SETTINGS: Setting[] = [
   {
     name: "temperature",
-    label: "Temperature",
-    help: "0 always takes the likeliest word; higher is freer.",
     min: 0,
     max: 2,
     step: 0.05,
@@ -37,8 +34,6 @@ export const SETTINGS: Setting[] = [
   },
   {
     name: "top_p",
-    label: "Top p",
-    help: "Keeps the likeliest words that together reach this share. 1 is off.",
     min: 0,
     max: 1,
     step: 0.01,
@@ -46,8 +41,6 @@ export const SETTINGS: Setting[] = [
   },
   {
     name: "min_p",
-    label: "Min p",
-    help: "Drops words far less likely than the likeliest. 0 is off.",
     min: 0,
     max: 1,
     step: 0.01,
@@ -55,8 +48,6 @@ export const SETTINGS: Setting[] = [
   },
   {
     name: "repetition_penalty",
-    label: "Repetition penalty",
-    help: "Above 1 discourages words seen before. 1 is off.",
     min: 0.5,
     max: 2,
     step: 0.05,
@@ -64,8 +55,6 @@ export const SETTINGS: Setting[] = [
   },
   {
     name: "presence_penalty",
-    label: "Presence penalty",
-    help: "Above 0 steers towards new subjects.",
     min: -2,
     max: 2,
     step: 0.1,
@@ -73,8 +62,6 @@ export const SETTINGS: Setting[] = [
   },
   {
     name: "frequency_penalty",
-    label: "Frequency penalty",
-    help: "Above 0 discourages words the more they were used.",
     min: -2,
     max: 2,
     step: 0.1,
@@ -82,8 +69,6 @@ export const SETTINGS: Setting[] = [
   },
   {
     name: "top_k",
-    label: "Top k",
-    help: "Keeps this many of the likeliest words. 0 is off.",
     min: 0,
     max: 1000000,
     step: 1,
@@ -91,8 +76,6 @@ export const SETTINGS: Setting[] = [
   },
   {
     name: "max_tokens",
-    label: "Longest answer, in tokens",
-    help: "Empty: as long as the context has room.",
     min: 1,
     max: 1000000,
     step: 1,
@@ -100,8 +83,6 @@ export const SETTINGS: Setting[] = [
   },
   {
     name: "seed",
-    label: "Seed",
-    help: "The same seed gives the same answer. Empty: a new one each time.",
     min: 0,
     max: 4294967295,
     step: 1,
@@ -123,17 +104,17 @@ export function defaults(): Settings {
 
 /** The number a person typed, or a sentence that says what is allowed. */
 export function readNumber(setting: Setting, text: string): { value: number | null } | string {
+  const { label } = words.numbers[setting.name];
   const trimmed = text.trim();
   if (trimmed === "") {
-    return setting.initial === null ? { value: null } : `${setting.label} needs a number.`;
+    return setting.initial === null ? { value: null } : words.settings.needsNumber(label);
   }
   const value = Number(trimmed);
   const whole = setting.step === 1;
   if (value >= setting.min && value <= setting.max && (!whole || Number.isInteger(value))) {
     return { value };
   }
-  const kind = whole ? "a whole number" : "a number";
-  return `${setting.label} must be ${kind} from ${setting.min} to ${setting.max}.`;
+  return words.settings.outOfRange(label, whole, setting.min, setting.max);
 }
 
 /** Settings as they were stored; what is missing or no longer allowed gets its default. */

@@ -4,10 +4,10 @@ import { checked } from "./device";
 import { element, find } from "./dom";
 import type { CapabilityReport, Progress } from "./engine";
 import { explanation, type OnWay } from "./explanation";
-import { bytes, duration } from "./format";
 import type { Model } from "./models";
 import { verdict } from "./verdict";
 import type { Wish } from "./wish";
+import { words } from "./words";
 
 export class StartCard {
   private readonly name = find("model-name", HTMLElement);
@@ -26,15 +26,14 @@ export class StartCard {
 
   showModel(model: Model, known: boolean): void {
     this.name.textContent = model.name;
-    this.size.textContent = known
-      ? `${bytes(model.bytes)}, kept in this browser`
-      : `${bytes(model.bytes)}, downloaded once`;
-    this.button.textContent = known ? "Start" : "Load model";
+    const { size, sizeKept, start, load } = words.start;
+    this.size.textContent = (known ? sizeKept : size)(model.bytes);
+    this.button.textContent = known ? start : load;
   }
 
   showChecking(): void {
     this.button.disabled = true;
-    this.device.replaceChildren(element("p", { class: "muted", text: "Checking this device…" }));
+    this.device.replaceChildren(element("p", { class: "muted", text: words.start.checking }));
   }
 
   /** The outcome of the capability check; `copied` makes the text to copy. */
@@ -64,7 +63,7 @@ export class StartCard {
     this.progress.hidden = !loading;
     if (!loading) return;
     this.bar.removeAttribute("value");
-    this.text.textContent = "Starting…";
+    this.text.textContent = words.progress.starting;
   }
 
   showProgress(progress: Progress): void {
@@ -84,18 +83,18 @@ export function progressShare(progress: Progress): number | null {
 }
 
 export function progressText(progress: Progress): string {
-  if (progress.phase === "manifest" || progress.total === 0)
-    return "Reading what the model is made of…";
-  if (progress.phase === "ready") return "Ready.";
-  const parts = [`${bytes(progress.loaded)} of ${bytes(progress.total)}`];
-  if (progress.cached > 0) parts.push(`${bytes(progress.cached)} from this browser`);
+  const { reading, ready, loaded, cached, rate, left, kernels, compiling } = words.progress;
+  if (progress.phase === "manifest" || progress.total === 0) return reading;
+  if (progress.phase === "ready") return ready;
+  const parts = [loaded(progress.loaded, progress.total)];
+  if (progress.cached > 0) parts.push(cached(progress.cached));
   if (progress.loaded < progress.total) {
-    if (progress.rate !== undefined) parts.push(`${bytes(Math.round(progress.rate))}/s`);
-    if (progress.secondsLeft !== undefined) parts.push(`${duration(progress.secondsLeft)} left`);
+    if (progress.rate !== undefined) parts.push(rate(Math.round(progress.rate)));
+    if (progress.secondsLeft !== undefined) parts.push(left(progress.secondsLeft));
   }
   // WebAssembly has one module to compile: no count worth showing.
   if (progress.pipelinesTotal > 1) {
-    parts.push(`kernels ${progress.pipelines} of ${progress.pipelinesTotal}`);
-  } else if (progress.phase === "compile") parts.push("making it ready");
+    parts.push(kernels(progress.pipelines, progress.pipelinesTotal));
+  } else if (progress.phase === "compile") parts.push(compiling);
   return parts.join(" · ");
 }

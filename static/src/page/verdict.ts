@@ -1,8 +1,9 @@
 /** What the capability check comes down to, and what can be done about bad news. */
 
 import type { CapabilityReport } from "./engine";
-import { asked, explain, forced, type Line, place, refusals } from "./ladder";
+import { asked, explain, forced, type Line, refusals } from "./ladder";
 import type { Wish } from "./wish";
+import { words } from "./words";
 
 export interface Verdict {
   usable: boolean;
@@ -17,14 +18,19 @@ export function verdict(report: CapabilityReport, wish: Wish): Verdict {
   const chosen = report.rungs.find((rung) => rung.variant === report.chosen);
   if (chosen) {
     const lines = explain(report, chosen.variant, wish);
-    return { usable: true, title: `Runs ${place(chosen.backend)}`, lines, hint: "" };
+    return {
+      usable: true,
+      title: words.ladder.runs(words.ladder.place(chosen.backend)),
+      lines,
+      hint: "",
+    };
   }
   const lines = [...forced(wish), ...refusals(report, wish)];
   const general = refusal(report);
   if (wish.source === null || !report.secureContext) return { usable: false, ...general, lines };
   const title = notAsAsked(report, wish);
   if (report.rungs.some(({ usable }) => usable)) {
-    return { usable: false, title, lines: [...lines, OTHERWISE], hint: "" };
+    return { usable: false, title, lines: [...lines, otherwise()], hint: "" };
   }
   return { usable: false, title, lines, hint: general.hint };
 }
@@ -37,36 +43,22 @@ export function startsAtOnce(report: CapabilityReport, wish: Wish, wanted: boole
 }
 
 function notAsAsked(report: CapabilityReport, wish: Wish): string {
-  if (asked(report, { variant: wish.variant }).length === 0) {
-    return `This model has no variant ${wish.variant}`;
-  }
-  if (wish.variant !== undefined) return `It cannot run as ${wish.variant} here`;
-  return `It cannot run ${place(wish.backend ?? "webgpu")} here`;
+  const { noVariant, notAs, notThere } = words.verdict;
+  const { variant, backend = "webgpu" } = wish;
+  if (variant === undefined) return notThere(words.ladder.place(backend));
+  return (asked(report, { variant }).length === 0 ? noVariant : notAs)(variant);
 }
 
-const OTHERWISE: Line = {
-  text: "It can run here in another way.",
-  offer: { label: "Choose automatically", testid: "choose-automatically", way: {} },
-};
+function otherwise(): Line {
+  const { otherwise: text, choose: label } = words.verdict;
+  return { text, offer: { label, testid: "choose-automatically", way: {} } };
+}
 
 function refusal(report: CapabilityReport): { title: string; hint: string } {
-  if (!report.secureContext) {
-    return {
-      title: "This page needs a secure address",
-      hint: "Open it over https, or as localhost on the machine that serves it.",
-    };
-  }
+  const { insecure, insecureHint, noWebGpu, noWebGpuHint, unable, unableHint } = words.verdict;
+  if (!report.secureContext) return { title: insecure, hint: insecureHint };
   const onlyGraphics = report.rungs.every(({ backend }) => backend === "webgpu");
-  if (report.adapter === null && onlyGraphics) {
-    return {
-      title: "WebGPU is not available here",
-      hint:
-        "Use a recent Chrome, Edge, Firefox or Safari, switch on hardware acceleration in its " +
-        "settings, and update the graphics driver.",
-    };
-  }
-  return {
-    title: "This device cannot run the model",
-    hint: "Choose a smaller model, or open this page on another device or in another browser.",
-  };
+  return report.adapter === null && onlyGraphics
+    ? { title: noWebGpu, hint: noWebGpuHint }
+    : { title: unable, hint: unableHint };
 }

@@ -52,8 +52,9 @@ test("takes the best variant the device can run", async () => {
       backend: "webgpu",
       usable: false,
       reasons: ["the graphics adapter lacks the feature shader-f16"],
+      causes: [{ code: "card-lacks", feature: "shader-f16" }],
     },
-    { variant: "f32", backend: "webgpu", usable: true, reasons: [] },
+    { variant: "f32", backend: "webgpu", usable: true, reasons: [], causes: [] },
   ]);
 });
 

@@ -47,7 +47,13 @@ function backend(runs: Run[], fails = 0): Backend {
 }
 
 async function session(runs: Run[], changes: Partial<Embedding> = {}, fails = 0) {
-  const rung = { variant: "f32", backend: "webgpu" as const, usable: true, reasons: [] };
+  const rung = {
+    variant: "f32",
+    backend: "webgpu" as const,
+    usable: true,
+    reasons: [],
+    causes: [],
+  };
   const report = { rungs: [rung], chosen: "f32" } as unknown as CapabilityReport;
   const lookout = { loading: async () => {}, loaded: () => {} };
   let failures = fails;

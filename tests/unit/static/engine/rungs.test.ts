@@ -29,6 +29,7 @@ function report(): CapabilityReport {
       backend: variant === "wasm" ? "wasm" : "webgpu",
       usable: true,
       reasons: [],
+      causes: [],
     })),
     chosen: "f16",
   };

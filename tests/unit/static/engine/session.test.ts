@@ -62,6 +62,7 @@ async function session(names = RUNGS): Promise<Session> {
     backend: variant === "wasm" ? ("wasm" as const) : ("webgpu" as const),
     usable: true,
     reasons: [] as string[],
+    causes: [],
   }));
   const report = {
     secureContext: true,

@@ -1,11 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { toJson } from "../../../../static/src/page/copy-report";
-import type { CapabilityReport, ErrorCode } from "../../../../static/src/page/engine";
+import type { CapabilityReport, Cause, ErrorCode } from "../../../../static/src/page/engine";
 import {
   change,
   explain,
   type Line,
-  place,
   placeLabel,
   rungName,
   stepDown,
@@ -15,7 +14,10 @@ import { parseQuery } from "../../../../static/src/page/query";
 import { processorMayDo, type Standing } from "../../../../static/src/page/trouble";
 import { startsAtOnce, verdict } from "../../../../static/src/page/verdict";
 import { decide } from "../../../../static/src/page/wish";
+import { words } from "../../../../static/src/page/words";
 import { info, report, rung } from "./reports";
+
+const { place } = words.ladder;
 
 const FREE = decide(parseQuery(""), "auto", null);
 const NO_GPU = "this browser does not offer WebGPU, or it is switched off";
@@ -46,9 +48,10 @@ describe("why not a better rung", () => {
 
   test("a missing feature is one line, in plain words", () => {
     const reasons = ["the graphics adapter lacks the feature shader-f16"];
+    const causes: Cause[] = [{ code: "card-lacks", feature: "shader-f16" }];
     const rungs = [
-      rung("f16-subgroups", { usable: false, reasons }),
-      rung("f16", { usable: false, reasons }),
+      rung("f16-subgroups", { usable: false, reasons, causes }),
+      rung("f16", { usable: false, reasons, causes }),
       rung("f32"),
     ];
     expect(texts(explain(report({ rungs, chosen: "f32" }), "f32", FREE))).toEqual([
@@ -64,10 +67,12 @@ describe("why not a better rung", () => {
   });
 
   test("limits are told without their names, and once", () => {
-    const reasons = ["maxBufferSize", "maxStorageBuffersPerShaderStage"].map(
-      (limit) => `the model needs ${limit} of 10; this device offers 8`,
+    const limits = ["maxBufferSize", "maxStorageBuffersPerShaderStage"];
+    const reasons = limits.map((limit) => `the model needs ${limit} of 10; this device offers 8`);
+    const causes = limits.map(
+      (limit): Cause => ({ code: "card-too-small", limit, needed: 10, offered: 8 }),
     );
-    const rungs = [rung("f32", { usable: false, reasons }), rung("wasm")];
+    const rungs = [rung("f32", { usable: false, reasons, causes }), rung("wasm")];
     expect(texts(explain(report({ rungs, chosen: "wasm" }), "wasm", FREE))).toEqual([
       "The graphics card is not used. The graphics card is too small for this model.",
     ]);
@@ -97,7 +102,9 @@ describe("why not a better rung", () => {
 
   test("one thread is told once, with what the site's owner can do", () => {
     const reasons = ["threads need a page that is cross-origin isolated"];
-    const rungs = [rung("f32"), rung("wasm-threads", { usable: false, reasons }), rung("wasm")];
+    const causes: Cause[] = [{ code: "not-isolated" }];
+    const threaded = rung("wasm-threads", { usable: false, reasons, causes });
+    const rungs = [rung("f32"), threaded, rung("wasm")];
     const alone = report({ crossOriginIsolated: false, rungs, chosen: "wasm" });
     const lines = texts(explain(alone, "wasm", decide(parseQuery(""), "wasm", null)));
     expect(lines).toEqual([
@@ -120,12 +127,24 @@ describe("why not a better rung", () => {
   });
 });
 
-test.each([
-  ["it computes wrongly here: in the self-test, kernel k gave 1 where 2 is right", "wrong answers"],
-  ["the graphics device has no memory left (weights)", "ran out of memory"],
-  ["this browser's WebAssembly lacks simd128", "lacks vectors (simd128)"],
-  ["something else: with names", "something else: with names"],
-])("%s is told as: %s", (reason, words) => expect(plain(reason)).toContain(words));
+describe("a reason in plain words", () => {
+  test.each<[Cause, RegExp]>([
+    [{ code: "fault", error: "wrong-answer" }, /wrong answers/],
+    [{ code: "fault", error: "out-of-memory" }, /ran out of memory/],
+    [{ code: "fault", error: "internal" }, /failed when it was tried/],
+    [{ code: "wasm-lacks", feature: "simd128" }, /lacks vectors \(simd128\)/],
+    [{ code: "wasm-lacks", feature: "future" }, /lacks future/],
+    [{ code: "wasm-memory", needed: 5e9, available: 2 ** 32, fits: 0 }, /5\.0 GB .* no context/],
+    [{ code: "scarce-memory", needed: 5e9 }, /about 5\.0 GB/],
+  ])("%j", (cause, told) => {
+    const [text] = plain(rung("f32", { reasons: ["names"], causes: [cause] }));
+    expect(text).toMatch(told);
+  });
+
+  test("is the engine's own where the page knows none", () => {
+    expect(plain(rung("f32", { reasons: ["something new"] }))).toEqual(["something new"]);
+  });
+});
 
 describe("the verdict", () => {
   test("names the rung and its caveats", () => {
@@ -211,7 +230,8 @@ describe("news", () => {
   test("a step down: the new note, or what was learned about the rung before", () => {
     const before = info("f32", { notes: ["old"] });
     const reasons = ["the graphics device was lost: destroyed"];
-    const rungs = [rung("f32", { usable: false, reasons }), rung("wasm")];
+    const causes: Cause[] = [{ code: "fault", error: "device-lost" }];
+    const rungs = [rung("f32", { usable: false, reasons, causes }), rung("wasm")];
     const after = info("wasm", { threads: 2, notes: ["old"], report: report({ rungs }) });
     expect(change(before, after)).toEqual({
       title: "The model now runs on the processor (WebAssembly, 2 threads)",
@@ -233,7 +253,7 @@ describe("news", () => {
 });
 
 describe("the processor instead", () => {
-  const trouble = (code: ErrorCode) => ({ code, message: "", hint: "" });
+  const trouble = (code: ErrorCode) => ({ code, message: "", hint: "", values: {} });
   const forced = decide(parseQuery("?backend=webgpu"), "auto", null);
   const standing: Standing = { backend: "webgpu", report: report(), wish: forced };
 

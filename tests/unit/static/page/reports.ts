@@ -4,7 +4,7 @@ import type { CapabilityReport, EngineInfo, Rung } from "../../../../static/src/
 
 export function rung(variant: string, parts: Partial<Rung> = {}): Rung {
   const backend = variant.startsWith("wasm") ? "wasm" : "webgpu";
-  return { variant, backend, usable: true, reasons: [], ...parts };
+  return { variant, backend, usable: true, reasons: [], causes: [], ...parts };
 }
 
 /** A device that can do everything, with the rungs f16, f32, wasm-threads and wasm. */

@@ -1,36 +1,49 @@
 import { describe, expect, test } from "vitest";
 import { sentenceEnd } from "../../../../static/src/page/announce";
+import { rate } from "../../../../static/src/page/answer";
 import type { Progress } from "../../../../static/src/page/engine";
 import { asTrouble } from "../../../../static/src/page/engine";
-import { bytes, duration, plural, speed } from "../../../../static/src/page/format";
 import { chooseModel, type Model } from "../../../../static/src/page/models";
 import { sentence } from "../../../../static/src/page/notice";
 import { progressShare, progressText } from "../../../../static/src/page/start";
-import { words } from "../../../../static/src/page/trouble";
+import { remedyFor } from "../../../../static/src/page/trouble";
+import { choose, words } from "../../../../static/src/page/words";
+
+const { bytes, duration } = words.figures;
 
 describe("figures", () => {
   test.each([
-    [999, "999 B"],
+    [999, "999 bytes"],
     [1000, "1.0 kB"],
     [94_371_840, "94.4 MB"],
     [2e9, "2.0 GB"],
   ])("%d bytes", (count, text) => expect(bytes(count)).toBe(text));
 
   test.each([
-    [0.1, "1 s"],
-    [59.4, "59 s"],
-    [125, "2 min 5 s"],
-    [3840, "1 h 4 min"],
+    [0.1, "1 sec"],
+    [59.4, "59 sec"],
+    [125, "2 min 5 sec"],
+    [3840, "1 hr 4 min"],
   ])("%d seconds", (seconds, text) => expect(duration(seconds)).toBe(text));
 
+  test.each([
+    [-3_600_000, "today"],
+    [-86_400_000, "yesterday"],
+    [-3 * 86_400_000, "3 days ago"],
+    [-20 * 86_400_000, "2 weeks ago"],
+    [-800 * 86_400_000, "2 years ago"],
+  ])("%d milliseconds from now", (from, text) => expect(words.figures.ago(from, 0)).toBe(text));
+
   test("speed has the digits that mean something", () => {
-    expect(speed(18, 10)).toBe("1.8 tok/s");
-    expect(speed(423, 10)).toBe("42 tok/s");
-    expect(speed(1, 0)).toBe("1000 tok/s");
+    const { speed } = words.chat;
+    expect(speed(rate(18, 10))).toBe("1.8 tok/s");
+    expect(speed(rate(423, 10))).toBe("42 tok/s");
+    expect(speed(rate(1, 0))).toBe("1,000 tok/s");
   });
 
   test("one is singular", () => {
-    expect([plural(1, "token"), plural(4096, "token")]).toEqual(["1 token", "4,096 tokens"]);
+    const { tokens } = words.device;
+    expect([tokens(1), tokens(4096)]).toEqual(["1 token", "4,096 tokens"]);
   });
 });
 
@@ -48,7 +61,7 @@ describe("progress", () => {
 
   test("names bytes, rate, time left and kernels", () => {
     expect(progressText(progress)).toBe(
-      "50.0 MB of 100.0 MB · 10.0 MB from this browser · 20.0 MB/s · 3 s left · kernels 5 of 10",
+      "50.0 MB of 100.0 MB · 10.0 MB from this browser · 20.0 MB/s · 3 sec left · kernels 5 of 10",
     );
   });
 
@@ -81,23 +94,36 @@ describe("progress", () => {
 describe("errors", () => {
   test("the engine's own keep code and hint", () => {
     const error = Object.assign(new Error("lost"), { code: "device-lost", hint: "Reload." });
-    expect(asTrouble(error)).toEqual({ code: "device-lost", message: "lost", hint: "Reload." });
-    expect(words(asTrouble(error)).remedy).toBe("reload");
+    const lost = { code: "device-lost", message: "lost", hint: "Reload.", values: {} };
+    expect(asTrouble(error)).toEqual(lost);
+    expect(remedyFor(asTrouble(error))).toBe("reload");
   });
 
   test("anything else is internal, and a code from the future too", () => {
     expect(asTrouble("boom")).toMatchObject({ code: "internal", message: "boom" });
-    const future = { code: "new-code" as "internal", message: "", hint: "" };
-    expect(words(future)).toEqual(words({ ...future, code: "internal" }));
+    const future = { code: "new-code" as "internal", message: "", hint: "", values: {} };
+    expect(remedyFor(future)).toBe("reload");
   });
 
   test("messages become sentences", () => {
     expect(sentence("the device was lost")).toBe("The device was lost.");
     expect(sentence("Why?")).toBe("Why?");
     expect(sentence("stopped")).toBe("Stopped.");
+    expect(sentence("l’appareil a été perdu")).toBe("L’appareil a été perdu.");
     expect(sentence("weights/9e63.bin arrived twice")).toBe("weights/9e63.bin arrived twice.");
     expect(sentence("f32: no room")).toBe("f32: no room.");
   });
+});
+
+describe("the language", () => {
+  test.each([
+    [["en-GB", "fr"], "en"],
+    [["fr-CH", "en"], "fr"],
+    [["de", "IT"], "it"],
+    [["xx", "en-US"], "en"],
+    [["constructor"], "en"],
+    [[], "en"],
+  ])("%j: %s", (wishes, code) => expect(choose(wishes)).toBe(code));
 });
 
 describe("what is announced", () => {

@@ -1,0 +1,64 @@
+/** Numbers, sizes and times as a language writes them. Decimal units, as disks and networks use. */
+
+type Forms = Partial<Record<Intl.LDMLPluralRule, string>> & { other: string };
+
+const SIZES = [
+  ["gigabyte", 1e9],
+  ["megabyte", 1e6],
+  ["kilobyte", 1e3],
+] as const;
+
+/** The figures of one language: `figures("fr").bytes(94.4e6)` is "94,4 Mo". */
+export function figures(locale: string) {
+  const rules = new Intl.PluralRules(locale);
+  const number = (value: number, digits = 0) =>
+    new Intl.NumberFormat(locale, {
+      minimumFractionDigits: digits,
+      maximumFractionDigits: digits,
+    }).format(value);
+  const unit = (value: number, name: string, digits = 0, display: "short" | "long" = "short") =>
+    new Intl.NumberFormat(locale, {
+      style: "unit",
+      unit: name,
+      unitDisplay: display,
+      minimumFractionDigits: digits,
+      maximumFractionDigits: digits,
+    }).format(value);
+  const sized = (count: number, per = "") => {
+    const [name, size] = SIZES.find((each) => count >= each[1]) ?? ["byte", 1];
+    return unit(count / size, name + per, size > 1 ? 1 : 0, size > 1 ? "short" : "long");
+  };
+  return {
+    /** With as many digits behind the point as asked for. */
+    number,
+    /** The form of a noun that goes with a count: `counted(2, { one: "token", other: "tokens" })`. */
+    counted: (count: number, forms: Forms) =>
+      `${number(count)} ${forms[rules.select(count)] ?? forms.other}`,
+    bytes: (count: number) => sized(count),
+    bytesPerSecond: (count: number) => sized(count, "-per-second"),
+    /** "8 s", "2 min 5 s", "1 h 4 min"; never nothing at all. */
+    duration(seconds: number): string {
+      const whole = Math.max(1, Math.round(seconds));
+      if (whole < 60) return unit(whole, "second");
+      const [large, small, size] =
+        whole < 3600 ? (["minute", "second", 60] as const) : (["hour", "minute", 3600] as const);
+      const rest = Math.floor((whole % size) / (size / 60));
+      return `${unit(Math.floor(whole / size), large)} ${unit(rest, small)}`;
+    },
+    seconds: (value: number) => unit(value, "second", 1),
+    list: (items: string[]) => new Intl.ListFormat(locale).format(items),
+    /** A moment in milliseconds as "yesterday" or "3 weeks ago", seen from `now`. */
+    ago(at: number, now: number): string {
+      const days = Math.round((at - now) / 86_400_000);
+      const format = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
+      const [size, name] = AGES.find(([least]) => Math.abs(days) >= least) ?? [1, "day"];
+      return format.format(Math.trunc(days / size), name);
+    },
+  };
+}
+
+const AGES: [number, Intl.RelativeTimeFormatUnit][] = [
+  [365, "year"],
+  [30, "month"],
+  [7, "week"],
+];

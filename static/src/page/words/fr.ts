@@ -1,0 +1,425 @@
+/** Les textes en français. Les espaces avant « ; : ? ! » et dans les guillemets sont insécables. */
+
+import type { ErrorCode } from "../../engine/api";
+import type { Fault, Words } from "./en";
+import { figures } from "./figures";
+
+const { number, counted, bytes, bytesPerSecond, duration, seconds } = figures("fr");
+
+const tokens = (count: number) => counted(count, { one: "token", other: "tokens" });
+const speed = (rate: number) => `${number(rate, rate < 10 ? 1 : 0)} tokens/s`;
+
+const FEATURES: Record<string, string> = {
+  "shader-f16": "des nombres en demi-précision",
+  subgroups: "des échanges entre ses cœurs",
+  simd128: "des vecteurs (simd128)",
+  "relaxed-simd": "des vecteurs assouplis (relaxed-simd)",
+};
+
+const faults: Record<ErrorCode, Fault> = {
+  "insecure-context": {
+    title: "Cette page demande une adresse sécurisée",
+    text: () => "Les navigateurs n’offrent ce qu’il faut au modèle qu’aux pages sécurisées.",
+    hint: "Ouvrez-la en https, ou comme localhost sur la machine qui la sert.",
+  },
+  "webgpu-unavailable": {
+    title: "Ce navigateur n’offre pas WebGPU",
+    text: () => "Le modèle ne peut pas fonctionner ici de la manière demandée.",
+    hint: "Prenez une version récente de Chrome, Edge, Firefox ou Safari, et activez WebGPU dans ses réglages.",
+  },
+  "no-adapter": {
+    title: "Aucune carte graphique n’a été trouvée",
+    text: () => "Il n’y en a pas, ou le navigateur la bloque.",
+    hint: "Activez l’accélération matérielle dans les réglages du navigateur, mettez à jour le pilote graphique et redémarrez le navigateur.",
+  },
+  "device-too-small": {
+    title: "Cet appareil ne peut pas faire fonctionner le modèle",
+    text: ({ bytes: needed, allowed }) =>
+      needed && allowed
+        ? `Il lui faut ${bytes(needed)} d’un seul tenant ; cet appareil en permet ${bytes(allowed)}.`
+        : "Il demande plus que ce que cet appareil possède.",
+    hint: "Choisissez un modèle ou un contexte plus petit, ou ouvrez la page sur un autre appareil.",
+  },
+  "unsupported-format": {
+    title: "Le modèle a été préparé pour une autre version",
+    text: () => "Cette page ne sait pas lire ses fichiers.",
+    hint: "Rechargez la page. Si rien ne change, le propriétaire du site doit recompiler le modèle ou mettre le site à jour.",
+  },
+  "bad-bundle": {
+    title: "Les fichiers du modèle sont endommagés",
+    text: () => "Leur contenu n’est pas cohérent.",
+    hint: "Le propriétaire du site doit recompiler le modèle.",
+  },
+  network: {
+    title: "Un téléchargement a échoué",
+    text: ({ file, status }) => {
+      const name = file ?? "un fichier";
+      if (status) return `Le serveur a répondu ${status} à la demande de ${name}.`;
+      return `La connexion s’est interrompue sur ${name}.`;
+    },
+    hint: "Vérifiez la connexion et réessayez ; ce qui est arrivé est gardé.",
+  },
+  integrity: {
+    title: "Un fichier n’est pas celui attendu",
+    text: ({ file }) =>
+      `Le contenu de ${file ?? "ce fichier"} n’est pas celui que cette page attend ; il n’a pas été utilisé.`,
+    hint: "Rechargez la page. Si rien ne change, la copie du serveur est endommagée ou périmée.",
+  },
+  storage: {
+    title: "Le stockage du navigateur a refusé un fichier",
+    text: () => "Il n’y a peut-être plus de place sur cet appareil.",
+    hint: "Libérez de la place et réessayez.",
+  },
+  "out-of-memory": {
+    title: "L’appareil n’a plus de mémoire",
+    text: () => "Le modèle n’a pas trouvé la place qu’il lui faut.",
+    hint: "Fermez d’autres onglets, ou choisissez un modèle ou un contexte plus petit.",
+  },
+  "device-lost": {
+    title: "La carte graphique a été perdue",
+    text: () => "Le navigateur a retiré la carte graphique au milieu de son travail.",
+    hint: "Rechargez le modèle ; si cela se répète, choisissez un modèle ou un contexte plus petit.",
+  },
+  "worker-lost": {
+    title: "Le processus du modèle s’est arrêté",
+    text: () => "La partie de la page qui fait fonctionner le modèle a pris fin.",
+    hint: "Rechargez le modèle ; si la mémoire manquait, choisissez un modèle ou un contexte plus petit.",
+  },
+  "gpu-validation": {
+    title: "Le pilote graphique a refusé une commande",
+    text: () => "C’est un défaut des programmes du modèle ou du navigateur.",
+    hint: "Rechargez le modèle ; si rien ne change, merci de le signaler en joignant les détails.",
+  },
+  "kernel-fault": {
+    title: "Le modèle s’est arrêté au milieu de son travail",
+    text: () => "C’est un défaut des programmes du modèle ou du navigateur.",
+    hint: "Rechargez le modèle ; si rien ne change, merci de le signaler en joignant les détails.",
+  },
+  "wrong-answer": {
+    title: "Cet appareil calcule faux",
+    text: () => "Il a donné de mauvaises réponses à un test dont les résultats sont connus.",
+    hint: "Mettez à jour le navigateur et le pilote graphique, ou faites fonctionner le modèle autrement.",
+  },
+  "context-overflow": {
+    title: "La conversation est trop longue",
+    text: ({ tokens: taken, context }) =>
+      taken && context
+        ? `Elle prend ${tokens(taken)} ; le contexte du modèle en contient ${number(context)}.`
+        : "Elle prend plus que ce que contient le contexte du modèle.",
+    hint: "Laissez de côté les échanges les plus anciens, ou commencez une nouvelle discussion.",
+  },
+  "bad-request": {
+    title: "Le modèle ne peut pas traiter cette demande",
+    text: ({ context, fits }) =>
+      context && fits
+        ? `Un contexte de ${tokens(context)} a été demandé ; ce modèle en prend au plus ${number(fits)}.`
+        : "Quelque chose dans la demande n’est pas possible avec ce modèle.",
+    hint: "Les détails disent quoi ; modifiez-le et recommencez.",
+  },
+  aborted: {
+    title: "Arrêté",
+    text: () => "L’opération a été arrêtée avant sa fin.",
+    hint: "Relancez-la.",
+  },
+  internal: {
+    title: "Quelque chose n’a pas fonctionné",
+    text: () => "La page a rencontré un défaut qu’elle ne connaît pas.",
+    hint: "Rechargez la page et réessayez ; si cela se reproduit, merci de le signaler en joignant les détails.",
+  },
+};
+
+export const words: Words = {
+  figures: figures("fr"),
+
+  site: {
+    description: "Un modèle de langage qui fonctionne dans cet onglet du navigateur.",
+    skip: "Aller au champ de message",
+    model: "Modèle",
+    newChat: "Nouvelle discussion",
+    settings: "Réglages",
+    close: "Fermer",
+    details: "Détails",
+  },
+
+  start: {
+    title: "Un modèle de langage, dans cet onglet",
+    lead: "Il fonctionne sur votre propre appareil. Rien de ce que vous écrivez ne quitte cet onglet.",
+    looking: "Recherche de modèles…",
+    size: (size) => `${bytes(size)}, à télécharger une seule fois`,
+    sizeKept: (size) => `${bytes(size)}, gardés dans ce navigateur`,
+    load: "Charger le modèle",
+    start: "Démarrer",
+    checking: "Examen de cet appareil…",
+    noModel: "Aucun modèle",
+    noModelTitle: "Modèle introuvable",
+    noBundle: "Le site n’a aucun modèle que cette version sache lire.",
+    notHere: (wanted) => `Il n’y a pas de ${wanted} ici.`,
+    siteHas: (names) => `Ce site propose : ${names.join(", ")}.`,
+    embedderTitle: "Ce modèle ne converse pas",
+    embedder: "Il transforme des textes en vecteurs, pour chercher et pour comparer leur sens.",
+    embedderUse: "Utilisez-le depuis une page à vous : engine.embed(texts).",
+  },
+
+  progress: {
+    label: "Chargement du modèle",
+    starting: "Démarrage…",
+    reading: "Lecture de la composition du modèle…",
+    ready: "Prêt.",
+    cancel: "Annuler",
+    loaded: (some, all) => `${bytes(some)} sur ${bytes(all)}`,
+    cached: (size) => `${bytes(size)} de ce navigateur`,
+    rate: (perSecond) => bytesPerSecond(perSecond),
+    left: (time) => `encore ${duration(time)}`,
+    kernels: (done, all) => `noyaux ${number(done)} sur ${number(all)}`,
+    compiling: "préparation",
+  },
+
+  chat: {
+    label: "Conversation",
+    welcome: "De quoi parlons-nous ?",
+    suggestion1: "Pourquoi le ciel est-il bleu ?",
+    suggestion2: "Écris un court poème sur la pluie sur un toit de tôle.",
+    suggestion3: "Explique à un enfant de dix ans comment marche un four à céramique.",
+    you: "Vous",
+    answer: "Réponse",
+    copyAnswer: "Copier la réponse",
+    regenerate: "Répondre à nouveau",
+    copyCode: "Copier le code",
+    table: "Tableau",
+    noClipboard: "Le navigateur a refusé l’accès au presse-papiers",
+    dropped: "Le modèle ne voit plus ce message",
+    stopped: "Vous avez arrêté cette réponse.",
+    cutOff: "Réponse coupée : la limite de tokens est atteinte.",
+    interrupted: "Cette réponse a été interrompue.",
+    noAnswer: "Il n’y a pas encore de réponse.",
+    complete: "La réponse est complète.",
+    speed,
+    stats: ({ completion, rate, prompt, reused, prefill }) => {
+      const kept = reused > 0 ? ` (dont ${number(reused)} réutilisés)` : "";
+      const read = `${tokens(prompt)} en entrée${kept} en ${seconds(prefill)}`;
+      return [tokens(completion), speed(rate), read].join(" · ");
+    },
+  },
+
+  composer: {
+    message: "Message",
+    placeholder: "Écrivez un message",
+    send: "Envoyer",
+    stop: "Arrêter",
+    stopKey: "Arrêter (Échap)",
+    newest: "Aller au message le plus récent",
+    closeMessage: "Fermer ce message",
+    promise: "Rien de ce que vous écrivez ne quitte cet onglet.",
+    mistakes: "Les petits modèles se trompent.",
+    contextLabel: "Contexte utilisé",
+    context: (used, size) => `${number(used)} sur ${tokens(size)}`,
+  },
+
+  settings: {
+    kept: "Ils restent dans ce navigateur.",
+    language: "Langue",
+    languageAuto: "Celle du navigateur",
+    languageHelp: "La page se rouvre dans la langue choisie ; la conversation reste.",
+    runOn: "Exécution",
+    runOnAuto: "Automatique",
+    runOnCard: "Carte graphique (WebGPU)",
+    runOnProcessor: "Processeur (WebAssembly)",
+    reload: "Recharger le modèle",
+    next: "Ce qui suit vaut à partir de la prochaine réponse.",
+    system: "Consigne générale",
+    systemPlaceholder: "Ce que le modèle apprend avant la conversation",
+    reset: "Rétablir les valeurs par défaut",
+    none: "aucune",
+    slider: (label) => `${label}, curseur`,
+    needsNumber: (label) => `${label} : il faut un nombre.`,
+    outOfRange: (label, whole, min, max) =>
+      `${label} : il faut ${whole ? "un nombre entier" : "un nombre"} de ${min} à ${max}.`,
+    addressAsks: (what) =>
+      `L’adresse de cette page demande ${what}, ce qui l’emporte sur ce réglage.`,
+    automatic: "Automatique prend la manière la plus rapide qui fonctionne sur cet appareil.",
+    stillRuns: (place) =>
+      `Le modèle fonctionne encore ${place}. Le recharger ne perd rien de la conversation.`,
+    runs: (place) => `Le modèle fonctionne ${place}.`,
+  },
+
+  numbers: {
+    temperature: {
+      label: "Température",
+      help: "0 prend toujours le mot le plus probable ; plus haut, c’est plus libre.",
+    },
+    top_p: {
+      label: "Top p",
+      help: "Garde les mots les plus probables qui atteignent ensemble cette part. 1 : sans effet.",
+    },
+    min_p: {
+      label: "Min p",
+      help: "Écarte les mots bien moins probables que le premier. 0 : sans effet.",
+    },
+    repetition_penalty: {
+      label: "Pénalité de répétition",
+      help: "Au-dessus de 1, décourage les mots déjà vus. 1 : sans effet.",
+    },
+    presence_penalty: {
+      label: "Pénalité de présence",
+      help: "Au-dessus de 0, pousse vers de nouveaux sujets.",
+    },
+    frequency_penalty: {
+      label: "Pénalité de fréquence",
+      help: "Au-dessus de 0, décourage les mots d’autant plus qu’ils ont servi.",
+    },
+    top_k: { label: "Top k", help: "Garde ce nombre de mots les plus probables. 0 : sans effet." },
+    max_tokens: {
+      label: "Longueur maximale, en tokens",
+      help: "Vide : tant qu’il y a de la place dans le contexte.",
+    },
+    seed: {
+      label: "Graine aléatoire",
+      help: "La même graine donne la même réponse. Vide : une nouvelle à chaque fois.",
+    },
+  },
+
+  address: {
+    title: "Une partie de l’adresse n’a pas été comprise",
+    leftOut: (name, value, allowed) => `${name}=${value} n’est pas ${allowed} ; c’est ignoré.`,
+    backends: "webgpu ou wasm",
+    threads: "un nombre entier de fils d’exécution",
+    context: "un nombre entier de tokens",
+  },
+
+  overflow: {
+    title: "La conversation remplit le contexte du modèle",
+    alone:
+      "Le dernier message prend à lui seul tout le contexte du modèle. Raccourcissez-le, ou recommencez.",
+    older:
+      "Le modèle ne voit pas plus loin en arrière. On peut laisser de côté d’anciens échanges, ou recommencer.",
+    drop: "Laisser de côté les plus anciens échanges",
+    anew: "Commencer une nouvelle discussion",
+  },
+
+  device: {
+    title: "Comment il fonctionne ici",
+    chip: "Comment le modèle fonctionne ici",
+    chipRung: (rung) => `Comment le modèle fonctionne ici : ${rung}`,
+    checked: "Ce qui a été examiné",
+    rungs: "Les manières de le faire fonctionner, la meilleure d’abord",
+    inUse: "en service",
+    chosen: "choisie",
+    possible: "possible",
+    notHere: "pas ici",
+    adapter: "Carte graphique",
+    halfPrecision: "Sa demi-précision",
+    subgroups: "Ses sous-groupes",
+    extensions: "WebAssembly",
+    noExtensions: "sans extensions",
+    cores: "Cœurs du processeur",
+    secure: "Contexte sécurisé",
+    isolated: "Isolée des autres origines",
+    yes: "oui",
+    no: "non",
+    noAdapter: "aucune",
+    noName: "sans nom",
+    emulated: (name) => `${name} (émulée par logiciel)`,
+    model: "Modèle",
+    runsAs: "Fonctionne en",
+    context: "Contexte",
+    vocabulary: "Vocabulaire",
+    tokens,
+    notes: "Bon à savoir",
+    copy: "Copier en JSON",
+    notSent: "Rien n’en est envoyé où que ce soit.",
+    copied: "Copié dans votre presse-papiers ; rien n’a été envoyé.",
+    reportTitle: "Ce qui a été examiné, en JSON",
+    refused:
+      "Le navigateur a refusé son presse-papiers. Le texte est sélectionné : copiez-le avec " +
+      "Ctrl+C ou ⌘C. Rien n’en est envoyé où que ce soit.",
+  },
+
+  ladder: {
+    place: (backend, threads) => {
+      if (backend === "webgpu") return "sur la carte graphique (WebGPU)";
+      const forms = { one: "fil d’exécution", other: "fils d’exécution" };
+      const known = threads === undefined ? "" : `, ${counted(threads, forms)}`;
+      return `sur le processeur (WebAssembly${known})`;
+    },
+    card: "Carte graphique",
+    processor: "Processeur",
+    runs: (place) => `Fonctionne ${place}`,
+    addressAsks: (what) => `L’adresse de cette page le demande (${what}).`,
+    addressOverrules: (what) =>
+      `L’adresse de cette page le demande (${what}), ce qui l’emporte sur votre réglage « Exécution ».`,
+    settingAsks: "Votre réglage « Exécution » le demande.",
+    youAsked: "Vous l’avez demandé ici.",
+    startedAgain: (place) => `Le modèle a été redémarré ${place}`,
+    nowRuns: (place) => `Le modèle fonctionne désormais ${place}`,
+    modelRuns: (place) => `Le modèle fonctionne ${place}`,
+    allHere: "La conversation est intacte.",
+    fasterLeftOut: (variants) => `Une manière plus rapide (${variants.join(", ")}) est écartée.`,
+    cardNotUsed: "La carte graphique n’est pas utilisée.",
+    processorNotUsed: "Le processeur n’est pas utilisé.",
+    tryAgain: "Réessayer",
+    useAnyway: "L’utiliser quand même",
+    oneThread:
+      "Il n’a qu’un seul fil d’exécution, parce que ce site n’isole pas ses pages. Le " +
+      "propriétaire du site pourrait l’accélérer en envoyant les en-têtes " +
+      "Cross-Origin-Opener-Policy: same-origin et Cross-Origin-Embedder-Policy: require-corp.",
+  },
+
+  verdict: {
+    noVariant: (variant) => `Ce modèle n’a pas de variante ${variant}`,
+    notAs: (variant) => `Il ne peut pas fonctionner ici en ${variant}`,
+    notThere: (place) => `Il ne peut pas fonctionner ici ${place}`,
+    otherwise: "Il peut fonctionner ici d’une autre manière.",
+    choose: "Choisir automatiquement",
+    insecure: "Cette page demande une adresse sécurisée",
+    insecureHint: "Ouvrez-la en https, ou comme localhost sur la machine qui la sert.",
+    noWebGpu: "WebGPU n’est pas disponible ici",
+    noWebGpuHint:
+      "Prenez une version récente de Chrome, Edge, Firefox ou Safari, activez l’accélération " +
+      "matérielle dans ses réglages et mettez à jour le pilote graphique.",
+    unable: "Cet appareil ne peut pas faire fonctionner le modèle",
+    unableHint:
+      "Choisissez un modèle plus petit, ou ouvrez cette page sur un autre appareil ou dans un " +
+      "autre navigateur.",
+  },
+
+  trouble: {
+    retry: "Réessayer",
+    reload: "Recharger le modèle",
+    close: "Fermer",
+    onProcessor: "Charger sur le processeur",
+  },
+
+  faults,
+
+  reasons: {
+    insecure:
+      "la page a été ouverte en simple http, où les navigateurs n’offrent ni WebGPU ni stockage",
+    "no-webgpu": "ce navigateur n’offre pas WebGPU, ou WebGPU est désactivé",
+    "no-adapter":
+      "WebGPU n’a trouvé aucune carte graphique utilisable : il n’y en a pas, ou elle est bloquée ou désactivée",
+    "card-lacks": (feature) => `il manque à la carte graphique ${FEATURES[feature] ?? feature}`,
+    "card-too-small": "la carte graphique est trop petite pour ce modèle",
+    "not-isolated":
+      "la page n’est pas isolée des autres origines, et WebAssembly n’a ici qu’un fil d’exécution",
+    "wasm-lacks": (feature) =>
+      `il manque au WebAssembly de ce navigateur ${FEATURES[feature] ?? feature}`,
+    "wasm-memory": (needed, available, fits) =>
+      `le modèle prend ${bytes(needed)} et WebAssembly a ${bytes(available)} : ` +
+      (fits > 0 ? `un contexte d’au plus ${tokens(fits)} y tient` : "aucun contexte n’y tient"),
+    "scarce-memory": (needed) =>
+      `il prend environ ${bytes(needed)}, une grande part de ce que cet appareil possède : la mémoire peut manquer`,
+    crashed: "le dernier chargement de cette manière s’est terminé par un plantage",
+    emulated: "la carte graphique est émulée par logiciel : cela fonctionne, mais lentement",
+    "emulated-passed-over":
+      "la carte graphique est émulée par logiciel : elle est laissée de côté, car WebAssembly est plus rapide",
+    fault: {
+      "wrong-answer": "un test dont les résultats sont connus a donné de mauvaises réponses",
+      "device-lost": "la carte graphique s’est arrêtée au milieu de son travail",
+      "out-of-memory": "l’appareil n’avait plus de mémoire",
+      "device-too-small": "il faut plus que ce que cet appareil permet d’un seul tenant",
+      "gpu-validation": "le pilote graphique a refusé une commande",
+      "kernel-fault": "le programme du modèle s’est arrêté sur un défaut",
+    },
+    failed: "l’essai a échoué",
+  },
+};

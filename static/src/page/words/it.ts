@@ -1,0 +1,427 @@
+/** I testi in italiano. */
+
+import type { ErrorCode } from "../../engine/api";
+import type { Fault, Words } from "./en";
+import { figures } from "./figures";
+
+const { number, counted, bytes, bytesPerSecond, duration, seconds } = figures("it");
+
+const tokens = (count: number) => counted(count, { one: "token", other: "token" });
+const speed = (rate: number) => `${number(rate, rate < 10 ? 1 : 0)} token/s`;
+
+const FEATURES: Record<string, string> = {
+  "shader-f16": "i numeri a mezza precisione",
+  subgroups: "gli scambi tra i suoi nuclei",
+  simd128: "i vettori (simd128)",
+  "relaxed-simd": "i vettori rilassati (relaxed-simd)",
+};
+
+const faults: Record<ErrorCode, Fault> = {
+  "insecure-context": {
+    title: "Questa pagina richiede un indirizzo sicuro",
+    text: () => "I browser offrono ciò che serve al modello solo alle pagine sicure.",
+    hint: "Aprila tramite https, o come localhost sul computer che la ospita.",
+  },
+  "webgpu-unavailable": {
+    title: "Questo browser non offre WebGPU",
+    text: () => "Qui il modello non può funzionare nel modo richiesto.",
+    hint: "Usa una versione recente di Chrome, Edge, Firefox o Safari e attiva WebGPU nelle sue impostazioni.",
+  },
+  "no-adapter": {
+    title: "Nessuna scheda grafica trovata",
+    text: () => "Non ce n’è una, oppure il browser la blocca.",
+    hint: "Attiva l’accelerazione hardware nelle impostazioni del browser, aggiorna il driver grafico e riavvia il browser.",
+  },
+  "device-too-small": {
+    title: "Questo dispositivo non può far funzionare il modello",
+    text: ({ bytes: needed, allowed }) =>
+      needed && allowed
+        ? `Servono ${bytes(needed)} in un blocco solo; questo dispositivo ne consente ${bytes(allowed)}.`
+        : "Richiede più di quanto questo dispositivo abbia.",
+    hint: "Scegli un modello o un contesto più piccolo, oppure apri la pagina su un altro dispositivo.",
+  },
+  "unsupported-format": {
+    title: "Il modello è stato preparato per un’altra versione",
+    text: () => "Questa pagina non sa leggere i suoi file.",
+    hint: "Ricarica la pagina. Se non cambia nulla, il proprietario del sito deve ricompilare il modello o aggiornare il sito.",
+  },
+  "bad-bundle": {
+    title: "I file del modello sono danneggiati",
+    text: () => "Il loro contenuto non è coerente.",
+    hint: "Il proprietario del sito deve ricompilare il modello.",
+  },
+  network: {
+    title: "Un download non è riuscito",
+    text: ({ file, status }) => {
+      const name = file ?? "un file";
+      if (status) return `Il server ha risposto ${status} alla richiesta di ${name}.`;
+      return `La connessione si è interrotta durante il download di ${name}.`;
+    },
+    hint: "Controlla la connessione e riprova; ciò che è arrivato resta conservato.",
+  },
+  integrity: {
+    title: "Un file non è quello atteso",
+    text: ({ file }) =>
+      `Il contenuto di ${file ?? "questo file"} non è quello che la pagina si aspetta; non è stato usato.`,
+    hint: "Ricarica la pagina. Se non cambia nulla, la copia sul server è danneggiata o superata.",
+  },
+  storage: {
+    title: "Lo spazio del browser ha rifiutato un file",
+    text: () => "Forse su questo dispositivo non c’è più posto.",
+    hint: "Libera dello spazio e riprova.",
+  },
+  "out-of-memory": {
+    title: "Il dispositivo ha esaurito la memoria",
+    text: () => "Il modello non ha trovato lo spazio che gli serve.",
+    hint: "Chiudi altre schede, oppure scegli un modello o un contesto più piccolo.",
+  },
+  "device-lost": {
+    title: "La scheda grafica è andata persa",
+    text: () => "Il browser ha tolto la scheda grafica a metà del lavoro.",
+    hint: "Ricarica il modello; se succede di nuovo, scegli un modello o un contesto più piccolo.",
+  },
+  "worker-lost": {
+    title: "Il processo del modello si è fermato",
+    text: () => "La parte della pagina in cui funziona il modello è terminata.",
+    hint: "Ricarica il modello; se mancava memoria, scegli un modello o un contesto più piccolo.",
+  },
+  "gpu-validation": {
+    title: "Il driver grafico ha rifiutato un comando",
+    text: () => "È un difetto dei programmi del modello o del browser.",
+    hint: "Ricarica il modello; se non cambia nulla, segnalalo allegando i dettagli.",
+  },
+  "kernel-fault": {
+    title: "Il modello si è fermato a metà del lavoro",
+    text: () => "È un difetto dei programmi del modello o del browser.",
+    hint: "Ricarica il modello; se non cambia nulla, segnalalo allegando i dettagli.",
+  },
+  "wrong-answer": {
+    title: "Questo dispositivo calcola male",
+    text: () => "Ha dato risposte sbagliate in una prova con risultati noti.",
+    hint: "Aggiorna il browser e il driver grafico, oppure fai funzionare il modello in un altro modo.",
+  },
+  "context-overflow": {
+    title: "La conversazione è troppo lunga",
+    text: ({ tokens: taken, context }) =>
+      taken && context
+        ? `Occupa ${tokens(taken)}; il contesto del modello ne contiene ${number(context)}.`
+        : "Occupa più di quanto il contesto del modello contenga.",
+    hint: "Tralascia gli scambi più vecchi, o inizia una nuova conversazione.",
+  },
+  "bad-request": {
+    title: "Il modello non può accogliere questa richiesta",
+    text: ({ context, fits }) =>
+      context && fits
+        ? `È stato chiesto un contesto di ${tokens(context)}; questo modello ne accetta al massimo ${number(fits)}.`
+        : "Qualcosa nella richiesta non è possibile con questo modello.",
+    hint: "I dettagli dicono che cosa; modificalo e chiedi di nuovo.",
+  },
+  aborted: {
+    title: "Fermato",
+    text: () => "L’operazione è stata fermata prima della fine.",
+    hint: "Avviala di nuovo.",
+  },
+  internal: {
+    title: "Qualcosa è andato storto",
+    text: () => "La pagina ha incontrato un difetto che non conosce.",
+    hint: "Ricarica la pagina e riprova; se succede di nuovo, segnalalo allegando i dettagli.",
+  },
+};
+
+export const words: Words = {
+  figures: figures("it"),
+
+  site: {
+    description: "Un modello linguistico che funziona in questa scheda del browser.",
+    skip: "Vai al campo del messaggio",
+    model: "Modello",
+    newChat: "Nuova conversazione",
+    settings: "Impostazioni",
+    close: "Chiudi",
+    details: "Dettagli",
+  },
+
+  start: {
+    title: "Un modello linguistico, in questa scheda",
+    lead: "Funziona sul tuo dispositivo. Nulla di ciò che scrivi lascia questa scheda.",
+    looking: "Ricerca dei modelli…",
+    size: (size) => `${bytes(size)}, da scaricare una sola volta`,
+    sizeKept: (size) => `${bytes(size)}, conservati in questo browser`,
+    load: "Carica il modello",
+    start: "Avvia",
+    checking: "Controllo del dispositivo…",
+    noModel: "Nessun modello",
+    noModelTitle: "Modello non trovato",
+    noBundle: "Il sito non ha modelli che questa versione sappia leggere.",
+    notHere: (wanted) => `Qui non c’è ${wanted}.`,
+    siteHas: (names) => `Questo sito offre: ${names.join(", ")}.`,
+    embedderTitle: "Questo modello non conversa",
+    embedder: "Trasforma testi in vettori, per cercare e per confrontare il loro significato.",
+    embedderUse: "Usalo da una pagina tua: engine.embed(texts).",
+  },
+
+  progress: {
+    label: "Caricamento del modello",
+    starting: "Avvio…",
+    reading: "Lettura della composizione del modello…",
+    ready: "Pronto.",
+    cancel: "Annulla",
+    loaded: (some, all) => `${bytes(some)} di ${bytes(all)}`,
+    cached: (size) => `${bytes(size)} da questo browser`,
+    rate: (perSecond) => bytesPerSecond(perSecond),
+    left: (time) => `ancora ${duration(time)}`,
+    kernels: (done, all) => `kernel ${number(done)} di ${number(all)}`,
+    compiling: "preparazione",
+  },
+
+  chat: {
+    label: "Conversazione",
+    welcome: "Di che cosa parliamo?",
+    suggestion1: "Perché il cielo è blu?",
+    suggestion2: "Scrivi una breve poesia sulla pioggia su un tetto di lamiera.",
+    suggestion3: "Spiega a un bambino di dieci anni come funziona un forno per ceramica.",
+    you: "Tu",
+    answer: "Risposta",
+    copyAnswer: "Copia la risposta",
+    regenerate: "Rispondi di nuovo",
+    copyCode: "Copia il codice",
+    table: "Tabella",
+    noClipboard: "Il browser ha negato l’accesso agli appunti",
+    dropped: "Il modello non vede più questo messaggio",
+    stopped: "Hai fermato questa risposta.",
+    cutOff: "Risposta troncata: raggiunto il limite di token.",
+    interrupted: "Questa risposta è stata interrotta.",
+    noAnswer: "Non c’è ancora una risposta.",
+    complete: "La risposta è completa.",
+    speed,
+    stats: ({ completion, rate, prompt, reused, prefill }) => {
+      const kept = reused > 0 ? ` (di cui ${number(reused)} riutilizzati)` : "";
+      const read = `${tokens(prompt)} in ingresso${kept} in ${seconds(prefill)}`;
+      return [tokens(completion), speed(rate), read].join(" · ");
+    },
+  },
+
+  composer: {
+    message: "Messaggio",
+    placeholder: "Scrivi un messaggio",
+    send: "Invia",
+    stop: "Ferma",
+    stopKey: "Ferma (Esc)",
+    newest: "Vai al messaggio più recente",
+    closeMessage: "Chiudi questo messaggio",
+    promise: "Nulla di ciò che scrivi lascia questa scheda.",
+    mistakes: "I modelli piccoli sbagliano.",
+    contextLabel: "Contesto in uso",
+    context: (used, size) => `${number(used)} di ${tokens(size)}`,
+  },
+
+  settings: {
+    kept: "Restano in questo browser.",
+    language: "Lingua",
+    languageAuto: "Quella del browser",
+    languageHelp: "La pagina si riapre nella lingua scelta; la conversazione resta.",
+    runOn: "Esecuzione",
+    runOnAuto: "Automatica",
+    runOnCard: "Scheda grafica (WebGPU)",
+    runOnProcessor: "Processore (WebAssembly)",
+    reload: "Ricarica il modello",
+    next: "Ciò che segue vale dalla prossima risposta.",
+    system: "Istruzioni generali",
+    systemPlaceholder: "Ciò che il modello legge prima della conversazione",
+    reset: "Ripristina i valori predefiniti",
+    none: "nessuno",
+    slider: (label) => `${label}, cursore`,
+    needsNumber: (label) => `${label}: serve un numero.`,
+    outOfRange: (label, whole, min, max) =>
+      `${label}: serve ${whole ? "un numero intero" : "un numero"} da ${min} a ${max}.`,
+    addressAsks: (what) =>
+      `L’indirizzo di questa pagina chiede ${what}, che prevale su questa impostazione.`,
+    automatic: "Automatica prende il modo più veloce che funziona su questo dispositivo.",
+    stillRuns: (place) =>
+      `Il modello funziona ancora ${place}. Ricaricarlo conserva la conversazione.`,
+    runs: (place) => `Il modello funziona ${place}.`,
+  },
+
+  numbers: {
+    temperature: {
+      label: "Temperatura",
+      help: "0 prende sempre la parola più probabile; più in alto è più libero.",
+    },
+    top_p: {
+      label: "Top p",
+      help: "Tiene le parole più probabili che insieme raggiungono questa quota. 1: senza effetto.",
+    },
+    min_p: {
+      label: "Min p",
+      help: "Scarta le parole molto meno probabili della prima. 0: senza effetto.",
+    },
+    repetition_penalty: {
+      label: "Penalità di ripetizione",
+      help: "Sopra 1 scoraggia le parole già viste. 1: senza effetto.",
+    },
+    presence_penalty: {
+      label: "Penalità di presenza",
+      help: "Sopra 0 spinge verso argomenti nuovi.",
+    },
+    frequency_penalty: {
+      label: "Penalità di frequenza",
+      help: "Sopra 0 scoraggia le parole quanto più sono state usate.",
+    },
+    top_k: {
+      label: "Top k",
+      help: "Tiene questo numero di parole più probabili. 0: senza effetto.",
+    },
+    max_tokens: {
+      label: "Lunghezza massima, in token",
+      help: "Vuoto: finché nel contesto c’è posto.",
+    },
+    seed: {
+      label: "Seme casuale",
+      help: "Lo stesso seme dà la stessa risposta. Vuoto: uno nuovo ogni volta.",
+    },
+  },
+
+  address: {
+    title: "Una parte dell’indirizzo non è stata capita",
+    leftOut: (name, value, allowed) => `${name}=${value} non è ${allowed}; viene ignorato.`,
+    backends: "webgpu o wasm",
+    threads: "un numero intero di thread",
+    context: "un numero intero di token",
+  },
+
+  overflow: {
+    title: "La conversazione riempie il contesto del modello",
+    alone:
+      "L’ultimo messaggio occupa da solo tutto il contesto del modello. Accorcialo, o ricomincia.",
+    older:
+      "Il modello non vede più indietro di così. Si possono tralasciare gli scambi più vecchi, o ricominciare.",
+    drop: "Tralascia gli scambi più vecchi",
+    anew: "Inizia una nuova conversazione",
+  },
+
+  device: {
+    title: "Come funziona qui",
+    chip: "Come funziona qui il modello",
+    chipRung: (rung) => `Come funziona qui il modello: ${rung}`,
+    checked: "Che cosa è stato controllato",
+    rungs: "I modi di farlo funzionare, dal migliore",
+    inUse: "in uso",
+    chosen: "scelto",
+    possible: "possibile",
+    notHere: "non qui",
+    adapter: "Scheda grafica",
+    halfPrecision: "La sua mezza precisione",
+    subgroups: "I suoi sottogruppi",
+    extensions: "WebAssembly",
+    noExtensions: "senza estensioni",
+    cores: "Nuclei del processore",
+    secure: "Contesto sicuro",
+    isolated: "Isolata da altre origini",
+    yes: "sì",
+    no: "no",
+    noAdapter: "nessuna",
+    noName: "senza nome",
+    emulated: (name) => `${name} (emulata via software)`,
+    model: "Modello",
+    runsAs: "Funziona come",
+    context: "Contesto",
+    vocabulary: "Vocabolario",
+    tokens,
+    notes: "Da sapere",
+    copy: "Copia come JSON",
+    notSent: "Nulla viene inviato da nessuna parte.",
+    copied: "Copiato negli appunti; nulla è stato inviato.",
+    reportTitle: "Che cosa è stato controllato, come JSON",
+    refused:
+      "Il browser ha negato gli appunti. Il testo è selezionato: copialo con Ctrl+C o ⌘C. " +
+      "Nulla viene inviato da nessuna parte.",
+  },
+
+  ladder: {
+    place: (backend, threads) => {
+      if (backend === "webgpu") return "sulla scheda grafica (WebGPU)";
+      const forms = { one: "thread", other: "thread" };
+      const known = threads === undefined ? "" : `, ${counted(threads, forms)}`;
+      return `sul processore (WebAssembly${known})`;
+    },
+    card: "Scheda grafica",
+    processor: "Processore",
+    runs: (place) => `Funziona ${place}`,
+    addressAsks: (what) => `Lo chiede l’indirizzo di questa pagina (${what}).`,
+    addressOverrules: (what) =>
+      `Lo chiede l’indirizzo di questa pagina (${what}), che prevale sulla tua impostazione «Esecuzione».`,
+    settingAsks: "Lo chiede la tua impostazione «Esecuzione».",
+    youAsked: "Lo hai chiesto qui.",
+    startedAgain: (place) => `Il modello è stato riavviato ${place}`,
+    nowRuns: (place) => `Ora il modello funziona ${place}`,
+    modelRuns: (place) => `Il modello funziona ${place}`,
+    allHere: "La conversazione è intatta.",
+    fasterLeftOut: (variants) => `Un modo più veloce (${variants.join(", ")}) è escluso.`,
+    cardNotUsed: "La scheda grafica non viene usata.",
+    processorNotUsed: "Il processore non viene usato.",
+    tryAgain: "Riprova",
+    useAnyway: "Usala comunque",
+    oneThread:
+      "Ha un solo thread, perché questo sito non isola le sue pagine. Il proprietario del sito " +
+      "potrebbe renderlo più veloce inviando le intestazioni " +
+      "Cross-Origin-Opener-Policy: same-origin e Cross-Origin-Embedder-Policy: require-corp.",
+  },
+
+  verdict: {
+    noVariant: (variant) => `Questo modello non ha la variante ${variant}`,
+    notAs: (variant) => `Qui non può funzionare come ${variant}`,
+    notThere: (place) => `Qui non può funzionare ${place}`,
+    otherwise: "Qui può funzionare in un altro modo.",
+    choose: "Scegli automaticamente",
+    insecure: "Questa pagina richiede un indirizzo sicuro",
+    insecureHint: "Aprila tramite https, o come localhost sul computer che la ospita.",
+    noWebGpu: "WebGPU non è disponibile qui",
+    noWebGpuHint:
+      "Usa una versione recente di Chrome, Edge, Firefox o Safari, attiva l’accelerazione " +
+      "hardware nelle sue impostazioni e aggiorna il driver grafico.",
+    unable: "Questo dispositivo non può far funzionare il modello",
+    unableHint:
+      "Scegli un modello più piccolo, oppure apri questa pagina su un altro dispositivo o in un " +
+      "altro browser.",
+  },
+
+  trouble: {
+    retry: "Riprova",
+    reload: "Ricarica il modello",
+    close: "Chiudi",
+    onProcessor: "Carica sul processore",
+  },
+
+  faults,
+
+  reasons: {
+    insecure:
+      "la pagina è stata aperta con semplice http, dove i browser non offrono né WebGPU né spazio",
+    "no-webgpu": "questo browser non offre WebGPU, oppure WebGPU è disattivato",
+    "no-adapter":
+      "WebGPU non ha trovato una scheda grafica utilizzabile: non c’è, oppure è bloccata o disattivata",
+    "card-lacks": (feature) => `alla scheda grafica mancano ${FEATURES[feature] ?? feature}`,
+    "card-too-small": "la scheda grafica è troppo piccola per questo modello",
+    "not-isolated": "la pagina non è isolata da altre origini, e WebAssembly ha qui un solo thread",
+    "wasm-lacks": (feature) =>
+      `al WebAssembly di questo browser mancano ${FEATURES[feature] ?? feature}`,
+    "wasm-memory": (needed, available, fits) =>
+      `il modello occupa ${bytes(needed)} e WebAssembly ha ${bytes(available)}: ` +
+      (fits > 0 ? `ci sta un contesto di al massimo ${tokens(fits)}` : "non ci sta alcun contesto"),
+    "scarce-memory": (needed) =>
+      `occupa circa ${bytes(needed)}, gran parte di ciò che questo dispositivo ha: la memoria può mancare`,
+    crashed: "l’ultimo caricamento in questo modo è finito con un arresto anomalo",
+    emulated: "la scheda grafica è emulata via software: funziona, ma lentamente",
+    "emulated-passed-over":
+      "la scheda grafica è emulata via software: viene tralasciata, perché WebAssembly è più veloce",
+    fault: {
+      "wrong-answer": "una prova con risultati noti ha dato risposte sbagliate",
+      "device-lost": "la scheda grafica si è fermata a metà del lavoro",
+      "out-of-memory": "il dispositivo ha esaurito la memoria",
+      "device-too-small": "serve più di quanto questo dispositivo consenta in un blocco solo",
+      "gpu-validation": "il driver grafico ha rifiutato un comando",
+      "kernel-fault": "il programma del modello si è fermato per un difetto",
+    },
+    failed: "il tentativo non è riuscito",
+  },
+};
