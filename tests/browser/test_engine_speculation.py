@@ -93,10 +93,10 @@ def test_the_next_turn_builds_on_what_was_taken(loaded: EnginePage) -> None:
 
 
 def test_left_to_itself_it_gives_the_same(chromium: Browser, tiny_bundle: Path) -> None:
-    """And tries, not knowing yet what it costs: the words are the same ones over and over."""
+    """Whether it guesses is left to its clock, which generate.test.ts holds; here it is any."""
     settings = {**SETTINGS["penalties"], "repetition_penalty": 0.2, "presence_penalty": 0.5}
     with engine_page(chromium, tiny_bundle) as page:
         page.loaded(variant="f32", context=CONTEXT)
         single, free = (answer(page, REPETITIVE, mode, **settings) for mode in ("off", "auto"))
     assert free["text"] == single["text"]
-    assert free["guessed_tokens"] > 0
+    assert free["completion_tokens"] == single["completion_tokens"] == 120
