@@ -12,6 +12,7 @@ MODEL := models/smollm2-135m-instruct
 HOST := 127.0.0.1
 PORT := 8000
 BENCH :=
+SOAK :=
 SHAPES := llama-1b llama-8b
 SAY := @printf '\n==> %s\n'
 # Jobs in parallel print one after the other, where make knows how.
@@ -33,7 +34,7 @@ GPU_SHAPES := $(SHAPES:%=build/bench-gpu/models/%/manifest.json)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build test check coverage shapes fuzz bench bench-gpu bench-experts budgets wheel clean prerequisites browser test-browsers lint types units quick
+.PHONY: help run build test check soak coverage shapes fuzz bench bench-gpu bench-experts budgets wheel clean prerequisites browser test-browsers lint types units quick
 
 help: ## List the commands.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -46,10 +47,10 @@ build: $(PAGE) ## Build the browser code.
 
 test: check browser $(GPU_PROGRAM) $(VALIDATOR_READY) ## Every check and every test; sets up a browser too.
 	$(SAY) "Tests, in the browser where it matters (several minutes)"
-	@$(PYTHON) -m pytest tests/unit -m slow $(SPREAD)
+	@$(PYTHON) -m pytest tests/unit -m "slow and not soak" $(SPREAD)
 	@$(PYTHON) -m pytest tests/fuzz
-	@$(PYTHON) -m pytest tests/validator tests/kernels --numprocesses auto
-	@$(PYTHON) -m pytest tests/parity tests/browser tests/bench $(SPREAD) --durations 20
+	@$(PYTHON) -m pytest tests/validator tests/kernels -m "not soak" --numprocesses auto
+	@$(PYTHON) -m pytest tests/parity tests/browser tests/bench -m "not soak" $(SPREAD) --durations 20
 
 check: $(DEV_READY) $(NODE_READY) $(PAGE) ## Format, lint, types and quick tests, without a browser.
 	@$(MAKE) --no-print-directory -j2 $(WHOLE) quick lint types units
@@ -58,6 +59,10 @@ test-browsers: $(DEV_READY) $(PUPPETEER_READY) $(PAGE) ## Tests in Firefox and i
 	$(SAY) "Firefox and WebKit's engine"
 	@PYTHONPATH=. $(PYTHON) scripts/other_browsers.py
 	@$(PYTHON) -m pytest tests/other_browsers
+
+soak: browser $(GPU_PROGRAM) $(VALIDATOR_READY) ## What `make test` has a sample of, whole; hours, resumable. SOAK="--again".
+	$(SAY) "Long tests"
+	@$(PYTHON) -m pytest tests -m soak -p tests.soak.record $(SPREAD) $(SOAK)
 
 coverage: browser $(DEV_READY) $(PAGE) ## Compare every architecture of transformers with PyTorch; hours. COVERAGE="--help".
 	$(SAY) "Architectures"
@@ -117,7 +122,7 @@ units: $(DEV_READY) $(NODE_READY)
 
 quick: $(DEV_READY) $(PAGE)
 	$(SAY) "Unit tests, Python"
-	@$(PYTHON) -m pytest tests/unit -m "not slow" $(SPREAD)
+	@$(PYTHON) -m pytest tests/unit -m "not slow and not soak" $(SPREAD)
 
 # --- set-up
 

@@ -7,7 +7,6 @@ import pytest
 from tests.coverage.judge import judge
 
 NAMES = (
-    "bart",  # the decoder half of a translator
     "bert",  # norm after each sum, positions of a table
     "bloom",  # ALiBi, norm after the embedding
     "cohere2",  # windows and full attention in turn, attention beside the MLP, scaled logits
@@ -16,21 +15,26 @@ NAMES = (
     "falcon",  # attention beside the MLP, its own attention code
     "falcon_h1",  # attention beside a state-space layer
     "gemma3n_text",  # layers that share keys and values, inputs of each layer's own
-    "gpt_neo",  # windows in its own attention code, no scaling
     "gpt_oss",  # attention sinks, experts with biases
-    "gptj",  # rotary embedding of neighbours
     "llama4_text",  # experts that scale their input, norms of heads, layers without positions
     "mixtral",
     "mpt",  # ALiBi, no biases
-    "opt",  # positions with an offset, ReLU
     "phimoe",  # a window that only the mask knows, experts chosen one by one
     "qwen3_next",  # linear attention by the delta rule, convolutions
-    "rembert",  # attention that is written out
     "roberta",  # positions from after its padding index on
+)
+MORE = (
+    "bart",  # the decoder half of a translator
+    "gpt_neo",  # windows in its own attention code, no scaling
+    "gptj",  # rotary embedding of neighbours
+    "opt",  # positions with an offset, ReLU
+    "rembert",  # attention that is written out
 )
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [*NAMES, *(pytest.param(name, marks=pytest.mark.soak) for name in MORE)]
+)
 def test_matches_pytorch_on_webgpu_and_wasm(name: str) -> None:
     verdict = judge(name)
     assert verdict.matches, verdict.reason

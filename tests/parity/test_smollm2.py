@@ -67,12 +67,16 @@ def engine(
 
 
 PROMPTS = {"question": QUESTION, "code": CODE, "long": LONG}
-# Subgroups change nothing but how sums within a kernel are made: the longest is enough for them.
+SAMPLE = {("f32", "question"), ("f32-subgroups", "long"), ("wasm-threads-relaxed", "long")}
 ANSWERS = [
-    pytest.param(variant, prompt, id=f"{variant}-{name}")
-    for variant, features in VARIANTS.items()
+    pytest.param(
+        variant,
+        prompt,
+        id=f"{variant}-{name}",
+        marks=() if (variant, name) in SAMPLE else pytest.mark.soak,
+    )
+    for variant in VARIANTS
     for name, prompt in PROMPTS.items()
-    if prompt == LONG or "subgroups" not in features
 ]
 
 
@@ -83,6 +87,7 @@ def test_greedy_tokens(prompt: str, reference: Reference, engine: BrowserEngine)
     assert engine.generate(ids, STEPS) == reference.generate(ids, STEPS)
 
 
+@pytest.mark.soak
 def test_guessed_tokens(reference: Reference, smollm2_bundle: Path, page: BrowserEngine) -> None:
     """Where a text repeats itself the guesses hold: steps take several tokens."""
     page.load(smollm2_bundle.name, "f32", 512)
@@ -105,6 +110,13 @@ def test_kernels_for_any_device(
     assert_close(logits, reference.logits(ids, len(ids) - 8), TOLERANCE, "logits")
 
 
+LOGITS = [
+    name if name in ("f32", "wasm-threads-relaxed") else pytest.param(name, marks=pytest.mark.soak)
+    for name in VARIANTS
+]
+
+
+@pytest.mark.parametrize("engine", LOGITS, indirect=True)
 def test_logits_under_forced_decoding(reference: Reference, engine: BrowserEngine) -> None:
     """At 56 positions of a text neither side chose; TOLERANCE says where it comes from."""
     ids = engine.tokenize(LONG)[:64]
