@@ -113,7 +113,7 @@ lint: $(DEV_READY) $(NODE_READY)
 types: $(DEV_READY) $(NODE_READY)
 	$(SAY) "Types, and plan.ts as the schema has it"
 	@$(PYTHON) -m mypy
-	@cd static && node_modules/.bin/tsc --noEmit
+	@cd static && node_modules/.bin/tsc --noEmit && node_modules/.bin/tsc --noEmit --project src/sw
 	@$(PYTHON) -m compiler.bundle.typescript --check
 
 units: $(DEV_READY) $(NODE_READY)
@@ -180,7 +180,7 @@ $(PUPPETEER_READY): tests/other_browsers/package.json tests/other_browsers/packa
 	@cd tests/other_browsers && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
-$(PAGE): $(NODE_READY) static/build.mjs $(shell find static/src -type f)
+$(PAGE): $(NODE_READY) static/build.mjs $(shell find static/src static/public -type f)
 	$(SAY) "Building the browser code"
 	@cd static && node build.mjs
 	@touch $@

@@ -3,11 +3,13 @@
 //                      that files of two builds never mix and each may be cached for ever
 //   engine.js          that engine under a name which stays, for other people's pages
 //   sw.js              the service worker, whose name has to stay too
+//   sw-remove.js       what takes it away again, served in its place (docs/offline.md)
+//   ...                what lies in public/, as it is
 //   app.json           {version, files}: every other file with its size and SHA-256
 // `node build.mjs --watch` rebuilds whatever changed.
 import { createHash } from "node:crypto";
 import { existsSync, watch } from "node:fs";
-import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -15,6 +17,7 @@ import * as esbuild from "esbuild";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
 const dist = join(root, "dist");
+const publicFiles = join(root, "public");
 
 const options = {
   absWorkingDir: root,
@@ -39,7 +42,7 @@ const whole = {
 /** The page is cut where it imports on demand. */
 const cut = { page: "src/page/main.ts" };
 const style = { page: "src/page/page.css" };
-const serviceWorker = { sw: "src/sw/sw.ts" };
+const serviceWorker = { sw: "src/sw/sw.ts", "sw-remove": "src/sw/remove.ts" };
 
 /** The output files of some entries: [name, bytes]. */
 async function bundled(entries, more = {}) {
@@ -61,11 +64,25 @@ async function build() {
   const version = sha256(...assets.flat()).slice(0, 12);
   const files = new Map(assets.map(([name, bytes]) => [`assets/${version}/${name}`, bytes]));
   files.set("engine.js", Buffer.from(`export * from "./assets/${version}/engine.js";\n`));
-  for (const [name, bytes] of await bundled(serviceWorker)) files.set(name, bytes);
+  for (const [name, bytes] of await bundled(serviceWorker, { format: "iife" })) {
+    files.set(name, bytes);
+  }
+  for (const [name, bytes] of await asTheyAre()) files.set(name, bytes);
   files.set("app.json", Buffer.from(JSON.stringify(listed(version, files), null, 1)));
   await store(files);
   await forgetOthers(version);
   printSizes(files);
+}
+
+/** The files of public/: [name, bytes]. */
+async function asTheyAre() {
+  const found = await readdir(publicFiles, { recursive: true, withFileTypes: true });
+  const paths = found
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+  return Promise.all(
+    paths.sort().map(async (path) => [relative(publicFiles, path), await readFile(path)]),
+  );
 }
 
 /** What app.json says. */
@@ -113,7 +130,9 @@ function sha256(...parts) {
 await build();
 if (process.argv.includes("--watch")) {
   let running = Promise.resolve();
-  watch(join(root, "src"), { recursive: true }, () => {
-    running = running.then(build).catch((error) => console.error(error.message));
-  });
+  for (const folder of [join(root, "src"), publicFiles]) {
+    watch(folder, { recursive: true }, () => {
+      running = running.then(build).catch((error) => console.error(error.message));
+    });
+  }
 }

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from web.built import LIST, Built
+from web.built import Built
 from web.headers import IMMUTABLE, REVALIDATE
 
 # What a bundle may hold. Folders that begin with a dot are builds in progress.
@@ -18,11 +18,17 @@ BUNDLE_FILE = re.compile(
     r"[^/.][^/]*/(manifest\.json|(?P<hashed>(plans|kernels|weights|tokenizer)/[\w-]+\.\w+))"
 )
 
+SERVICE_WORKER = "sw.js"
+REMOVER = "sw-remove.js"  # served in its place, it takes the service worker away
+
 # Named here because the machine's own table may know better, or know nothing.
 MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".json": "application/json",
+    ".webmanifest": "application/manifest+json",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
     ".wgsl": "text/plain; charset=utf-8",
     ".wasm": "application/wasm",
     ".bin": "application/octet-stream",
@@ -47,16 +53,18 @@ class BundleFiles(StaticFiles):
 class PageFiles(StaticFiles):
     """The build: its assets are kept for ever, what is named for ever is asked for every time."""
 
-    def __init__(self, built: Built) -> None:
+    def __init__(self, built: Built, *, offline: bool = True) -> None:
         super().__init__(directory=built.folder)
         self._built = built
+        self._instead = {} if offline else {SERVICE_WORKER: REMOVER}
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         app = self._built.app()
-        if path not in app.files and path != LIST:
+        if path not in app.files:
             raise HTTPException(404)
         keep = IMMUTABLE if path.startswith(app.assets) else REVALIDATE
-        return _labelled(await super().get_response(path, scope), path, keep)
+        sent = self._instead.get(path, path)
+        return _labelled(await super().get_response(sent, scope), path, keep)
 
 
 def _labelled(response: Response, path: str, cache_control: str) -> Response:

@@ -17,20 +17,23 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
-from web.built import Built, find_page
+from web.built import LIST, Built, find_page
 from web.compression import CompressText
-from web.files import BundleFiles, PageFiles
+from web.files import REMOVER, SERVICE_WORKER, BundleFiles, PageFiles
 from web.headers import REVALIDATE, SECURITY_HEADERS, SecurityHeaders
+from web.listing import INDEX, MODELS, list_site
 from web.models import Models
 
 TEMPLATES = Path(__file__).with_name("templates")
 MODELS_VARIABLE = "WEBKILN_MODELS"  # how `serve --reload` reaches the process that uvicorn starts
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+Content = Callable[[], bytes]
 
 
-def create_app(models: Path, page: Path | None = None) -> Starlette:
+def create_app(models: Path, page: Path | None = None, *, offline: bool = True) -> Starlette:
     """The application; `models` holds bundles, `page` the built scripts (found when None).
+    Without `offline` visitors lose the service worker they may have (docs/offline.md).
 
     ::
 
@@ -38,12 +41,16 @@ def create_app(models: Path, page: Path | None = None) -> Starlette:
     """
     found = Models(models)
     built = Built(page or find_page())
+    html = _page(_templates(), built)
+    listed = _model_list(found)
+    whole = _site_list(built, html, listed, offline=offline)
     routes = [
-        Route("/", _page(_templates(), built)),
-        Route("/models.json", _model_list(found)),
+        Route("/", _served(html, "text/html")),
+        Route(f"/{MODELS}", _served(listed, "application/json")),
+        Route(f"/{LIST}", _served(whole, "application/json")),
         Route("/healthz", _health(found)),
         Mount("/models", BundleFiles(models)),
-        Mount("/", PageFiles(built)),
+        Mount("/", PageFiles(built, offline=offline)),
     ]
     return Starlette(
         routes=routes,
@@ -54,29 +61,43 @@ def create_app(models: Path, page: Path | None = None) -> Starlette:
 
 
 def app_from_environment() -> Starlette:
-    """For uvicorn's reloader, which can pass no arguments."""
-    return create_app(Path(os.environ[MODELS_VARIABLE]))
+    """For uvicorn's reloader, which can pass no arguments. Whoever edits the page wants to see it
+    as it is, not as a service worker kept it."""
+    return create_app(Path(os.environ[MODELS_VARIABLE]), offline=False)
 
 
 def _templates() -> Environment:
     return Environment(loader=FileSystemLoader(TEMPLATES), autoescape=select_autoescape())
 
 
-def _page(templates: Environment, built: Built) -> Endpoint:
-    async def page(request: Request) -> Response:
+def _page(templates: Environment, built: Built) -> Content:
+    def page() -> bytes:
         html = templates.get_template("chat.html").render(assets=built.app().assets)
-        return _revalidated(request, html.encode(), "text/html")
+        return html.encode()
 
     return page
 
 
-def _model_list(models: Models) -> Endpoint:
-    async def model_list(request: Request) -> Response:
-        listed = await run_in_threadpool(models.list)
-        data = json.dumps([asdict(model) for model in listed]).encode()
-        return _revalidated(request, data, "application/json")
+def _model_list(models: Models) -> Content:
+    return lambda: json.dumps([asdict(model) for model in models.list()]).encode()
 
-    return model_list
+
+def _site_list(built: Built, page: Content, models: Content, *, offline: bool) -> Content:
+    def site_list() -> bytes:
+        built.app()
+        more = {INDEX: page(), MODELS: models()}
+        if not offline:
+            more[SERVICE_WORKER] = (built.folder / REMOVER).read_bytes()
+        return list_site((built.folder / LIST).read_bytes(), more)
+
+    return site_list
+
+
+def _served(content: Content, media_type: str) -> Endpoint:
+    async def served(request: Request) -> Response:
+        return _revalidated(request, await run_in_threadpool(content), media_type)
+
+    return served
 
 
 def _health(models: Models) -> Endpoint:

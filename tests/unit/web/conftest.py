@@ -21,10 +21,11 @@ def page(tmp_path: Path) -> Path:
     names = [
         ASSETS + name for name in ("engine.js", "worker.js", "thread.js", "page.js", "page.css")
     ]
-    for name in (*names, "engine.js"):
+    kept = ("engine.js", "sw.js", "sw-remove.js", "manifest.webmanifest", "icons/icon.svg")
+    for name in (*names, *kept):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(f"/* {name} */\n" * 100)
-    files = {name: {"bytes": 1, "sha256": ""} for name in (*names, "engine.js")}
+    files = {name: {"bytes": 1, "sha256": ""} for name in (*names, *kept)}
     (folder / "app.json").write_text(json.dumps({"version": "v1", "files": files}))
     return folder
 

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
+from tests.unit.bundle.sample import write_bundle
 from web import server
 from web.headers import CONTENT_SECURITY_POLICY, SECURITY_HEADERS
-from web.server import app_from_environment
+from web.server import app_from_environment, create_app
 
 
 @pytest.mark.parametrize(
@@ -62,6 +64,9 @@ MEDIA_TYPES = {
     "/app.json": "application/json",
     "/assets/v1/worker.js": "text/javascript; charset=utf-8",
     "/assets/v1/page.css": "text/css; charset=utf-8",
+    "/sw.js": "text/javascript; charset=utf-8",
+    "/manifest.webmanifest": "application/manifest+json",
+    "/icons/icon.svg": "image/svg+xml",
 }
 
 
@@ -74,7 +79,7 @@ def test_files_have_their_types_and_tags(client: TestClient, path: str) -> None:
     assert again.headers["Cache-Control"] == first.headers["Cache-Control"]
 
 
-@pytest.mark.parametrize("path", ["/", "/models.json", "/engine.js", "/app.json"])
+@pytest.mark.parametrize("path", ["/", "/models.json", "/engine.js", "/app.json", "/sw.js"])
 def test_names_that_stay_are_revalidated(client: TestClient, path: str) -> None:
     assert client.get(path).headers["Cache-Control"] == "no-cache"
 
@@ -92,6 +97,26 @@ def test_another_build_is_served_at_once(client: TestClient, page: Path) -> None
     assert 'src="assets/v2-new/page.js"' in client.get("/").text
     assert client.get("/assets/v2-new/page.js").status_code == 200
     assert client.get("/assets/v1/page.js").status_code == 404
+
+
+def test_the_list_holds_whatever_may_change(client: TestClient, models: Path) -> None:
+    listed = client.get("/app.json").json()
+    for name, path in {"index.html": "/", "models.json": "/models.json"}.items():
+        data = client.get(path).content
+        digest = hashlib.sha256(data).hexdigest()
+        assert listed["files"][name] == {"bytes": len(data), "sha256": digest}
+    assert listed["version"] == "v1"
+    assert "assets/v1/page.js" in listed["files"]
+    write_bundle(models / "another")
+    assert client.get("/app.json").json() != listed
+
+
+def test_a_site_without_offline_use_serves_the_remover(models: Path, page: Path) -> None:
+    with TestClient(create_app(models, page, offline=False)) as client:
+        served = client.get("/sw.js")
+        listed = client.get("/app.json").json()["files"]["sw.js"]
+    assert served.content == (page / "sw-remove.js").read_bytes()
+    assert listed["sha256"] == hashlib.sha256(served.content).hexdigest()
 
 
 def test_a_changed_file_gets_another_tag(client: TestClient, page: Path) -> None:

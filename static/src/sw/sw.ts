@@ -1,0 +1,95 @@
+/**
+ * The service worker: keeps the page and the engine for use without a network, and isolates the
+ * page on hosts that cannot. Bundles are none of its business: the engine keeps those by hash.
+ *
+ * A worker stands for one version of the site, the one whose app.json has the hash in its own
+ * address (`sw.js?app=<sha256>`). A new version is another address, so the browser installs it
+ * beside the old one and lets it take over when no tab of the old one is left, or when told to.
+ */
+
+import { Route } from "workbox-routing/Route.js";
+import { Router } from "workbox-routing/Router.js";
+import { fileFor } from "./files";
+import { isolates, passedOn } from "./headers";
+import { asProblem, keepVersion } from "./install";
+import { APP, type Failure, INDEX, type Status, type ToServiceWorker } from "./protocol";
+import { Versions } from "./versions";
+
+declare const self: ServiceWorkerGlobalScope;
+
+const { scope } = self.registration;
+const versions = new Versions(scope, appOf(self.location.href));
+
+self.addEventListener("install", (event) => event.waitUntil(install()));
+// The tab that is open at the first visit needs no reload to work without a network.
+self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+self.addEventListener("message", (event) => event.waitUntil(listen(event)));
+
+const router = new Router();
+router.registerRoute(
+  new Route(
+    ({ request }) => fileFor(request, scope),
+    ({ request }) => answer(request),
+  ),
+);
+router.addFetchListener();
+
+async function install(): Promise<void> {
+  try {
+    await keepVersion(versions);
+  } catch (error) {
+    const problem = asProblem(error);
+    await tellPages({ type: "failed", app: versions.app, problem });
+    await versions.forget().catch(() => false);
+    // Without room the page can still be isolated; but a version that is kept is worth more.
+    if (problem.cause !== "storage" || self.registration.active) throw error;
+  }
+}
+
+async function answer(request: Request): Promise<Response> {
+  const kept = await versions.find(fileFor(request, scope) ?? "");
+  if (kept) return kept;
+  const response = await fetch(request);
+  // Redirections of navigations are opaque, and the browser's to follow.
+  if (response.type !== "basic") return response;
+  const { status, statusText, headers } = response;
+  return new Response(response.body, { status, statusText, headers: passedOn(headers) });
+}
+
+async function listen({ data, ports }: ExtendableMessageEvent): Promise<void> {
+  const message = data as ToServiceWorker;
+  if (message.type === "take-over") await self.skipWaiting();
+  else if (message.type === "clean") await versions.clean(others());
+  else if (message.type === "status") ports[0]?.postMessage(await status());
+}
+
+async function status(): Promise<Status> {
+  const problem = (await versions.isWhole()) ? null : await repair();
+  const index = await versions.find(INDEX);
+  return { problem, isolates: index ? isolates(index.headers) : true };
+}
+
+/** Keeps again what has been deleted, or what there was no room for. */
+async function repair(): Promise<Status["problem"]> {
+  try {
+    await keepVersion(versions);
+    return null;
+  } catch (error) {
+    return asProblem(error);
+  }
+}
+
+/** The versions that are on their way in. */
+function others(): string[] {
+  const { installing, waiting } = self.registration;
+  return [installing, waiting].flatMap((worker) => (worker ? appOf(worker.scriptURL) : []));
+}
+
+function appOf(address: string): string {
+  return new URL(address).searchParams.get(APP) ?? "";
+}
+
+async function tellPages(message: Failure): Promise<void> {
+  const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+  for (const page of pages) if (page.url.startsWith(scope)) page.postMessage(message);
+}
