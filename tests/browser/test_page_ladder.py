@@ -244,7 +244,9 @@ def test_a_card_without_memory_is_left(climber: ChatPage) -> None:
     climber.expect_card(CARD)
     climber.start()
     climber.expect_change(f"The model runs on the {threads(2)}", "The device ran out of memory")
-    climber.expect_running(threads(2), "The graphics card is not used.", "The device ran out of memory")
+    climber.expect_running(
+        threads(2), "The graphics card is not used.", "The device ran out of memory"
+    )
     assert_talks(climber)
 
 

@@ -16,6 +16,7 @@ from tests.parity.architectures import CONFIGS, save
 from tests.parity.half import HALF_TOLERANCE, assert_greedy, skip_unless_offered
 from tests.support.bundles import compile_bundle
 from tests.support.gpu import assert_close
+from tests.support.tiers import sampled
 from web.reference import Reference
 from web.verify import BrowserEngine
 
@@ -39,7 +40,10 @@ class Compiled:
     reference: Reference
 
 
-@pytest.fixture(scope="module", params=CONFIGS)
+SAMPLE = ("llama", "qwen2", "gemma2", "gpt2")
+
+
+@pytest.fixture(scope="module", params=sampled(CONFIGS, SAMPLE))
 def compiled(
     request: pytest.FixtureRequest, models: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Compiled:

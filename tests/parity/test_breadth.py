@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.coverage.judge import judge
+from tests.support.tiers import sampled
 
 NAMES = (
     "bert",  # norm after each sum, positions of a table
@@ -32,9 +33,7 @@ MORE = (
 )
 
 
-@pytest.mark.parametrize(
-    "name", [*NAMES, *(pytest.param(name, marks=pytest.mark.soak) for name in MORE)]
-)
+@pytest.mark.parametrize("name", sampled([*NAMES, *MORE], NAMES))
 def test_matches_pytorch_on_webgpu_and_wasm(name: str) -> None:
     verdict = judge(name)
     assert verdict.matches, verdict.reason

@@ -11,6 +11,7 @@ from compiler.checkpoint.open import open_checkpoint
 from compiler.lower import targets
 from tests.parity.encoders import ENCODERS, save
 from tests.support.bundles import compile_bundle
+from tests.support.tiers import sampled
 from web.similarity import EmbeddingReference
 from web.verify import BrowserEngine
 
@@ -28,7 +29,10 @@ TEXTS = (
 OWN_ATTENTION = {"mpnet"}
 
 
-@pytest.mark.parametrize("name", ENCODERS)
+SAMPLE = ("bert", "modernbert", "mpnet", "qwen3", "roberta")
+
+
+@pytest.mark.parametrize("name", sampled(ENCODERS, SAMPLE))
 def test_matches_pytorch(name: str, models: Path, tmp_path: Path, engine: BrowserEngine) -> None:
     source = save(ENCODERS[name], tmp_path / name)
     bundle = compile_bundle(source, models / name, quantization="f32", targets=TARGETS)

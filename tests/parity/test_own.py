@@ -13,6 +13,7 @@ from compiler.lower import targets
 from tests.support import own_models
 from tests.support.bundles import compile_bundle
 from tests.support.gpu import assert_close
+from tests.support.tiers import sampled
 from tests.unit.checkpoint.tiny import write_tokenizer
 from web.reference import Reference
 from web.verify import BrowserEngine
@@ -37,7 +38,10 @@ def source_of(name: str, folder: Path) -> str:
     return str(folder / "llama.pt2")
 
 
-@pytest.mark.parametrize("name", NAMES)
+SAMPLE = ("nano", "tables", "convolved", "exported")
+
+
+@pytest.mark.parametrize("name", sampled(NAMES, SAMPLE))
 def test_matches_pytorch(name: str, models: Path, engine: BrowserEngine, tmp_path: Path) -> None:
     source = source_of(name, tmp_path)
     bundle = compile_bundle(

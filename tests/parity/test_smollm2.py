@@ -13,6 +13,7 @@ from compiler.lower.targets import TARGETS
 from tests.parity.half import skip_unless_offered
 from tests.support.gpu import assert_close
 from tests.support.smollm2 import smollm2_gguf
+from tests.support.tiers import sampled
 from web.reference import Reference
 from web.verify import TOLERANCE, BrowserEngine, browser_engine
 
@@ -110,10 +111,7 @@ def test_kernels_for_any_device(
     assert_close(logits, reference.logits(ids, len(ids) - 8), TOLERANCE, "logits")
 
 
-LOGITS = [
-    name if name in ("f32", "wasm-threads-relaxed") else pytest.param(name, marks=pytest.mark.soak)
-    for name in VARIANTS
-]
+LOGITS = sampled(VARIANTS, ["f32", "wasm-threads-relaxed"])
 
 
 @pytest.mark.parametrize("engine", LOGITS, indirect=True)
