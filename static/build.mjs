@@ -5,12 +5,13 @@
 //   sw.js              the service worker, whose name has to stay too
 //   sw-remove.js       what takes it away again, served in its place (docs/offline.md)
 //   ...                what lies in public/, as it is
-//   app.json           {version, files}: every other file with its size and SHA-256
+//   app.json           {version, files, preload}: every other file with its size and SHA-256;
+//                      the pieces of page.js that a browser should ask for at once
 // `node build.mjs --watch` rebuilds whatever changed.
 import { createHash } from "node:crypto";
 import { existsSync, watch } from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import * as esbuild from "esbuild";
@@ -29,6 +30,7 @@ const options = {
   target: "es2022",
   // The page's own files (fonts, pictures) are served beside page.css, not inlined.
   external: ["./engine.js", "/engine.js"],
+  metafile: true,
   legalComments: "none",
   logLevel: "warning",
 };
@@ -41,6 +43,8 @@ const whole = {
 };
 /** The page is cut where it imports on demand. */
 const cut = { page: "src/page/main.ts" };
+/** Runs before the first paint, so it is no module. */
+const early = { wait: "src/page/wait.ts" };
 const style = { page: "src/page/page.css" };
 const serviceWorker = { sw: "src/sw/sw.ts", "sw-remove": "src/sw/remove.ts" };
 
@@ -50,25 +54,32 @@ async function bundled(entries, more = {}) {
     .filter(([, source]) => existsSync(join(root, source)))
     .map(([name, source]) => ({ in: source, out: name }));
   if (entryPoints.length === 0) return [];
-  const { outputFiles } = await esbuild.build({ ...options, ...more, entryPoints });
-  return outputFiles.map(({ path, contents }) => [relative(dist, path), contents]);
+  const { outputFiles, metafile } = await esbuild.build({ ...options, ...more, entryPoints });
+  return outputFiles.map(({ path, contents }) => [
+    relative(dist, path),
+    contents,
+    metafile.outputs[relative(root, path)].imports,
+  ]);
 }
 
 async function build() {
   const groups = await Promise.all([
     bundled(whole),
     bundled(cut, { splitting: true, chunkNames: "[name]-[hash]" }),
+    bundled(early, { format: "iife" }),
     bundled(style),
   ]);
   const assets = groups.flat().sort(([a], [b]) => (a < b ? -1 : 1));
-  const version = sha256(...assets.flat()).slice(0, 12);
+  const version = sha256(...assets.map(([name, bytes]) => name + sha256(bytes))).slice(0, 12);
   const files = new Map(assets.map(([name, bytes]) => [`assets/${version}/${name}`, bytes]));
   files.set("engine.js", Buffer.from(`export * from "./assets/${version}/engine.js";\n`));
   for (const [name, bytes] of await bundled(serviceWorker, { format: "iife" })) {
     files.set(name, bytes);
   }
   for (const [name, bytes] of await asTheyAre()) files.set(name, bytes);
-  files.set("app.json", Buffer.from(JSON.stringify(listed(version, files), null, 1)));
+  const preload = atOnce(assets).map((name) => `assets/${version}/${name}`);
+  const list = { ...listed(version, files), preload };
+  files.set("app.json", Buffer.from(JSON.stringify(list, null, 1)));
   await store(files);
   await forgetOthers(version);
   printSizes(files);
@@ -83,6 +94,18 @@ async function asTheyAre() {
   return Promise.all(
     paths.sort().map(async (path) => [relative(publicFiles, path), await readFile(path)]),
   );
+}
+
+/** The pieces that page.js imports before it does anything, and they in turn. */
+function atOnce(assets, name = "page.js", found = []) {
+  const [, , imports = []] = assets.find(([each]) => each === name) ?? [];
+  for (const { path, kind, external } of imports) {
+    const piece = basename(path);
+    if (kind !== "import-statement" || external || found.includes(piece)) continue;
+    found.push(piece);
+    atOnce(assets, piece, found);
+  }
+  return found;
 }
 
 /** What app.json says. */

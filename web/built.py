@@ -18,6 +18,7 @@ class App:
 
     version: str  # names the folder of its assets
     files: dict[str, int]  # bytes by path below the site
+    preload: tuple[str, ...]  # pieces of the page's script that are needed at once
 
     @property
     def assets(self) -> str:
@@ -48,7 +49,8 @@ class Built:
 def _parse(data: bytes) -> App:
     found = json.loads(data)
     files = {name: int(entry["bytes"]) for name, entry in found["files"].items()}
-    return App(str(found["version"]), files)
+    preload = tuple(str(path) for path in found["preload"])
+    return App(str(found["version"]), files, preload)
 
 
 def find_page() -> Path:

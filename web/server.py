@@ -72,7 +72,8 @@ def _templates() -> Environment:
 
 def _page(templates: Environment, built: Built) -> Content:
     def page() -> bytes:
-        html = templates.get_template("chat.html").render(assets=built.app().assets)
+        app = built.app()
+        html = templates.get_template("chat.html").render(assets=app.assets, preload=app.preload)
         return html.encode()
 
     return page

@@ -220,9 +220,9 @@ def edit_manifest(chat: ChatPage, edit: Callable[[dict[str, Any]], None]) -> Non
 
 
 @contextmanager
-def visit(browser: Browser, address: str) -> Iterator[ChatPage]:
-    """A person's first visit."""
-    context = browser.new_context()
+def visit(browser: Browser, address: str, **device: Any) -> Iterator[ChatPage]:
+    """A person's first visit; `device` as Playwright's `new_context` takes it."""
+    context = browser.new_context(**device)
     try:
         yield ChatPage(context, address)
     finally:

@@ -229,6 +229,13 @@ export interface CapabilityReport {
   chosen: string | null;
 }
 
+/** A note of the engine's, and what it is made of. */
+export type Remark = { note: string } & (
+  | { code: "tuned-refused"; vendor: string }
+  /** Work went on after a fault, perhaps (`moved`) in another way. */
+  | { code: "recovered"; error: ErrorCode; moved: boolean; variant: string; backend: Backend }
+);
+
 export interface EngineInfo {
   model: string;
   variant: string;
@@ -243,6 +250,8 @@ export interface EngineInfo {
   embedding: EmbeddingInfo | null;
   /** What a person should know: the manifest's notes, and what loading added to them. */
   notes: string[];
+  /** The notes that loading and answering added, for pages that say them in words of their own. */
+  remarks: Remark[];
   report: CapabilityReport;
 }
 

@@ -10,7 +10,7 @@ import { badBundle, variantFor } from "../load/manifest";
 import { filesOf, sizeOf, tokenizerFiles } from "../load/needs";
 import { ProgressMeter } from "../load/progress";
 import type { Manifest } from "../plan";
-import type { EngineInfo, Progress } from "./api";
+import type { EngineInfo, Progress, Remark } from "./api";
 import { chooseContext } from "./context";
 import { EmbedSession } from "./embed-session";
 import { requireSecureContext } from "./errors";
@@ -50,6 +50,7 @@ export async function loadSession(
   const { report, order } = await checkDevice(manifest, wishes);
   requireChoice(report, wishes);
   const notes = [...manifest.notes];
+  const remarks: Remark[] = [];
   const store = new FileStore({
     base: options.manifest,
     files: manifest.files,
@@ -58,7 +59,7 @@ export async function loadSession(
     notes,
   });
   const { crew } = events;
-  const shared = { manifest, report, store, meter, context, notes };
+  const shared = { manifest, report, store, meter, context, notes, remarks };
   const ground: Ground = { ...shared, threads, tuned, crew };
   const [codec, ladder, footing] = await together(signal, (signal) => {
     const codec = loadCodec(manifest, store, signal);
@@ -69,7 +70,7 @@ export async function loadSession(
   meter.setPhase("ready");
   loading = false;
   const { change } = events;
-  const loaded: Loaded = { manifest, context, notes, codec, ladder, footing, change };
+  const loaded: Loaded = { manifest, context, notes, remarks, codec, ladder, footing, change };
   const { embedding } = manifest;
   return embedding === null ? new Session(loaded) : new EmbedSession(loaded, embedding);
 }

@@ -13,8 +13,9 @@ import { badBundle, parsePlan, variantFor } from "../load/manifest";
 import type { ProgressMeter } from "../load/progress";
 import { loadWeights, shardPieces } from "../load/weights";
 import type { Manifest, Plan, Variant } from "../plan";
-import { type CapabilityReport, type ErrorCode, WebkilnError } from "./api";
+import { type CapabilityReport, type ErrorCode, type Remark, WebkilnError } from "./api";
 import { asWebkilnError } from "./errors";
+import { addRemark } from "./remarks";
 import type { Footing } from "./rungs";
 import { together } from "./together";
 
@@ -27,6 +28,7 @@ export interface Ground {
   context: number;
   /** What a person should know. */
   notes: string[];
+  remarks: Remark[];
   /** At most; null: what suits the device. */
   threads: number | null;
   /** Whether kernels tuned for the adapter's vendor may run. */
@@ -55,7 +57,8 @@ export async function openRung(
   } catch (error) {
     const fault = asWebkilnError(error);
     if (vendor === null || signal.aborted || !KERNEL_FAULTS.includes(fault.code)) throw error;
-    ground.notes.push(`Kernels tuned for ${vendor} do not hold here (${fault.message}).`);
+    const note = `Kernels tuned for ${vendor} do not hold here (${fault.message}).`;
+    addRemark(ground, { code: "tuned-refused", note, vendor });
     return openWith(ground, name, null, opener(await newAdapter(ground)), signal);
   }
 }

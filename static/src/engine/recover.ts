@@ -1,7 +1,7 @@
 /** Keeps work going when the backend under it fails: opened anew, or one rung lower. */
 
 import type { Backend } from "../backends/backend";
-import type { ErrorCode, WebkilnError } from "./api";
+import type { ErrorCode, Remark, WebkilnError } from "./api";
 import { aborted, asWebkilnError, isLoss, isRungFault } from "./errors";
 import type { Footing, Ladder } from "./rungs";
 
@@ -34,7 +34,7 @@ export class Recovery<W> {
     private current: Footing,
     private readonly make: (backend: Backend) => W,
     /** Work goes on; why and how, in a plain sentence. */
-    private readonly onRecovered: (note: string) => void,
+    private readonly onRecovered: (remark: Remark) => void,
     private readonly now: () => number = () => performance.now(),
   ) {
     this.worker = make(current.backend);
@@ -95,7 +95,7 @@ export class Recovery<W> {
       throw this.noted(error);
     }
     this.worker = this.make(this.current.backend);
-    this.onRecovered(this.note());
+    this.onRecovered(this.remark());
     return this.worker;
   }
 
@@ -106,11 +106,13 @@ export class Recovery<W> {
     return fault;
   }
 
-  private note(): string {
-    const { variant, kind } = this.current;
-    const cause = (this.loss && CAUSES[this.loss.fault.code]) ?? "The model stopped";
-    if (variant === this.loss?.variant) return `${cause}; the answer went on after reloading.`;
-    const name = kind === "wasm" ? "WebAssembly" : "WebGPU";
-    return `${cause}; the answer went on with ${variant} on ${name}.`;
+  private remark(): Remark {
+    const { variant, kind: backend } = this.current;
+    const error = this.loss?.fault.code ?? "internal";
+    const moved = variant !== this.loss?.variant;
+    const name = backend === "wasm" ? "WebAssembly" : "WebGPU";
+    const how = moved ? `with ${variant} on ${name}` : "after reloading";
+    const note = `${CAUSES[error] ?? "The model stopped"}; the answer went on ${how}.`;
+    return { code: "recovered", note, error, moved, variant, backend };
   }
 }

@@ -2,8 +2,9 @@
 
 import type { Backend } from "../backends/backend";
 import type { Embedding, Manifest } from "../plan";
-import type { EmbeddingInfo, EngineInfo } from "./api";
+import type { EmbeddingInfo, EngineInfo, Remark } from "./api";
 import { Recovery } from "./recover";
+import { addRemark } from "./remarks";
 import type { Footing, Ladder } from "./rungs";
 import type { TextCodec } from "./tokenizer";
 
@@ -12,6 +13,7 @@ export interface Loaded {
   context: number;
   /** What a person should know; recoveries add to it. */
   notes: string[];
+  remarks: Remark[];
   codec: TextCodec;
   ladder: Ladder;
   footing: Footing;
@@ -30,8 +32,8 @@ export abstract class Running<W> {
     make: (backend: Backend) => W,
   ) {
     const { ladder, footing } = loaded;
-    this.recovery = new Recovery(ladder, footing, make, (note) => {
-      if (!loaded.notes.includes(note)) loaded.notes.push(note);
+    this.recovery = new Recovery(ladder, footing, make, (remark) => {
+      addRemark(loaded, remark);
       loaded.change(this.info);
     });
   }
@@ -58,7 +60,7 @@ export abstract class Running<W> {
 
 /** How a model runs. */
 function describe(
-  { manifest, context, notes, ladder }: Loaded,
+  { manifest, context, notes, remarks, ladder }: Loaded,
   { variant, kind, threads, tuned }: Footing,
 ): EngineInfo {
   return {
@@ -71,6 +73,7 @@ function describe(
     vocabulary: manifest.vocabulary,
     embedding: manifest.embedding && embeddingInfo(manifest.embedding, context),
     notes,
+    remarks,
     report: ladder.report,
   };
 }

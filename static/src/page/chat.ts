@@ -1,6 +1,6 @@
 /** The conversation: questions, answers, and what happens when the context is full. */
 
-import { sentenceEnd } from "./announce";
+import { Announcer } from "./announce";
 import { answer } from "./answer";
 import { dropOldest, parseTurns, rewindToQuestion, type Turn, toMessages } from "./conversation";
 import { find, oncePerFrame } from "./dom";
@@ -24,7 +24,7 @@ export interface ChatEvents {
 }
 
 export class Chat {
-  private readonly announcer = find("announcer", HTMLElement);
+  private readonly announcer = new Announcer(find("announcer", HTMLElement));
   private readonly messages = new MessageList(find("log", HTMLElement), () => this.regenerate());
   private turns = parseTurns(session.read(STORE));
   private engine: Engine | null = null;
@@ -112,18 +112,17 @@ export class Chat {
     turn: Turn,
   ): Promise<void> {
     let stats = "";
-    let spoken = 0;
+    this.announcer.begin();
     const draw = oncePerFrame(() => {
-      if (turn.finish === undefined) this.messages.stream(turn, stats);
+      if (turn.finish !== undefined) return;
+      this.messages.stream(turn, stats);
+      this.announcer.grow(turn.content);
     });
     await answer(engine, request, turn, (latest) => {
       stats = latest;
       draw();
-      const end = sentenceEnd(turn.content, spoken);
-      if (end > spoken) this.announcer.textContent = turn.content.slice(spoken, end);
-      spoken = end;
     });
-    this.announcer.textContent = turn.content.slice(spoken) || words.chat.complete;
+    this.announcer.end(turn.content, words.chat.complete);
     if (this.isFull(turn)) this.events.overflow(this.canDrop());
   }
 

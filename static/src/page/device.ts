@@ -4,8 +4,10 @@ import { copyBox } from "./copy-report";
 import { element, find } from "./dom";
 import type { CapabilityReport, EngineInfo } from "./engine";
 import { explanation, type OnWay } from "./explanation";
-import { explain, placeLabel, rungName } from "./ladder";
+import { explain, placeLabel } from "./ladder";
 import { sentence } from "./notice";
+import { noted } from "./plain";
+import { rungName } from "./rung-name";
 import type { Wish } from "./wish";
 import { words } from "./words";
 
@@ -83,7 +85,7 @@ export class DevicePanel {
   }
 
   show(info: EngineInfo, wish: Wish): void {
-    const { report, variant, backend, notes } = info;
+    const { report, variant, backend } = info;
     const [where, how] = placeLabel(backend);
     const rest = element("span", { class: "wide-only", text: ` · ${how}` });
     this.chip.replaceChildren(where, rest);
@@ -103,7 +105,7 @@ export class DevicePanel {
         [words.device.context, words.device.tokens(info.context)],
         [words.device.vocabulary, words.device.tokens(info.vocabulary)],
       ]),
-      ...goodToKnow(notes),
+      ...goodToKnow(info),
       checked(report, variant, this.copied),
     );
   }
@@ -114,9 +116,13 @@ export class DevicePanel {
 }
 
 /** What the manifest and the loading had to say about the model. */
-function goodToKnow(notes: string[]): HTMLElement[] {
-  if (notes.length === 0) return [];
-  const items = notes.map((note) => element("li", { text: sentence(note), attributes: ENGLISH }));
+function goodToKnow(info: EngineInfo): HTMLElement[] {
+  if (info.notes.length === 0) return [];
+  const items = info.notes.map((note) => {
+    const ours = noted(note, info);
+    const attributes = ours === null ? ENGLISH : {};
+    return element("li", { text: sentence(ours ?? note), attributes });
+  });
   return [
     element("h3", { text: words.device.notes }),
     element("ul", { class: "why", testid: "notes", children: items }),

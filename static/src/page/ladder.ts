@@ -2,7 +2,7 @@
 
 import type { Backend, CapabilityReport, EngineInfo, Rung } from "./engine";
 import { sentence } from "./notice";
-import { plain } from "./plain";
+import { noted, plain } from "./plain";
 import type { Way, Wish } from "./wish";
 import { words } from "./words";
 
@@ -28,11 +28,6 @@ export interface News {
 export function placeLabel(backend: Backend): [string, string] {
   const { card, processor } = words.ladder;
   return backend === "webgpu" ? [card, "WebGPU"] : [processor, "WebAssembly"];
-}
-
-/** The rung in a few words: "f32 · WebGPU". */
-export function rungName(variant: string, backend: string): string {
-  return `${variant} · ${backend === "webgpu" ? "WebGPU" : "WebAssembly"}`;
 }
 
 /** Why the model runs on the rung `variant`: who forced it, what the better ones lack, caveats. */
@@ -86,7 +81,9 @@ export function change(before: EngineInfo, after: EngineInfo): News {
   const { place, startedAgain, nowRuns, allHere } = words.ladder;
   const where = place(after.backend, after.threads);
   const same = before.variant === after.variant && before.threads === after.threads;
-  const notes = after.notes.filter((note) => !before.notes.includes(note));
+  const notes = after.notes
+    .filter((note) => !before.notes.includes(note))
+    .map((note) => noted(note, after) ?? note);
   // A note tells the story; the reason that it left behind would tell it twice.
   const lines = notes.length > 0 ? notes : learned(before.report, after.report, before.variant);
   return {

@@ -314,4 +314,5 @@ class Page {
 await speak(languageWishes());
 fillTemplate();
 offerLanguages();
+delete document.documentElement.dataset.wait;
 void new Page().open();

@@ -2,13 +2,17 @@
 
 import DOMPurify from "dompurify";
 import { Marked } from "marked";
+import { words } from "./words";
 
 // No images (they would ask other servers, or try to), no styles, no forms, no ids.
 const ALLOWED_TAGS = [
   ..."a b blockquote br code del em h1 h2 h3 h4 h5 h6 hr i li ol p pre s strong sub sup".split(" "),
   ..."table tbody td th thead tr ul".split(" "),
 ];
-const ALLOWED_ATTR = ["href", "title", "start", "align"];
+const ALLOWED_ATTR = ["href", "title", "start", "align", "class"];
+
+/** The only class there may be: the language of a block of code, as marked writes it. */
+const LANGUAGE = /^language-[\w+#.-]{1,30}$/;
 
 const ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 
@@ -41,6 +45,9 @@ export function renderMarkdown(text: string): DocumentFragment {
     ADD_URI_SAFE_ATTR: ["align", "start"],
     RETURN_DOM_FRAGMENT: true,
   });
+  for (const node of fragment.querySelectorAll("[class]")) {
+    if (node.tagName !== "CODE" || !LANGUAGE.test(node.className)) node.removeAttribute("class");
+  }
   for (const link of fragment.querySelectorAll("a")) {
     link.target = "_blank";
     link.rel = "noopener noreferrer";
@@ -49,11 +56,24 @@ export function renderMarkdown(text: string): DocumentFragment {
   return fragment;
 }
 
+/** Spans with classes and nothing else: code with its parts marked. */
+export function safeSpans(html: string): DocumentFragment {
+  return DOMPurify.sanitize(html, {
+    ALLOWED_TAGS: ["span"],
+    ALLOWED_ATTR: ["class"],
+    ALLOW_DATA_ATTR: false,
+    ALLOW_ARIA_ATTR: false,
+    RETURN_DOM_FRAGMENT: true,
+  });
+}
+
 /** Wide tables scroll by themselves; the page never does sideways. */
 function scrollable(table: HTMLTableElement): void {
   const box = document.createElement("div");
   box.className = "table-box";
   box.tabIndex = 0;
+  box.role = "group";
+  box.ariaLabel = words.chat.table;
   table.replaceWith(box);
   box.append(table);
 }

@@ -2,8 +2,9 @@
 
 import { rate } from "./answer";
 import type { Turn } from "./conversation";
+import { copyOnClick } from "./copy-button";
 import { element, iconButton } from "./dom";
-import { renderMarkdown } from "./markdown";
+import { GrowingMarkdown } from "./growing-markdown";
 import { words } from "./words";
 
 export class MessageList {
@@ -66,6 +67,9 @@ function questionView(turn: Turn): View {
 class AnswerView implements View {
   readonly node: HTMLElement;
   private readonly body = element("div", { class: "answer-body", testid: "answer" });
+  private readonly text = new GrowingMarkdown(this.body);
+  /** The text that is shown for good. */
+  private whole: string | null = null;
   private readonly stats = element("span", { class: "stats", testid: "stats" });
   private readonly note = element("p", { class: "finish-note", testid: "finish-note" });
   private readonly copy = iconButton("copy", words.chat.copyAnswer, "copy");
@@ -92,7 +96,8 @@ class AnswerView implements View {
   }
 
   stream(stats: string): void {
-    this.body.replaceChildren(renderMarkdown(this.turn.content));
+    this.whole = null;
+    this.text.grow(this.turn.content);
     this.stats.textContent = stats;
   }
 
@@ -104,8 +109,8 @@ class AnswerView implements View {
     this.copy.hidden = content === "" || !navigator.clipboard;
     this.regenerate.hidden = !last;
     if (busy) return;
-    this.body.replaceChildren(renderMarkdown(content));
-    for (const block of this.body.querySelectorAll("pre")) addCopy(block);
+    if (this.whole !== content) this.text.end(content);
+    this.whole = content;
     this.note.textContent = finishNote(content, finish);
     this.stats.textContent = stats ? summary(stats) : "";
   }
@@ -125,31 +130,5 @@ export function summary(stats: NonNullable<Turn["stats"]>): string {
     prompt: stats.promptTokens,
     reused: stats.cachedTokens,
     prefill: stats.prefillSeconds,
-  });
-}
-
-function addCopy(block: HTMLPreElement): void {
-  const button = iconButton("copy", words.chat.copyCode, "copy-code");
-  copyOnClick(button, () => block.querySelector("code")?.textContent ?? "");
-  const box = element("div", { class: "code-box" });
-  block.replaceWith(box);
-  block.tabIndex = 0;
-  box.append(block, button);
-}
-
-function copyOnClick(button: HTMLButtonElement, text: () => string): void {
-  // Absent in insecure contexts.
-  button.hidden = !navigator.clipboard;
-  button.addEventListener("click", async () => {
-    try {
-      await navigator.clipboard.writeText(text());
-      button.dataset.icon = "done";
-    } catch {
-      button.title = words.chat.noClipboard;
-      return;
-    }
-    setTimeout(() => {
-      button.dataset.icon = "copy";
-    }, 1500);
   });
 }

@@ -1,6 +1,7 @@
 /** The engine's reasons in the page's language; what was checked has the engine's own sentences. */
 
-import type { Cause, Rung } from "./engine";
+import type { Cause, EngineInfo, Rung } from "./engine";
+import { rungName } from "./rung-name";
 import { words } from "./words";
 
 /** Why a rung is refused, or no good one; parts of a sentence. */
@@ -9,6 +10,16 @@ export function plain({ causes, reasons }: Pick<Rung, "causes" | "reasons">): st
     const cause = causes[index];
     return cause ? said(cause) : reason;
   });
+}
+
+/** A note of the engine's in the page's language; null where only the engine has words for it. */
+export function noted(note: string, { remarks }: Pick<EngineInfo, "remarks">): string | null {
+  const remark = remarks.find((each) => each.note === note);
+  if (remark === undefined) return null;
+  const { tunedRefused, recovered } = words.remarks;
+  if (remark.code === "tuned-refused") return tunedRefused(remark.vendor);
+  const { title } = words.faults[remark.error] ?? words.faults.internal;
+  return recovered(title, remark.moved, rungName(remark.variant, remark.backend));
 }
 
 function said(cause: Cause): string {

@@ -26,7 +26,9 @@ def page(tmp_path: Path) -> Path:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(f"/* {name} */\n" * 100)
     files = {name: {"bytes": 1, "sha256": ""} for name in (*names, *kept)}
-    (folder / "app.json").write_text(json.dumps({"version": "v1", "files": files}))
+    (folder / "app.json").write_text(
+        json.dumps({"version": "v1", "files": files, "preload": [ASSETS + "page-1.js"]})
+    )
     return folder
 
 

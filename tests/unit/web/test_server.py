@@ -52,6 +52,7 @@ def test_the_policy_allows_nothing_inline_and_no_other_origin() -> None:
 def test_the_page_has_no_inline_script_or_style(client: TestClient) -> None:
     html = client.get("/").text
     assert '<script type="module" src="assets/v1/page.js"></script>' in html
+    assert '<link rel="modulepreload" href="assets/v1/page-1.js">' in html
     assert html.count("<script") == 1
     assert "<style" not in html
     assert "style=" not in html

@@ -399,6 +399,14 @@ export const en = {
       "Choose a smaller model, or open this page on another device or in another browser.",
   },
 
+  /** Notes that the engine adds to what is good to know. */
+  remarks: {
+    tunedRefused: (vendor: string) =>
+      `Kernels tuned for ${vendor} do not hold here; the general ones run instead.`,
+    recovered: (cause: string, moved: boolean, rung: string) =>
+      `${cause}; ${moved ? `the answer went on as ${rung}` : "the answer went on after reloading"}.`,
+  },
+
   trouble: {
     retry: "Try again",
     reload: "Reload the model",

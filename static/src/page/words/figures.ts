@@ -8,22 +8,28 @@ const SIZES = [
   ["kilobyte", 1e3],
 ] as const;
 
+/** Formats are made once: making one takes longer than using it, and speeds change all the time. */
+function kept(make: (options: Intl.NumberFormatOptions) => Intl.NumberFormat) {
+  const made = new Map<string, Intl.NumberFormat>();
+  return (options: Intl.NumberFormatOptions): Intl.NumberFormat => {
+    const key = JSON.stringify(options);
+    const format = made.get(key) ?? make(options);
+    made.set(key, format);
+    return format;
+  };
+}
+
+function fixed(digits: number): Intl.NumberFormatOptions {
+  return { minimumFractionDigits: digits, maximumFractionDigits: digits };
+}
+
 /** The figures of one language: `figures("fr").bytes(94.4e6)` is "94,4 Mo". */
 export function figures(locale: string) {
   const rules = new Intl.PluralRules(locale);
-  const number = (value: number, digits = 0) =>
-    new Intl.NumberFormat(locale, {
-      minimumFractionDigits: digits,
-      maximumFractionDigits: digits,
-    }).format(value);
-  const unit = (value: number, name: string, digits = 0, display: "short" | "long" = "short") =>
-    new Intl.NumberFormat(locale, {
-      style: "unit",
-      unit: name,
-      unitDisplay: display,
-      minimumFractionDigits: digits,
-      maximumFractionDigits: digits,
-    }).format(value);
+  const format = kept((options) => new Intl.NumberFormat(locale, options));
+  const number = (value: number, digits = 0) => format(fixed(digits)).format(value);
+  const unit = (value: number, name: string, digits = 0, unitDisplay: "short" | "long" = "short") =>
+    format({ style: "unit", unit: name, unitDisplay, ...fixed(digits) }).format(value);
   const sized = (count: number, per = "") => {
     const [name, size] = SIZES.find((each) => count >= each[1]) ?? ["byte", 1];
     return unit(count / size, name + per, size > 1 ? 1 : 0, size > 1 ? "short" : "long");
@@ -50,9 +56,9 @@ export function figures(locale: string) {
     /** A moment in milliseconds as "yesterday" or "3 weeks ago", seen from `now`. */
     ago(at: number, now: number): string {
       const days = Math.round((at - now) / 86_400_000);
-      const format = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
+      const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
       const [size, name] = AGES.find(([least]) => Math.abs(days) >= least) ?? [1, "day"];
-      return format.format(Math.trunc(days / size), name);
+      return relative.format(Math.trunc(days / size), name);
     },
   };
 }

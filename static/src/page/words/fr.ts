@@ -382,6 +382,14 @@ export const words: Words = {
       "autre navigateur.",
   },
 
+  /** Notes that the engine adds to what is good to know. */
+  remarks: {
+    tunedRefused: (vendor) =>
+      `Les noyaux réglés pour ${vendor} ne tiennent pas ici ; les noyaux généraux les remplacent.`,
+    recovered: (cause, moved, rung) =>
+      `${cause} ; ${moved ? `la réponse a continué en ${rung}` : "la réponse a continué après un rechargement"}.`,
+  },
+
   trouble: {
     retry: "Réessayer",
     reload: "Recharger le modèle",

@@ -385,6 +385,14 @@ export const words: Words = {
       "altro browser.",
   },
 
+  /** Notes that the engine adds to what is good to know. */
+  remarks: {
+    tunedRefused: (vendor) =>
+      `I kernel regolati per ${vendor} qui non reggono; al loro posto girano quelli generali.`,
+    recovered: (cause, moved, rung) =>
+      `${cause}; ${moved ? `la risposta è continuata come ${rung}` : "la risposta è continuata dopo un ricaricamento"}.`,
+  },
+
   trouble: {
     retry: "Riprova",
     reload: "Ricarica il modello",

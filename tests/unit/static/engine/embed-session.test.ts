@@ -68,6 +68,7 @@ async function session(runs: Run[], changes: Partial<Embedding> = {}, fails = 0)
     manifest: { ...manifest(), embedding },
     context: 12,
     notes: [],
+    remarks: [],
     codec,
     ladder,
     footing: await ladder.climb(never),

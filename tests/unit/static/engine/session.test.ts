@@ -82,6 +82,7 @@ async function session(names = RUNGS): Promise<Session> {
     manifest: { ...manifest(), vocabulary: VOCABULARY, chat_template, stop_tokens: [] },
     context: CONTEXT,
     notes: [],
+    remarks: [],
     codec,
     ladder,
     footing: await ladder.climb(never),

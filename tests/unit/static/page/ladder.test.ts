@@ -1,16 +1,21 @@
 import { describe, expect, test } from "vitest";
 import { toJson } from "../../../../static/src/page/copy-report";
-import type { CapabilityReport, Cause, ErrorCode } from "../../../../static/src/page/engine";
+import type {
+  CapabilityReport,
+  Cause,
+  EngineInfo,
+  ErrorCode,
+} from "../../../../static/src/page/engine";
 import {
   change,
   explain,
   type Line,
   placeLabel,
-  rungName,
   stepDown,
 } from "../../../../static/src/page/ladder";
-import { plain } from "../../../../static/src/page/plain";
+import { noted, plain } from "../../../../static/src/page/plain";
 import { parseQuery } from "../../../../static/src/page/query";
+import { rungName } from "../../../../static/src/page/rung-name";
 import { processorMayDo, type Standing } from "../../../../static/src/page/trouble";
 import { startsAtOnce, verdict } from "../../../../static/src/page/verdict";
 import { decide } from "../../../../static/src/page/wish";
@@ -250,6 +255,33 @@ describe("news", () => {
     });
     expect(stepDown(report({ chosen: "f32" }), loaded)).toBeNull();
   });
+});
+
+test("notes are told in the page's words, where there are any", () => {
+  const remarks: EngineInfo["remarks"] = [
+    { note: "a", code: "tuned-refused", vendor: "acme" },
+    {
+      note: "b",
+      code: "recovered",
+      error: "device-lost",
+      moved: false,
+      variant: "f32",
+      backend: "webgpu",
+    },
+    {
+      note: "c",
+      code: "recovered",
+      error: "internal",
+      moved: true,
+      variant: "wasm",
+      backend: "wasm",
+    },
+  ];
+  expect(noted("a", { remarks })).toContain("Kernels tuned for acme");
+  const lost = "The graphics device was lost; the answer went on after reloading.";
+  expect(noted("b", { remarks })).toBe(lost);
+  expect(noted("c", { remarks })).toMatch(/the answer went on as wasm · WebAssembly\.$/);
+  expect(noted("the manifest's", { remarks })).toBeNull();
 });
 
 describe("the processor instead", () => {

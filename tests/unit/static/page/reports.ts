@@ -34,6 +34,7 @@ export function info(variant: string, parts: Partial<EngineInfo> = {}): EngineIn
     vocabulary: 320,
     embedding: null,
     notes: [],
+    remarks: [],
     report: report({ chosen: variant }),
     ...parts,
   };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { sentenceEnd } from "../../../../static/src/page/announce";
+import { Announcer, sentenceEnd } from "../../../../static/src/page/announce";
 import { rate } from "../../../../static/src/page/answer";
 import type { Progress } from "../../../../static/src/page/engine";
 import { asTrouble } from "../../../../static/src/page/engine";
@@ -134,6 +134,38 @@ describe("what is announced", () => {
     ["A line\nand", 0, 7],
     ["nothing yet", 0, 0],
   ])("%j from %d ends at %d", (text, from, end) => expect(sentenceEnd(text, from)).toBe(end));
+});
+
+test("a fast answer is announced whole, in few pieces", () => {
+  const region = {
+    said: [] as string[],
+    set textContent(text: string) {
+      if (text !== "") this.said.push(text);
+    },
+  };
+  let time = 0;
+  const announcer = new Announcer(region, () => time);
+  const sentences = Array.from({ length: 500 }, (_, index) => `This is sentence ${index}. `);
+  announcer.begin();
+  let text = "";
+  for (const sentence of sentences) {
+    time += 10;
+    text += sentence;
+    announcer.grow(text);
+  }
+  announcer.end(text, "complete");
+  expect(region.said.length).toBeLessThanOrEqual(7); // in five seconds
+  const heard = region.said.join(" ").replace(/\s+/g, " ");
+  expect(heard.trim()).toBe(sentences.join("").trim());
+});
+
+test("the end of a short answer is announced", () => {
+  const region = { textContent: "" };
+  const announcer = new Announcer(region, () => 0);
+  announcer.grow("Yes. ");
+  expect(region.textContent).toBe("Yes.");
+  announcer.end("Yes. ", "complete");
+  expect(region.textContent).toBe("complete");
 });
 
 describe("the model asked for", () => {

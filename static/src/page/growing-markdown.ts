@@ -1,0 +1,83 @@
+/** An answer's Markdown while it arrives: finished blocks stay, only the last one is drawn anew. */
+
+import type { Token } from "marked";
+import { codeBox, highlightCode } from "./code-block";
+import { markdown, renderMarkdown } from "./markdown";
+
+/** Links named in one place and told in another: they reach across blocks. */
+const REFERENCE = /^ {0,3}\[[^\]]+\]:/m;
+
+export class GrowingMarkdown {
+  /** How much of the text is drawn for good. */
+  private finished = 0;
+  /** Nodes of the block that still grows. */
+  private open: ChildNode[] = [];
+
+  constructor(private readonly box: HTMLElement) {}
+
+  /** `text` continues what was shown before. */
+  grow(text: string): void {
+    const rest = text.slice(this.finished);
+    const { length, last } = cut(rest);
+    if (length > 0) this.finish(rest.slice(0, length));
+    if (!this.growCode(last)) this.redraw(rest.slice(length));
+  }
+
+  /** `text` is whole: what is left of it is drawn for good. */
+  end(text: string): void {
+    const anew = this.finished === 0 || REFERENCE.test(text);
+    if (anew) {
+      this.finished = 0;
+      this.open = [];
+      this.box.replaceChildren();
+    }
+    this.finish(text.slice(this.finished));
+  }
+
+  private finish(text: string): void {
+    this.redraw(text);
+    for (const node of this.open) {
+      if (node instanceof HTMLElement) highlightCode(node);
+    }
+    this.finished += text.length;
+    this.open = [];
+  }
+
+  private redraw(text: string): void {
+    const fragment = renderMarkdown(text);
+    for (const code of fragment.querySelectorAll("pre")) codeBox(code);
+    for (const node of this.open) node.remove();
+    this.open = [...fragment.childNodes];
+    this.box.append(fragment);
+  }
+
+  /** A long block of code that grows is one text: nothing needs to be drawn anew. */
+  private growCode(last: Token | undefined): boolean {
+    const [node, ...others] = this.open.filter((each) => each instanceof HTMLElement);
+    if (last?.type !== "code" || !node?.matches(".code-box") || others.length > 0) return false;
+    const text = node.querySelector("code")?.firstChild;
+    if (!(text instanceof Text) || !last.text.startsWith(text.data.slice(0, -1))) return false;
+    text.data = `${last.text}\n`;
+    return true;
+  }
+}
+
+/**
+ * How much at the start of `text` is blocks that nothing to come can change, and the block after
+ * them. A block is over when a line of the next one is: the beginning of a line may still turn out
+ * to belong to a list before it.
+ */
+export function cut(text: string): { length: number; last: Token | undefined } {
+  const blocks = markdown.lexer(text);
+  const spaced = blocks.at(-1)?.type === "space";
+  if (spaced) blocks.pop();
+  let last = blocks.pop();
+  const begun = last !== undefined && !spaced && !last.raw.includes("\n");
+  // What comes before is not over yet either, and is drawn together with the line begun.
+  if (begun) {
+    const before = blocks.findLastIndex(({ type }) => type !== "space");
+    if (before >= 0) last = undefined;
+    blocks.length = Math.max(before, 0);
+  }
+  return { length: blocks.reduce((sum, { raw }) => sum + raw.length, 0), last };
+}
