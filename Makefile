@@ -34,7 +34,7 @@ GPU_SHAPES := $(SHAPES:%=build/bench-gpu/models/%/manifest.json)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build test check soak coverage shapes fuzz bench bench-gpu bench-experts budgets wheel clean prerequisites browser test-browsers lint types units quick
+.PHONY: help run build test check soak coverage shapes fuzz bench bench-page bench-gpu bench-experts budgets wheel clean prerequisites browser test-browsers lint types units quick
 
 help: ## List the commands.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -83,6 +83,10 @@ bench: $(BENCH_READY) $(PEERS_READY) $(PAGE) browser $(MANIFEST) ## Measure spee
 budgets: browser $(PAGE) $(MANIFEST) ## Measure what the page takes: bytes over the network, device memory.
 	$(SAY) "Budgets"
 	@$(PYTHON) -m tests.bench.budgets $(BENCH)
+
+bench-page: browser $(PAGE) ## Measure how the page feels: first paint, layout shift, blocking while it answers.
+	$(SAY) "Benchmark of the page"
+	@$(PYTHON) -m tests.bench.page $(BENCH)
 
 bench-gpu: $(GPU_PROGRAM) $(GPU_SHAPES) $(MANIFEST) ## Measure the engine on a graphics card, under Node. BENCH="--rounds 5".
 	$(SAY) "Benchmark on the graphics card"

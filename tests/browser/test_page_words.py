@@ -1,4 +1,4 @@
-"""The page in French and Italian: no English is left, whatever it shows; how a language is chosen."""
+"""The page in French and Italian: no English is left; how a language is chosen."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_no_english_is_left(foreigner: tuple[ChatPage, str]) -> None:
 
 
 def test_no_english_in_trouble(foreigner: tuple[ChatPage, str]) -> None:
-    """An address not understood, files that fail, a full context, a card that calculates wrongly."""
+    """An address not understood, a context too large, a context that is full."""
     chat, language = foreigner
     chat.climb(backend="cloud", threads="two", context="many")
     expect(chat.page.locator("#notice h2")).to_be_visible()
