@@ -1,14 +1,14 @@
-"""llm-site: serves bundles, and checks them against PyTorch."""
+"""llm-site: serves and exports sites, and checks bundles against PyTorch."""
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import os
 import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -19,10 +19,13 @@ from rich.logging import RichHandler
 from starlette.applications import Starlette
 
 from compiler.errors import CompileError
-from web.built import find_page
+from web.built import Built, find_page
 from web.errors import SiteError
+from web.export import export_site
 from web.models import Models
-from web.server import MODELS_VARIABLE, create_app
+from web.options import SiteOptions, is_loopback, site_options
+from web.server import MODELS_VARIABLE, OPTIONS_VARIABLE, create_app
+from web.site import Site
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console(stderr=True)
@@ -32,6 +35,29 @@ INSECURE = (
     "machine alone. Visitors on other machines need https in front of this server, for example a "
     "reverse proxy with a certificate."
 )
+ModelsFolder = Annotated[Path, typer.Option(help="Folder of bundles.")]
+ModelsUrl = Annotated[
+    str | None,
+    typer.Option(help="Where visitors get the bundles from, if not from this site.", metavar="URL"),
+]
+Mirrors = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--mirror", help="A further folder of the same bundles; repeatable.", metavar="URL"
+    ),
+]
+Servers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-server",
+        help="An OpenAI-compatible server that visitors may choose; repeatable.",
+        metavar="ORIGIN",
+    ),
+]
+Shared = Annotated[
+    bool, typer.Option("--shared", help="Let pages of other origins use engine and models.")
+]
+
 VERIFY_INSTALL = "pip install 'webkiln[verify,compile]'"
 
 
@@ -42,14 +68,21 @@ def root() -> None:
 
 @app.command()
 def serve(
-    models: Annotated[Path, typer.Option(help="Folder of bundles.")] = Path("models"),
+    models: ModelsFolder = Path("models"),
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")] = 8000,
+    models_url: ModelsUrl = None,
+    mirrors: Mirrors = None,
+    servers: Servers = None,
+    shared: Shared = False,
     reload: Annotated[bool, typer.Option(help="Restart when Python code changes.")] = False,
 ) -> None:
     """Serve the page and the models in DIR."""
     with _translated():
         logging.basicConfig(level=logging.WARNING, handlers=[RichHandler(console=console)])
+        options = site_options(
+            models_url=models_url, mirrors=mirrors or (), servers=servers or (), shared=shared
+        )
         find_page()
         Models(models).require_any()
         listener = _listen(host, port)
@@ -57,9 +90,44 @@ def serve(
             console.print(f"[bold red]warning:[/] {INSECURE}", highlight=False)
         print(f"open {_address(host, listener.getsockname()[1])}", flush=True)
         if reload:
-            _serve_reloading(models, listener)
+            _serve_reloading(models, options, listener)
         else:
-            uvicorn.Server(_config(create_app(models))).run(sockets=[listener])
+            application = create_app(models, options=options)
+            uvicorn.Server(_config(application)).run(sockets=[listener])
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="New, empty, or an earlier export.")],
+    models: ModelsFolder = Path("models"),
+    base_path: Annotated[
+        str, typer.Option(help="Where the site will lie on its host.", metavar="PATH")
+    ] = "/",
+    models_url: ModelsUrl = None,
+    mirrors: Mirrors = None,
+    servers: Servers = None,
+    shared: Shared = False,
+) -> None:
+    """Write the same site as a folder for any static host or CDN."""
+    with _translated():
+        options = site_options(
+            base_path=base_path,
+            models_url=models_url,
+            mirrors=mirrors or (),
+            servers=servers or (),
+            shared=shared,
+        )
+        found = Models(models)
+        found.require_any()
+        done = export_site(Site(found, Built(find_page()), options), folder)
+        kept = f", {done.kept} of them for pages that are open" if done.kept else ""
+        console.print(
+            f"{folder}: {done.files} files, {done.bytes / 1e6:,.1f} MB{kept}; "
+            f"how to host it: {folder / 'hosting' / 'README.txt'}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 @app.command()
@@ -105,11 +173,13 @@ def _config(application: Starlette | str) -> uvicorn.Config:
     )
 
 
-def _serve_reloading(models: Path, listener: socket.socket) -> None:
+def _serve_reloading(models: Path, options: SiteOptions, listener: socket.socket) -> None:
     """uvicorn's reloader starts a process of its own, which imports the application by name."""
     from uvicorn.supervisors import ChangeReload
 
     os.environ[MODELS_VARIABLE] = str(models.absolute())
+    # Whoever edits the page wants to see it as it is, not as a service worker kept it.
+    os.environ[OPTIONS_VARIABLE] = replace(options, offline=False).to_json()
     config = _config("web.server:app_from_environment")
     ChangeReload(config, uvicorn.Server(config).run, [listener]).run()
 
@@ -127,14 +197,6 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach `host`."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _address(host: str, port: int) -> str:

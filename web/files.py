@@ -19,18 +19,21 @@ BUNDLE_FILE = re.compile(
 )
 
 SERVICE_WORKER = "sw.js"
-REMOVER = "sw-remove.js"  # served in its place, it takes the service worker away
+REMOVER = "sw-remove.js"  # in its place, it takes the service worker away
+
+# Files of a site whose names change with their content.
+HASHED = re.compile(r"(assets/[^/]+|models/[^/]+/(plans|kernels|weights|tokenizer))/.+")
 
 # Named here because the machine's own table may know better, or know nothing.
 MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".json": "application/json",
+    ".wgsl": "text/plain; charset=utf-8",
+    ".wasm": "application/wasm",
     ".webmanifest": "application/manifest+json",
     ".svg": "image/svg+xml",
     ".png": "image/png",
-    ".wgsl": "text/plain; charset=utf-8",
-    ".wasm": "application/wasm",
     ".bin": "application/octet-stream",
 }
 

@@ -6,7 +6,6 @@ import hashlib
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from compiler.bundle.codec import manifest_from_json
 from compiler.errors import BundleError
@@ -17,10 +16,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Model:
-    """One entry of /models.json."""
+    """A bundle, as the page's list of models has it."""
 
     name: str
-    url: str  # of the bundle's folder, relative to the page, with a slash at its end
+    slug: str  # its folder, which is unique where names may not be
     integrity: str  # "sha256-<hex>" of manifest.json: the chain of trust starts here
     bytes: int  # of all files together
     embeds: bool  # it turns texts into vectors, and does not chat
@@ -70,7 +69,7 @@ def _read(file: Path) -> Model | None:
         return None
     return Model(
         name=manifest.name,
-        url=f"models/{quote(file.parent.name)}/",
+        slug=file.parent.name,
         integrity=f"sha256-{hashlib.sha256(data).hexdigest()}",
         bytes=sum(entry.bytes for entry in manifest.files.values()),
         embeds=manifest.embedding is not None,

@@ -1,104 +1,80 @@
-"""The site: the chat page, the engine, and the bundles it runs."""
+"""The site as a server: the chat page, the engine, and the bundles it runs."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, select_autoescape
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 
 from web.built import LIST, Built, find_page
 from web.compression import CompressText
-from web.files import REMOVER, SERVICE_WORKER, BundleFiles, PageFiles
-from web.headers import REVALIDATE, SECURITY_HEADERS, SecurityHeaders
-from web.listing import INDEX, MODELS, list_site
+from web.files import BundleFiles, PageFiles
+from web.headers import REVALIDATE, SecurityHeaders, security_headers
+from web.listing import INDEX, MODELS
 from web.models import Models
+from web.options import SiteOptions
+from web.site import HEADERS, Site
 
-TEMPLATES = Path(__file__).with_name("templates")
-MODELS_VARIABLE = "WEBKILN_MODELS"  # how `serve --reload` reaches the process that uvicorn starts
+# How `serve --reload` reaches the process that uvicorn starts.
+MODELS_VARIABLE = "WEBKILN_MODELS"
+OPTIONS_VARIABLE = "WEBKILN_SITE_OPTIONS"
 
 Endpoint = Callable[[Request], Awaitable[Response]]
-Content = Callable[[], bytes]
 
 
-def create_app(models: Path, page: Path | None = None, *, offline: bool = True) -> Starlette:
+def create_app(
+    models: Path, page: Path | None = None, options: SiteOptions | None = None
+) -> Starlette:
     """The application; `models` holds bundles, `page` the built scripts (found when None).
-    Without `offline` visitors lose the service worker they may have (docs/offline.md).
 
     ::
 
         uvicorn.run(create_app(Path("models")))
     """
-    found = Models(models)
-    built = Built(page or find_page())
-    html = _page(_templates(), built)
-    listed = _model_list(found)
-    whole = _site_list(built, html, listed, offline=offline)
-    routes = [
-        Route("/", _served(html, "text/html")),
-        Route(f"/{MODELS}", _served(listed, "application/json")),
-        Route(f"/{LIST}", _served(whole, "application/json")),
-        Route("/healthz", _health(found)),
-        Mount("/models", BundleFiles(models)),
-        Mount("/", PageFiles(built, offline=offline)),
-    ]
+    options = options or SiteOptions()
+    site = Site(Models(models), Built(page or find_page()), options)
+    headers = security_headers(options)
     return Starlette(
-        routes=routes,
-        middleware=[Middleware(SecurityHeaders), Middleware(CompressText)],
+        routes=_routes(site),
+        middleware=[Middleware(SecurityHeaders, headers), Middleware(CompressText)],
         # Answered outside the middleware, so it carries the headers itself.
-        exception_handlers={Exception: _fault},
+        exception_handlers={Exception: _fault(headers)},
     )
 
 
 def app_from_environment() -> Starlette:
-    """For uvicorn's reloader, which can pass no arguments. Whoever edits the page wants to see it
-    as it is, not as a service worker kept it."""
-    return create_app(Path(os.environ[MODELS_VARIABLE]), offline=False)
+    """For uvicorn's reloader, which can pass no arguments."""
+    options = SiteOptions.from_json(os.environ[OPTIONS_VARIABLE])
+    return create_app(Path(os.environ[MODELS_VARIABLE]), options=options)
 
 
-def _templates() -> Environment:
-    return Environment(loader=FileSystemLoader(TEMPLATES), autoescape=select_autoescape())
+def _routes(site: Site) -> list[BaseRoute]:
+    routes: list[BaseRoute] = [
+        Route("/", _document(site.page, "text/html")),
+        Route(f"/{INDEX}", _document(site.page, "text/html")),
+        Route(f"/{MODELS}", _document(site.model_list, "application/json")),
+        Route(f"/{HEADERS}", _document(site.header_list, "application/json")),
+        Route(f"/{LIST}", _document(site.app_list, "application/json")),
+        Route("/healthz", _health(site.models)),
+    ]
+    if site.options.models_url is None:
+        routes.append(Mount("/models", BundleFiles(site.models.folder)))
+    return [*routes, Mount("/", PageFiles(site.built, offline=site.options.offline))]
 
 
-def _page(templates: Environment, built: Built) -> Content:
-    def page() -> bytes:
-        app = built.app()
-        html = templates.get_template("chat.html").render(assets=app.assets, preload=app.preload)
-        return html.encode()
+def _document(make: Callable[[], bytes], media_type: str) -> Endpoint:
+    async def document(request: Request) -> Response:
+        return _revalidated(request, await run_in_threadpool(make), media_type)
 
-    return page
-
-
-def _model_list(models: Models) -> Content:
-    return lambda: json.dumps([asdict(model) for model in models.list()]).encode()
-
-
-def _site_list(built: Built, page: Content, models: Content, *, offline: bool) -> Content:
-    def site_list() -> bytes:
-        built.app()
-        more = {INDEX: page(), MODELS: models()}
-        if not offline:
-            more[SERVICE_WORKER] = (built.folder / REMOVER).read_bytes()
-        return list_site((built.folder / LIST).read_bytes(), more)
-
-    return site_list
-
-
-def _served(content: Content, media_type: str) -> Endpoint:
-    async def served(request: Request) -> Response:
-        return _revalidated(request, await run_in_threadpool(content), media_type)
-
-    return served
+    return document
 
 
 def _health(models: Models) -> Endpoint:
@@ -124,7 +100,8 @@ def _no_store() -> dict[str, str]:
     return {"Cache-Control": "no-store"}
 
 
-async def _fault(request: Request, error: Exception) -> Response:
-    return PlainTextResponse(
-        "Internal Server Error", 500, headers={**SECURITY_HEADERS, **_no_store()}
-    )
+def _fault(headers: dict[str, str]) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def fault(request: Request, error: Exception) -> Response:
+        return PlainTextResponse("Internal Server Error", 500, headers={**headers, **_no_store()})
+
+    return fault

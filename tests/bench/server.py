@@ -12,13 +12,15 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
 from tests.bench.models import PEERS
-from web.headers import SECURITY_HEADERS
+from web.headers import security_headers
+from web.options import SiteOptions
 from web.server import create_app
 from web.verify import running
 
 PAGES = Path(__file__).with_name("peers")
 # Without them no engine has threads. The policy of Webkiln's own site would stop wllama's workers.
-ISOLATION = {name: value for name, value in SECURITY_HEADERS.items() if name.startswith("Cross-")}
+HEADERS = security_headers(SiteOptions())
+ISOLATION = {name: value for name, value in HEADERS.items() if name.startswith("Cross-")}
 
 
 class IsolatedFiles(StaticFiles):

@@ -33,6 +33,8 @@ WATCH_ANSWERS = """() => {
     if (text !== window.seen.at(-1)) window.seen.push(text);
   }).observe(document.getElementById("log"), { childList: true, subtree: true });
 }"""
+# The page's settings: what is before them, they themselves, what comes after.
+SITE_BLOCK = re.compile(r'(.* id="site">)(.*?)(</script>.*)', re.DOTALL)
 REPORT_VIOLATIONS = """addEventListener("securitypolicyviolation", (event) =>
   console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));"""
 
@@ -202,7 +204,7 @@ def replace(change: Callable[[bytes], bytes]) -> Callable[[Route], None]:
 
 
 def edit_manifest(chat: ChatPage, edit: Callable[[dict[str, Any]], None]) -> None:
-    """Serves another manifest, and a model list that vouches for it."""
+    """Serves another manifest, and a page that vouches for it."""
 
     def edited(body: bytes) -> bytes:
         manifest = json.loads(body)
@@ -210,13 +212,16 @@ def edit_manifest(chat: ChatPage, edit: Callable[[dict[str, Any]], None]) -> Non
         return json.dumps(manifest).encode()
 
     def vouch(body: bytes) -> bytes:
-        [listed] = json.loads(body)
-        manifest = chat.page.request.get(f"{chat.address}/{listed['url']}manifest.json")
+        head, block, tail = SITE_BLOCK.fullmatch(body.decode()).groups()
+        site = json.loads(block)
+        [listed] = site["models"]
+        manifest = chat.page.request.get(f"{chat.address}/{listed['urls'][0]}manifest.json")
         digest = hashlib.sha256(edited(manifest.body())).hexdigest()
-        return json.dumps([{**listed, "integrity": f"sha256-{digest}"}]).encode()
+        listed["integrity"] = f"sha256-{digest}"
+        return f"{head}{json.dumps(site)}{tail}".encode()
 
     chat.page.route("**/manifest.json", replace(edited))
-    chat.page.route("**/models.json", replace(vouch))
+    chat.page.route(lambda url: urlsplit(url).path == "/", replace(vouch))
 
 
 @contextmanager

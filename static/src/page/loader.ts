@@ -80,7 +80,7 @@ export class Loader {
 
   private options(wish: Wish) {
     return {
-      model: new URL(this.model.url, document.baseURI).href,
+      model: new URL(this.model.urls[0], document.baseURI).href,
       integrity: this.model.integrity,
       ...(this.context === undefined ? {} : { context: this.context }),
       ...toWay(wish),

@@ -19,12 +19,13 @@ import { languageWishes } from "./language";
 import { offerLanguages } from "./language-select";
 import { Loader } from "./loader";
 import { offerModels } from "./model-select";
-import { chooseModel, fetchModels, type Model, slug } from "./models";
+import { chooseModel, type Model, slug } from "./models";
 import { type Action, Notice } from "./notice";
 import { overflow } from "./overflow";
 import { parseQuery } from "./query";
 import { followBottom } from "./scroll";
 import { SettingsPanel } from "./settings-panel";
+import { readSite } from "./site";
 import { StartCard } from "./start";
 import { fillTemplate } from "./template-words";
 import { processorMayDo, type Remedy } from "./trouble";
@@ -85,7 +86,7 @@ class Page {
   }
 
   private async prepare(): Promise<void> {
-    const models = await fetchModels();
+    const { models } = readSite();
     const model = chooseModel(models, this.query.model);
     if (!model) {
       this.showNoModel(models);

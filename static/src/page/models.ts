@@ -1,23 +1,19 @@
-/** The site's model list. */
+/** The site's models. */
 
 export interface Model {
   name: string;
-  url: string;
+  /** Its name in addresses: its folder, which is unique where names may not be. */
+  slug: string;
+  /** Bundle folders, relative to the page or absolute: the one to ask first, then its mirrors. */
+  urls: [string, ...string[]];
   integrity: string;
   bytes: number;
   /** It turns texts into vectors, and does not chat. */
   embeds: boolean;
 }
 
-export async function fetchModels(): Promise<Model[]> {
-  const response = await fetch("models.json");
-  if (!response.ok) throw new Error(`the model list could not be read (HTTP ${response.status})`);
-  return (await response.json()) as Model[];
-}
-
-/** A model's name in addresses: its folder, which is unique where names may not be. */
 export function slug(model: Model): string {
-  return decodeURIComponent(model.url.replace(/\/$/, "").split("/").at(-1) ?? "");
+  return model.slug;
 }
 
 /** The model asked for by folder or name, or the first that chats; undefined if there is none. */

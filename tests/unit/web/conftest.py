@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,14 +23,20 @@ def page(tmp_path: Path) -> Path:
         ASSETS + name for name in ("engine.js", "worker.js", "thread.js", "page.js", "page.css")
     ]
     kept = ("engine.js", "sw.js", "sw-remove.js", "manifest.webmanifest", "icons/icon.svg")
-    for name in (*names, *kept):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(f"/* {name} */\n" * 100)
-    files = {name: {"bytes": 1, "sha256": ""} for name in (*names, *kept)}
-    (folder / "app.json").write_text(
-        json.dumps({"version": "v1", "files": files, "preload": [ASSETS + "page-1.js"]})
-    )
+    build(folder, "v1", {name: f"/* {name} */\n" * 100 for name in (*names, *kept)})
     return folder
+
+
+def build(folder: Path, version: str, texts: dict[str, str]) -> None:
+    """Writes what static/build.mjs would."""
+    for name, text in texts.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
+    files = {name: {"bytes": len(texts[name]), "sha256": hashes[name]} for name in texts}
+    preload = [f"assets/{version}/page-1.js"]
+    listed = {"version": version, "files": files, "preload": preload}
+    (folder / "app.json").write_text(json.dumps(listed))
 
 
 @pytest.fixture

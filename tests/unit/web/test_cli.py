@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from web import cli, server
+from web.options import is_loopback
 
 
 class Served:
@@ -100,7 +101,7 @@ def test_listening_to_other_machines_warns(models: Path) -> None:
     ],
 )
 def test_loopback(host: str, loopback: bool) -> None:
-    assert cli.is_loopback(host) is loopback
+    assert is_loopback(host) is loopback
 
 
 def _comparison(error: float) -> Any:

@@ -20,7 +20,7 @@ def test_the_list_names_every_bundle_with_its_hash(client: TestClient, models: P
     listed = response.json()
     assert [model["name"] for model in listed] == ["tiny", "tiny"]
     for model in listed:
-        manifest = client.get("/" + model["url"] + "manifest.json")
+        manifest = client.get(f"/{model['urls'][0]}manifest.json")
         assert manifest.status_code == 200
         assert model["integrity"] == f"sha256-{hashlib.sha256(manifest.content).hexdigest()}"
         assert model["bytes"] == sum(entry["bytes"] for entry in manifest.json()["files"].values())
@@ -42,8 +42,8 @@ def test_a_bundle_of_another_format_is_left_out_with_a_warning(
     file.write_text(json.dumps({**json.loads(file.read_bytes()), "format": 99}))
     with caplog.at_level(logging.WARNING):
         found = Models(models)
-        assert [model.url for model in found.list()] == ["models/tiny/"]
-        assert [model.url for model in found.list()] == ["models/tiny/"]
+        assert [model.slug for model in found.list()] == ["tiny"]
+        assert [model.slug for model in found.list()] == ["tiny"]
     assert len(caplog.records) == 1  # said once, not at every request
     assert "format 99" in caplog.text
 

@@ -8,8 +8,11 @@ from starlette.testclient import TestClient
 
 from tests.unit.bundle.sample import write_bundle
 from web import server
-from web.headers import CONTENT_SECURITY_POLICY, SECURITY_HEADERS
+from web.headers import content_security_policy, security_headers
+from web.options import SiteOptions
 from web.server import app_from_environment, create_app
+
+OWN = SiteOptions()
 
 
 @pytest.mark.parametrize(
@@ -29,7 +32,7 @@ def test_every_answer_carries_the_security_headers(
 ) -> None:
     response = client.get(path)
     assert response.status_code == status
-    for name, value in SECURITY_HEADERS.items():
+    for name, value in security_headers(OWN).items():
         assert response.headers[name] == value
 
 
@@ -39,21 +42,24 @@ def test_a_fault_of_ours_carries_them_too(
     monkeypatch.setattr(server, "_revalidated", None)
     response = client.get("/")
     assert response.status_code == 500
-    assert response.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+    assert response.headers["Content-Security-Policy"] == content_security_policy()
 
 
 def test_the_policy_allows_nothing_inline_and_no_other_origin() -> None:
-    assert "unsafe-inline" not in CONTENT_SECURITY_POLICY
-    assert "unsafe-eval" not in CONTENT_SECURITY_POLICY.replace("'wasm-unsafe-eval'", "")
-    assert "http" not in CONTENT_SECURITY_POLICY
-    assert "*" not in CONTENT_SECURITY_POLICY
+    policy = content_security_policy()
+    assert "unsafe-inline" not in policy
+    assert "unsafe-eval" not in policy.replace("'wasm-unsafe-eval'", "")
+    assert "http" not in policy
+    assert "*" not in policy
 
 
 def test_the_page_has_no_inline_script_or_style(client: TestClient) -> None:
     html = client.get("/").text
     assert '<script type="module" src="assets/v1/page.js"></script>' in html
     assert '<link rel="modulepreload" href="assets/v1/page-1.js">' in html
-    assert html.count("<script") == html.count(' src="assets/v1/') == 2
+    assert html.count(' src="assets/v1/') == 2
+    assert html.count('<script type="application/json"') == 1
+    assert html.count("<script") == 3  # of which the last one is data
     assert "<style" not in html
     assert "style=" not in html
     assert "onclick" not in html
@@ -102,8 +108,8 @@ def test_another_build_is_served_at_once(client: TestClient, page: Path) -> None
 
 def test_the_list_holds_whatever_may_change(client: TestClient, models: Path) -> None:
     listed = client.get("/app.json").json()
-    for name, path in {"index.html": "/", "models.json": "/models.json"}.items():
-        data = client.get(path).content
+    for name in ("index.html", "models.json", "headers.json"):
+        data = client.get(f"/{name}").content
         digest = hashlib.sha256(data).hexdigest()
         assert listed["files"][name] == {"bytes": len(data), "sha256": digest}
     assert listed["version"] == "v1"
@@ -113,7 +119,7 @@ def test_the_list_holds_whatever_may_change(client: TestClient, models: Path) ->
 
 
 def test_a_site_without_offline_use_serves_the_remover(models: Path, page: Path) -> None:
-    with TestClient(create_app(models, page, offline=False)) as client:
+    with TestClient(create_app(models, page, SiteOptions(offline=False))) as client:
         served = client.get("/sw.js")
         listed = client.get("/app.json").json()["files"]["sw.js"]
     assert served.content == (page / "sw-remove.js").read_bytes()
@@ -156,7 +162,11 @@ def test_health(client: TestClient) -> None:
 def test_the_reloader_finds_the_models(
     models: Path, page: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    options = SiteOptions(servers=("http://localhost:11434",))
     monkeypatch.setenv(server.MODELS_VARIABLE, str(models))
+    monkeypatch.setenv(server.OPTIONS_VARIABLE, options.to_json())
     monkeypatch.setattr(server, "find_page", lambda: page)
     with TestClient(app_from_environment()) as client:
         assert client.get("/healthz").json()["models"] == 1
+        policy = client.get("/").headers["Content-Security-Policy"]
+    assert policy == content_security_policy(options.origins)

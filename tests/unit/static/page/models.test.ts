@@ -3,7 +3,8 @@ import { chooseModel, type Model } from "../../../../static/src/page/models";
 
 const model = (name: string, embeds: boolean): Model => ({
   name,
-  url: `/models/${name}/`,
+  slug: name,
+  urls: [`models/${name}/`],
   integrity: "",
   bytes: 1,
   embeds,

@@ -171,12 +171,13 @@ test("the end of a short answer is announced", () => {
 describe("the model asked for", () => {
   const model = (name: string, folder: string): Model => ({
     name,
-    url: `/models/${folder}/`,
+    slug: folder,
+    urls: [`models/${encodeURIComponent(folder)}/`],
     integrity: "",
     embeds: false,
     bytes: 1,
   });
-  const models = [model("SmolLM2", "smol%20a"), model("Other", "SmolLM2")];
+  const models = [model("SmolLM2", "smol a"), model("Other", "SmolLM2")];
 
   test("is the first by default", () => {
     expect(chooseModel(models, undefined)).toBe(models[0]);

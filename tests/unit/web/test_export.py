@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from pathlib import Path
+
+import brotli
+import pytest
+from starlette.testclient import TestClient
+from typer.testing import CliRunner, Result
+
+from tests.unit.bundle.sample import write_bundle
+from tests.unit.web.conftest import build
+from web import cli, export
+from web.built import Built
+from web.errors import SiteError
+from web.export import export_site
+from web.models import Models
+from web.options import SiteOptions
+from web.site import Site
+
+
+@pytest.fixture
+def site(models: Path, page: Path) -> Site:
+    return Site(Models(models), Built(page), SiteOptions())
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+def _files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def _plain(folder: Path) -> set[str]:
+    return {name for name in _files(folder) if not name.endswith((".gz", ".br"))}
+
+
+def _listed(folder: Path) -> dict[str, dict[str, int | str]]:
+    found = json.loads((folder / "files.json").read_bytes())
+    return {**found["files"], **found["kept"]}
+
+
+def test_the_folder_holds_what_the_server_serves(
+    client: TestClient, site: Site, out: Path, models: Path
+) -> None:
+    export_site(site, out)
+    manifest = json.loads((models / "tiny" / "manifest.json").read_bytes())
+    bundle = {f"models/tiny/{name}" for name in (*manifest["files"], "manifest.json")}
+    app = set(json.loads((out / "app.json").read_bytes())["files"])
+    hosts = {"_headers", ".nojekyll", "404.html", "hosting/nginx.conf", "hosting/README.txt"}
+    listings = {"app.json", "files.json", "models.json", "headers.json"}
+    assert _plain(out) == bundle | app | hosts | listings
+    for path in bundle | app | {"app.json"}:
+        response = client.get(f"/{path}")
+        assert (path, response.content) == (path, (out / path).read_bytes())
+    assert client.get("/").content == (out / "index.html").read_bytes()
+
+
+def test_every_file_is_listed_with_size_and_hash(site: Site, out: Path) -> None:
+    done = export_site(site, out)
+    listed = _listed(out)
+    assert set(listed) == _files(out) - {"files.json"}
+    for path, entry in listed.items():
+        data = (out / path).read_bytes()
+        assert entry == {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    assert (done.files, done.kept) == (len(listed), 0)
+    assert done.bytes == sum((out / path).stat().st_size for path in listed)
+
+
+def test_twins_hold_the_same_and_weights_have_none(site: Site, out: Path) -> None:
+    export_site(site, out)
+    packed = [name for name in _files(out) if name.endswith((".gz", ".br"))]
+    assert {"index.html.gz", "index.html.br", "assets/v1/page.js.gz"} <= set(packed)
+    for name in packed:
+        data = (out / name).read_bytes()
+        plain = gzip.decompress(data) if name.endswith(".gz") else brotli.decompress(data)
+        assert plain == (out / name[:-3]).read_bytes()
+        assert len(data) < len(plain)
+        assert "/weights/" not in name
+
+
+def test_the_same_site_is_the_same_folder(site: Site, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        export_site(site, tmp_path / name)
+    one, two = ((tmp_path / name / "files.json").read_bytes() for name in ("one", "two"))
+    assert one == two
+
+
+def _update(page: Path, models: Path) -> None:
+    """Another build of the page, another of the model."""
+    build(page, "v2", {"assets/v2/page.js": "changed", "engine.js": "changed too"})
+    write_bundle(models / "tiny", tensor=bytes(2048))
+
+
+def test_an_export_over_an_earlier_one_keeps_what_open_pages_need(
+    site: Site, out: Path, page: Path, models: Path
+) -> None:
+    export_site(site, out)
+    first = json.loads((out / "files.json").read_bytes())["files"]
+    weights = {name for name in first if "/weights/" in name}
+    _update(page, models)
+    done = export_site(site, out)
+    assert (out / "assets/v1/worker.js").is_file()
+    assert (out / "assets/v2/page.js").is_file()
+    assert weights
+    assert not any((out / name).exists() for name in weights)
+    assert done.kept == sum(name.startswith("assets/v1/") for name in first)
+    assert set(_listed(out)) == _files(out) - {"files.json"}
+    export_site(site, out)  # kept for one export, not for ever
+    assert not (out / "assets/v1").exists()
+    assert set(_listed(out)) == _files(out) - {"files.json"}
+
+
+def test_what_others_put_there_stays_and_equal_files_are_not_touched(
+    site: Site, out: Path, page: Path, models: Path
+) -> None:
+    export_site(site, out)
+    (out / "CNAME").write_text("chat.example.org")
+    (out / "models" / "mine.txt").write_text("mine")
+    before = {path: (out / path).stat().st_mtime_ns for path in _files(out)}
+    export_site(site, out)
+    after = {path: (out / path).stat().st_mtime_ns for path in _files(out)}
+    assert {path for path in before if before[path] != after[path]} == {"files.json"}
+    _update(page, models)
+    export_site(site, out)
+    assert (out / "CNAME").read_text() == "chat.example.org"
+    assert (out / "models" / "mine.txt").read_text() == "mine"
+
+
+def test_a_file_damaged_in_the_folder_is_made_good(site: Site, out: Path) -> None:
+    export_site(site, out)
+    good = (out / "index.html").read_bytes()
+    (out / "index.html").write_bytes(bytes(len(good)))
+    export_site(site, out)
+    assert (out / "index.html").read_bytes() == good
+
+
+@pytest.mark.parametrize("name", ["precious.txt", "files.json"])
+def test_a_folder_of_something_else_is_refused(site: Site, out: Path, name: str) -> None:
+    out.mkdir()
+    (out / name).write_text("{}")
+    with pytest.raises(SiteError, match="no earlier export"):
+        export_site(site, out)
+    assert _files(out) == {name}
+
+
+def test_a_list_that_leads_elsewhere_is_refused(site: Site, out: Path, tmp_path: Path) -> None:
+    export_site(site, out)
+    (tmp_path / "precious.txt").write_text("precious")
+    for path in ("../precious.txt", str(tmp_path / "precious.txt")):
+        found = json.loads((out / "files.json").read_bytes())
+        found["kept"][path] = {"bytes": 1, "sha256": ""}
+        (out / "files.json").write_text(json.dumps(found))
+        with pytest.raises(SiteError, match="no earlier export"):
+            export_site(site, out)
+    assert (tmp_path / "precious.txt").exists()
+
+
+def test_a_failure_leaves_the_site_as_it_was(site: Site, out: Path, models: Path) -> None:
+    export_site(site, out)
+    before = {path: (out / path).read_bytes() for path in _files(out)}
+    [shard] = (models / "tiny" / "weights").iterdir()
+    shard.write_bytes(b"x" + shard.read_bytes()[1:])
+    with pytest.raises(SiteError, match=rf"{shard.name} is damaged"):
+        export_site(site, out)
+    assert {path: (out / path).read_bytes() for path in _files(out)} == before
+    shard.unlink()
+    with pytest.raises(SiteError, match=rf"{shard.name} is missing"):
+        export_site(site, out.parent / "new")
+    assert not (out.parent / "new").exists()
+
+
+@pytest.mark.parametrize("first", ["app.json", "index.html"])
+def test_whenever_it_stops_some_whole_site_is_there(
+    site: Site, out: Path, page: Path, models: Path, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    """What index.html leads to is there whether the power goes before or after it changes."""
+    export_site(site, out)
+    _update(page, models)
+    replace = Path.replace
+
+    def stop(self: Path, target: Path) -> Path:
+        if target == out / first:
+            raise KeyboardInterrupt
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", stop)
+    with pytest.raises(KeyboardInterrupt):
+        export_site(site, out)
+    monkeypatch.undo()
+    assert b"assets/v1/page.js" in (out / "index.html").read_bytes()
+    assert (out / "assets/v1/page.js").is_file()
+    assert (out / "assets/v2/page.js").is_file()
+    export_site(site, out)
+    assert b"assets/v2/page.js" in (out / "index.html").read_bytes()
+    assert set(_listed(out)) == _files(out) - {"files.json"}
+
+
+def test_a_killed_export_is_named(site: Site, out: Path) -> None:
+    (out / ".webkiln-export").mkdir(parents=True)
+    with pytest.raises(SiteError, match=r"\.webkiln-export exists: another export is under way"):
+        export_site(site, out)
+
+
+def test_a_file_that_hosts_do_not_take_is_refused(
+    site: Site, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "LARGEST", 1000)  # the shard has 1,024 bytes
+    with pytest.raises(SiteError, match=r"[\w/.-]+ has 0\.0 MiB; hosts take no file over"):
+        export_site(site, out)
+    assert not out.exists()
+
+
+def test_a_build_that_changed_meanwhile_is_refused(site: Site, out: Path, page: Path) -> None:
+    (page / "assets/v1/page.js").write_text("half a build")
+    with pytest.raises(SiteError, match=r"page\.js is not what was built"):
+        export_site(site, out)
+
+
+def test_models_elsewhere_are_not_copied(models: Path, page: Path, out: Path) -> None:
+    options = SiteOptions(
+        models_url="https://weights.example.org/models/", mirrors=("https://b.example.net/",)
+    )
+    export_site(Site(Models(models), Built(page), options), out)
+    assert not (out / "models").exists()
+    [listed] = json.loads((out / "models.json").read_bytes())
+    assert listed["urls"] == [
+        "https://weights.example.org/models/tiny/",
+        "https://b.example.net/tiny/",
+    ]
+    for name in ("index.html", "_headers", "hosting/nginx.conf", "headers.json"):
+        policy = (out / name).read_text().replace("&#39;", "'")
+        assert "connect-src 'self' https://weights.example.org https://b.example.net;" in policy
+
+
+def test_names_of_files_for_hosts_begin_at_the_base_path(
+    models: Path, page: Path, out: Path
+) -> None:
+    export_site(Site(Models(models), Built(page), SiteOptions(base_path="/a.b/chat/")), out)
+    assert 'href="/a.b/chat/"' in (out / "404.html").read_text()
+    rules = (out / "_headers").read_text().splitlines()
+    addresses = [line for line in rules if not line.startswith(" ")]
+    assert addresses[:2] == ["/a.b/chat/*", "/a.b/chat/assets/*"]
+    assert all(address.startswith("/a.b/chat/") for address in addresses)
+    assert max(map(len, rules)) <= 2000  # Cloudflare's limit
+    assert '"^/a[.]b/chat/(assets/' in (out / "hosting/nginx.conf").read_text()
+    html = (out / "index.html").read_text()
+    assert "/a.b/" not in html  # the page itself works anywhere
+
+
+def _export(*arguments: str) -> Result:
+    return CliRunner().invoke(cli.app, ["export", *arguments])
+
+
+def test_the_command(models: Path, page: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "find_page", lambda: page)
+    result = _export(str(out), "--models", str(models), "--allow-server", "http://localhost:11434/")
+    assert result.exit_code == 0
+    assert f"{out}: {len(_listed(out))} files" in result.stderr
+    assert "connect-src 'self' http://localhost:11434;" in (out / "_headers").read_text()
+    refused = _export(str(models), "--models", str(models))
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith(f"llm-site: {models} exists and is no earlier export")
+    unwritable = _export(str(page / "app.json" / "x"), "--models", str(models))
+    assert unwritable.exit_code == 1
+    assert unwritable.stderr.count("\n") == 1
