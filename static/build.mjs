@@ -40,6 +40,7 @@ const whole = {
   engine: "src/engine/index.ts",
   worker: "src/engine/worker.ts",
   thread: "src/backends/thread.ts",
+  pace: "src/pace/worker.ts",
 };
 /** The page is cut where it imports on demand. */
 const cut = { page: "src/page/main.ts" };

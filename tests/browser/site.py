@@ -78,7 +78,7 @@ def serve(site: Site) -> Iterator[Site]:
 
 def engine_files() -> dict[str, bytes]:
     """What `npm run build` made of the engine."""
-    names = ("engine.js", "worker.js", "thread.js")
+    names = ("engine.js", "worker.js", "thread.js", "pace.js")
     assets = DIST / Built(DIST).app().assets
     return {f"/{name}": (assets / name).read_bytes() for name in names}
 

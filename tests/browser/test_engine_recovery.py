@@ -139,6 +139,9 @@ def test_memory_that_runs_out_in_mid_answer(tall: EnginePage) -> None:
     info = tall.page.evaluate("engine.info")
     assert info["variant"] == THREADED
     assert info["notes"][0] == "The device ran out of memory; the answer went on after reloading."
+    # The next visit's verdict knows (see test_engine_assess.py).
+    (full,) = tall.page.evaluate("JSON.parse(localStorage['webkiln.out-of-memory'])")
+    assert (full["variant"], full["context"]) == ("f32", info["context"])
 
 
 def test_a_sampled_answer_with_penalties_is_the_same(tiny_bundle: Path, chromium: Browser) -> None:

@@ -20,7 +20,7 @@ interface Mark {
   browser: string;
 }
 
-type MarkStorage = Pick<Storage, "getItem" | "setItem">;
+export type MarkStorage = Pick<Storage, "getItem" | "setItem">;
 
 /** Null in workers, and where the visitor has blocked storage: nothing is remembered then. */
 export function pageStorage(): MarkStorage | null {

@@ -107,6 +107,7 @@ function scarceMemory(memory: Memory, context: number, device: number | undefine
   return [[{ code: "scarce-memory", needed }, sentence]];
 }
 
-function neededBytes(memory: Memory, context: number): number {
+/** Bytes of memory that a variant takes at a context of so many tokens. */
+export function neededBytes(memory: Memory, context: number): number {
   return memory.weights + memory.scratch + memory.state_base + context * memory.state_per_token;
 }

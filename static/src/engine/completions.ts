@@ -1,6 +1,6 @@
 /** Answers in OpenAI's shapes, whole or as a stream. */
 
-import type { ChatCompletion, ChatCompletionChunk, ChatRequest } from "./api";
+import type { ChatCompletion, ChatCompletionChunk, ChatRequest, Usage } from "./api";
 import type { WorkerClient } from "./client";
 import type { ChatResult, ResolvedChat } from "./protocol";
 import { resolveChat } from "./requests";
@@ -21,10 +21,13 @@ export async function complete(
   client: WorkerClient,
   model: string,
   request: ChatRequest,
+  /** Told of every answer that came to its end. */
+  answered: (usage: Usage) => void = () => {},
 ): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>> {
   const resolved = resolveChat(request, randomSeed);
-  if (request.stream) return stream(client, head(model), resolved, request.signal);
+  if (request.stream) return stream(client, head(model), resolved, request.signal, answered);
   const result = await client.call("chat", { request: resolved }, { signal: request.signal });
+  answered(result.usage);
   return {
     ...head(model),
     object: "chat.completion",
@@ -45,6 +48,7 @@ async function stream(
   start: Head,
   request: ResolvedChat,
   signal: AbortSignal | undefined,
+  answered: (usage: Usage) => void,
 ): Promise<AsyncIterable<ChatCompletionChunk>> {
   const queue = new DeltaQueue();
   const stop = new AbortController();
@@ -55,7 +59,10 @@ async function stream(
     { signal: AbortSignal.any(signals), onDelta: (text) => queue.push(text) },
   );
   done.then(
-    () => queue.close(),
+    ({ usage }) => {
+      queue.close();
+      answered(usage);
+    },
     () => queue.close(),
   );
   await Promise.race([queue.something(), done]);

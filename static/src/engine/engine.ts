@@ -18,6 +18,7 @@ import type {
   StoredModel,
 } from "./api";
 import { WebkilnError } from "./api";
+import { Chronicle } from "./chronicle";
 import { WorkerClient } from "./client";
 import { complete } from "./completions";
 import { chooseContext } from "./context";
@@ -37,15 +38,17 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const marks = new CrashMarks();
   const load = await loadOptions(options, marks);
   if (signal?.aborted) throw aborted();
-  const watch = new Watch(options, new CrashMarker(marks, modelKey(options), load.lock));
+  const key = modelKey(options);
+  const marker = new CrashMarker(marks, key, load.lock);
+  const watch = new Watch(options, marker, new Chronicle(key, options.context ?? 0));
   const client = new WorkerClient(new URL("./worker.js", import.meta.url), load.lock, watch);
   const abort = (): void => client.kill();
   signal?.addEventListener("abort", abort);
   try {
-    watch.info = await client.call("load", { options: load });
+    watch.ready(await client.call("load", { options: load }));
     return new WorkerEngine(client, watch);
   } catch (error) {
-    watch.loaded("failed");
+    watch.failed(error);
     client.kill();
     throw error;
   } finally {
@@ -58,16 +61,27 @@ type Question = Pick<
   "model" | "integrity" | "backend" | "variant" | "context" | "threads" | "tuned"
 >;
 
+/** What is known of a model without loading it. */
+export interface Looked extends Found {
+  context: number;
+  report: CapabilityReport;
+}
+
 /** What this device could run of a model, without loading it: at most the manifest is fetched. */
 export async function inspectDevice(options: Question): Promise<{ report: CapabilityReport }> {
+  const { report } = await look(options);
+  return { report };
+}
+
+export async function look(options: Question): Promise<Looked> {
   checkEngineOptions(options);
   const { manifest: address, integrity, crashed, ...asked } = await loadOptions(options);
   // Hashing needs a secure context; without one the report is bad news that needs no proof.
-  const { manifest } = await findHere(address, globalThis.isSecureContext ? integrity : null);
-  const context = chooseContext(manifest, asked.context);
+  const found = await findHere(address, globalThis.isSecureContext ? integrity : null);
+  const context = chooseContext(found.manifest, asked.context);
   const { backend, variant } = asked;
-  const { report } = await checkDevice(manifest, { backend, variant, context, crashed });
-  return { report };
+  const { report } = await checkDevice(found.manifest, { backend, variant, context, crashed });
+  return { ...found, context, report };
 }
 
 /** What this browser keeps of a model, and what is missing: at most the manifest is fetched. */
@@ -99,8 +113,8 @@ async function loadOptions(options: Question, marks = new CrashMarks()): Promise
   };
 }
 
-/** What crash marks know a model by: a model compiled anew deserves a fresh start. */
-function modelKey({ integrity, model }: Question): string {
+/** What is remembered of a model goes by this: a model compiled anew deserves a fresh start. */
+export function modelKey({ integrity, model }: Pick<Question, "integrity" | "model">): string {
   return integrity ?? manifestAddress(model, baseAddress());
 }
 
@@ -117,7 +131,8 @@ class WorkerEngine implements Engine {
     private readonly client: WorkerClient,
     private readonly watch: Watch,
   ) {
-    const create = (request: ChatRequest) => complete(client, this.info.model, request);
+    const create = (request: ChatRequest) =>
+      complete(client, this.info.model, request, (usage) => watch.answered(usage));
     // `stream` decides which of the two shapes comes back, as the overloads promise.
     this.chat = { completions: { create } } as Engine["chat"];
     this.embeddings = { create: (request) => embedAll(client, this.info.model, request) };

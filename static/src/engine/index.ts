@@ -1,8 +1,11 @@
 /** What `/engine.js` exports. */
 
 export { connection } from "../device/connection";
+export { type Suggestion, type SuggestionReason, suggestModel } from "../device/fit";
 export { deleteModel, persistStorage, storageUse, storedModels } from "../load/library";
 export * from "./api";
+export { assess } from "./assess";
+export * from "./assessment";
 export {
   createEngine,
   inspectDevice as checkDevice,

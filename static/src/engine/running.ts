@@ -1,8 +1,9 @@
 /** A loaded model in the worker: what answering and embedding have in common. */
 
 import type { Backend } from "../backends/backend";
-import type { Embedding, Manifest } from "../plan";
-import type { EmbeddingInfo, EngineInfo, Remark } from "./api";
+import type { Manifest } from "../plan";
+import { embeddingInfo } from "./about";
+import type { EngineInfo, Remark } from "./api";
 import { Recovery } from "./recover";
 import { addRemark } from "./remarks";
 import type { Footing, Ladder } from "./rungs";
@@ -76,10 +77,4 @@ function describe(
     remarks,
     report: ladder.report,
   };
-}
-
-function embeddingInfo(embedding: Embedding, context: number): EmbeddingInfo {
-  const { dimensions, pooling, normalised, prompts, default_prompt: defaultPrompt } = embedding;
-  const limit = Math.min(embedding.limit, context);
-  return { dimensions, limit, pooling, normalised, prompts, defaultPrompt };
 }

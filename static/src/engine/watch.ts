@@ -1,7 +1,8 @@
-/** What the page keeps of an engine: how it runs, and the mark that its crash would leave. */
+/** What the page keeps of an engine: how it runs, what is worth knowing the next time. */
 
 import type { CrashMarker, LoadOutcome } from "../device/crash";
-import type { EngineInfo, EngineOptions, Progress } from "./api";
+import type { EngineInfo, EngineOptions, Progress, Usage } from "./api";
+import type { Chronicle } from "./chronicle";
 import type { ClientEvents } from "./client";
 import type { CallName } from "./protocol";
 
@@ -14,6 +15,7 @@ export class Watch implements ClientEvents {
   constructor(
     private readonly options: Pick<EngineOptions, "onProgress" | "onChange">,
     private readonly marker: Pick<CrashMarker, "begin" | "end" | "crashed">,
+    private readonly chronicle: Pick<Chronicle, "trying" | "runs" | "failed" | "answered">,
   ) {}
 
   progress(progress: Progress): void {
@@ -22,14 +24,32 @@ export class Watch implements ClientEvents {
 
   loading(variant: string): void {
     this.marker.begin(variant);
+    this.chronicle.trying(variant);
   }
 
   loaded(outcome: LoadOutcome): void {
     this.marker.end(outcome);
   }
 
-  change(info: EngineInfo): void {
+  /** The engine is there. */
+  ready(info: EngineInfo): void {
     this.info = info;
+    this.chronicle.runs(info);
+  }
+
+  /** There will be none. */
+  failed(error: unknown): void {
+    this.loaded("failed");
+    this.chronicle.failed(error);
+  }
+
+  /** An answer came to its end. */
+  answered(usage: Usage): void {
+    if (this.info !== null) this.chronicle.answered(this.info, usage);
+  }
+
+  change(info: EngineInfo): void {
+    this.ready(info);
     this.options.onChange?.(info);
   }
 

@@ -9,9 +9,16 @@ function watched() {
     end: (outcome: string) => void log.push(`end ${outcome}`),
     crashed: (variant: string) => void log.push(`crashed ${variant}`),
   };
+  const chronicle = {
+    trying: (variant: string) => void told.push(`trying ${variant}`),
+    runs: (info: EngineInfo) => void told.push(`runs as ${info.variant}`),
+    failed: (error: unknown) => void told.push(`failed: ${error}`),
+    answered: (info: EngineInfo) => void told.push(`answered as ${info.variant}`),
+  };
+  const told: string[] = [];
   const heard: EngineInfo[] = [];
-  const watch = new Watch({ onChange: (info) => void heard.push(info) }, marker);
-  return { watch, log, heard };
+  const watch = new Watch({ onChange: (info) => void heard.push(info) }, marker, chronicle);
+  return { watch, log, heard, told };
 }
 
 const INFO = { variant: "f32" } as EngineInfo;
