@@ -22,6 +22,12 @@ CHECK = """async () => {
   return violations.map(({ id, help, nodes }) =>
     `${id}: ${help}: ${nodes.map(({ target }) => target.join(" ")).join(", ")}`);
 }"""
+# Colours on their way to others are nobody's choice.
+SETTLE = """() => {
+  for (const each of document.getAnimations()) {
+    if (each.effect.getComputedTiming().endTime !== Infinity) each.finish();
+  }
+}"""
 # What reaches beyond the edge of the screen, where the page itself cannot be scrolled to.
 TOO_WIDE = """() => {
   const { scrollWidth, clientWidth } = document.documentElement;
@@ -143,8 +149,7 @@ def visitor_with(chromium: Browser, mini_site: str) -> Iterator[Callable[..., Ch
 
 
 def violations(chat: ChatPage, state: str) -> list[str]:
-    # Transitions are over: colours on their way are nobody's choice.
-    chat.page.evaluate("Promise.all(document.getAnimations().map((each) => each.finished))")
+    chat.page.evaluate(SETTLE)
     if not chat.page.evaluate("'axe' in window"):
         chat.page.evaluate(AXE.read_text())
     found: list[str] = chat.page.evaluate(CHECK) + chat.page.evaluate(TOO_WIDE)
@@ -186,3 +191,140 @@ def test_axe_finds_nothing_elsewhere(
     visitor_with: Callable[..., ChatPage], language: str, scheme: str, device: dict[str, Any]
 ) -> None:
     assert_accessible(visitor_with, language, scheme, device)
+
+
+def test_the_check_sees_faults(visitor_with: Callable[..., ChatPage]) -> None:
+    chat = visitor_with()
+    say(chat, "")
+    chat.climb()
+    expect(chat.get("load")).to_be_enabled()
+    chat.page.evaluate("""() => {
+      document.querySelector("#load").replaceChildren();
+      document.querySelector(".lead").className = "rung chip";
+      document.querySelector("main").append(document.createElement("input"));
+      document.querySelector("#start").insertAdjacentText("beforeend", "x".repeat(20));
+    }""")
+    found = "\n".join(violations(chat, "broken"))
+    assert "button-name" in found
+    assert "label" in found
+
+
+FOCUSED = "document.activeElement?.dataset.testid ?? document.activeElement.id"
+
+
+def test_keys_alone_lead_through_an_answer(visitor_with: Callable[..., ChatPage]) -> None:
+    """Skip link, code, answering again, a full context, language: the focus is never lost."""
+    chat = visitor_with(permissions=["clipboard-read", "clipboard-write"])
+    keyboard = chat.page.keyboard
+
+    def tab_to(testid: str, key: str = "Tab") -> None:
+        passed: list[str] = []
+        for _ in range(60):
+            keyboard.press(key)
+            passed.append(chat.page.evaluate(FOCUSED))
+            if passed[-1] == testid:
+                return
+        pytest.fail(f"{key} never reaches {testid}, only {passed}")
+
+    say(chat, ANSWER)
+    chat.climb()
+    expect(chat.get("load")).to_be_enabled()
+    tab_to("load")
+    keyboard.press("Enter")
+    expect(chat.get("input")).to_be_focused()
+    keyboard.type("Everything")
+    tab_to("send")
+    keyboard.press("Enter")
+    chat.answered()
+    expect(chat.get("input")).to_be_focused()
+    tab_to("copy-code", "Shift+Tab")
+    keyboard.press("Enter")
+    expect(chat.get("copy-code").last).to_have_attribute("data-icon", "done")
+    assert chat.page.evaluate("navigator.clipboard.readText()") == "- old\n+ new\n"
+    chat.page.evaluate("window.script.perSecond = 20")
+    tab_to("regenerate")
+    keyboard.press("Enter")
+    expect(chat.get("stop")).to_be_focused()
+    keyboard.press("Escape")
+    chat.answered()
+    expect(chat.get("input")).to_be_focused()
+    chat.page.evaluate("window.fault = 'context-overflow'")
+    keyboard.type("More")
+    keyboard.press("Enter")
+    expect(chat.get("overflow")).to_be_visible()
+    chat.page.evaluate("window.fault = null; window.script.perSecond = null")
+    tab_to("drop-oldest", "Shift+Tab")
+    keyboard.press("Enter")
+    chat.answered()
+    expect(chat.get("input")).to_be_focused()
+    tab_to("settings", "Shift+Tab")
+    keyboard.press("Enter")
+    tab_to("language")
+    with chat.page.expect_navigation():
+        keyboard.press("ArrowDown")
+    expect(chat.page.locator("html")).to_have_attribute("lang", "en")
+    expect(chat.get("input")).to_be_visible()
+
+
+def test_the_skip_link_leads_to_the_message_box(visitor_with: Callable[..., ChatPage]) -> None:
+    chat = visitor_with()
+    say(chat, ANSWER)
+    chat.climb()
+    chat.start()
+    chat.get("rung").focus()
+    for _ in range(5):
+        chat.page.keyboard.press("Shift+Tab")
+        if chat.page.evaluate("document.activeElement.className") == "skip":
+            break
+    expect(chat.page.locator(".skip")).to_be_in_viewport()
+    chat.page.keyboard.press("Enter")
+    expect(chat.get("input")).to_be_focused()
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "it"])
+def test_everything_fits_a_phone(visitor_with: Callable[..., ChatPage], language: str) -> None:
+    """Nothing reaches beyond 360 pixels, and what is pressed is large enough."""
+    chat = visitor_with(locale=language, **PHONE)
+    found: list[str] = []
+    small = """() => [...document.querySelectorAll("button, select, summary")]
+      .filter((node) => node.checkVisibility() && node.getBoundingClientRect().height < 24)
+      .map((node) => node.outerHTML)"""
+
+    def look(state: str) -> None:
+        wide = chat.page.evaluate(TOO_WIDE) + chat.page.evaluate(small)
+        found.extend(f"{state}: {each}" for each in wide)
+
+    walk(chat, look)
+    assert found == []
+
+
+def test_nothing_moves_where_no_motion_is_wanted(visitor_with: Callable[..., ChatPage]) -> None:
+    chat = visitor_with(reduced_motion="reduce", locale="fr")
+    moving: list[str] = []
+
+    def look(state: str) -> None:
+        count: int = chat.page.evaluate("document.getAnimations().length")
+        moving.extend([state] * count)
+
+    walk(chat, look)
+    assert moving == []
+
+
+# Icons are drawn as backgrounds, which forced colours take away unless told otherwise.
+INVISIBLE = """() => [...document.querySelectorAll("[data-icon]")]
+  .filter((node) => node.checkVisibility())
+  .filter((node) => {
+    const icon = getComputedStyle(node, "::before").backgroundColor;
+    return icon === getComputedStyle(node).backgroundColor;
+  })
+  .map((node) => node.outerHTML)"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_icons_show_in_the_colours_of_the_system(
+    visitor_with: Callable[..., ChatPage], scheme: str
+) -> None:
+    chat = visitor_with(forced_colors="active", color_scheme=scheme)
+    invisible: list[str] = []
+    walk(chat, lambda state: invisible.extend(chat.page.evaluate(INVISIBLE)))
+    assert invisible == []

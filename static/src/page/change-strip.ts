@@ -3,7 +3,7 @@
  * takes no room; its text is never hidden, because screen readers miss what appears with its region.
  */
 
-import { element, find } from "./dom";
+import { element, find, keepFocus } from "./dom";
 import { sentence } from "./notice";
 
 export class ChangeStrip {
@@ -22,6 +22,7 @@ export class ChangeStrip {
   }
 
   clear(): void {
+    if (this.text.parentElement) keepFocus(this.text.parentElement);
     this.text.replaceChildren();
   }
 }

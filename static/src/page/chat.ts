@@ -3,7 +3,7 @@
 import { Announcer } from "./announce";
 import { answer } from "./answer";
 import { dropOldest, parseTurns, rewindToQuestion, type Turn, toMessages } from "./conversation";
-import { find, oncePerFrame } from "./dom";
+import { find, paced } from "./dom";
 import { asTrouble, type Engine, type Trouble } from "./engine";
 import { MessageList } from "./messages";
 import { requestOptions, type Settings } from "./settings";
@@ -21,6 +21,8 @@ export interface ChatEvents {
   /** The context is full; `canDrop` tells whether there are older turns to let go. */
   overflow(canDrop: boolean): void;
   changed(turns: Turn[]): void;
+  /** An answer shows more than before. */
+  grown(): void;
 }
 
 export class Chat {
@@ -113,9 +115,10 @@ export class Chat {
   ): Promise<void> {
     let stats = "";
     this.announcer.begin();
-    const draw = oncePerFrame(() => {
+    const draw = paced(() => {
       if (turn.finish !== undefined) return;
       this.messages.stream(turn, stats);
+      this.events.grown();
       this.announcer.grow(turn.content);
     });
     await answer(engine, request, turn, (latest) => {
@@ -138,6 +141,7 @@ export class Chat {
     this.events.busy(false);
     if (!this.turns.includes(turn)) return;
     this.messages.refresh();
+    this.events.grown();
     this.changed();
   }
 

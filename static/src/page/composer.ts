@@ -21,8 +21,7 @@ export class Composer {
     this.input.addEventListener("keydown", (event) => {
       // While an input method composes a character, Enter belongs to it. On touch keyboards
       // there is no Shift+Enter, so Enter stays a new line.
-      const touch = matchMedia("(pointer: coarse)").matches;
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing || touch) return;
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing || onTouch()) return;
       event.preventDefault();
       this.submit();
     });
@@ -35,10 +34,16 @@ export class Composer {
 
   setBusy(busy: boolean): void {
     this.busy = busy;
-    const hadFocus = this.stopButton === document.activeElement;
+    // The button pressed goes away, be it one of these or an answer's: keys need a place to be.
+    const { activeElement } = document;
+    const astray = [this.sendButton, this.stopButton, document.body].some(
+      (each) => each === activeElement,
+    );
     this.sendButton.hidden = busy;
     this.stopButton.hidden = !busy;
-    if (hadFocus) this.focus();
+    if (astray && busy) this.stopButton.focus({ preventScroll: true });
+    // On a phone that would bring up the keyboard, over the answer.
+    else if (astray && !onTouch()) this.focus();
     this.update();
   }
 
@@ -69,4 +74,8 @@ export class Composer {
     this.input.style.height = "auto";
     this.input.style.height = `${this.input.scrollHeight}px`;
   }
+}
+
+function onTouch(): boolean {
+  return matchMedia("(pointer: coarse)").matches;
 }

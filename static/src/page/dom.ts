@@ -31,6 +31,13 @@ export function find<Type extends HTMLElement>(id: string, type: new () => Type)
   return node;
 }
 
+/** Before `box` goes away with the focus in it: the focus goes where the person goes on. */
+export function keepFocus(box: HTMLElement): void {
+  if (!box.contains(document.activeElement)) return;
+  const places = [find("input", HTMLTextAreaElement), find("load", HTMLButtonElement)];
+  places.find((each) => each.checkVisibility() && !each.disabled)?.focus({ preventScroll: true });
+}
+
 /** A button that shows an icon and a label only screen readers and tooltips see. */
 export function iconButton(icon: string, label: string, testid: string): HTMLButtonElement {
   return element("button", {
@@ -40,15 +47,25 @@ export function iconButton(icon: string, label: string, testid: string): HTMLBut
   });
 }
 
-/** Calls `action` at most once a frame, however often it is asked for. */
-export function oncePerFrame(action: () => void): () => void {
+/** Of the time, what `paced` leaves to others: three times as much as its action takes. */
+const LEFT = 3;
+
+/** Calls `action` at most once a frame, and less often when it takes long. */
+export function paced(action: () => void): () => void {
   let queued = false;
+  let rest = 0; // until then others have their turn
+  const run = () => {
+    queued = false;
+    const begin = performance.now();
+    action();
+    const end = performance.now();
+    rest = end + LEFT * (end - begin);
+  };
   return () => {
     if (queued) return;
     queued = true;
-    requestAnimationFrame(() => {
-      queued = false;
-      action();
-    });
+    const wait = rest - performance.now();
+    if (wait > 0) setTimeout(() => requestAnimationFrame(run), wait);
+    else requestAnimationFrame(run);
   };
 }

@@ -60,6 +60,7 @@ class Page {
       find("welcome", HTMLElement).hidden = turns.length > 0;
       this.meterContext();
     },
+    grown: () => this.bottom.keep(),
   });
   private readonly composer = new Composer(
     (text) => {

@@ -1,6 +1,6 @@
 /** The one place where the page says that something went wrong or needs a decision. */
 
-import { element, find } from "./dom";
+import { element, find, keepFocus } from "./dom";
 import type { Trouble } from "./engine";
 import { type Remedy, remedyFor } from "./trouble";
 import { words } from "./words";
@@ -46,6 +46,7 @@ export class Notice {
   }
 
   clear(): void {
+    keepFocus(this.box);
     this.box.hidden = true;
     this.box.replaceChildren();
     this.box.dataset.testid = "notice";

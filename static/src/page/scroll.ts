@@ -5,6 +5,8 @@ const NEAR = 80; // pixels from the end that still count as being there
 export interface Follower {
   /** Go to the end and stay there. */
   follow(): void;
+  /** The content has grown: go to the end, unless the person reads elsewhere. */
+  keep(): void;
 }
 
 export function followBottom(content: HTMLElement, jump: HTMLButtonElement): Follower {
@@ -30,5 +32,8 @@ export function followBottom(content: HTMLElement, jump: HTMLButtonElement): Fol
     else jump.hidden = false;
   }).observe(content);
   jump.addEventListener("click", follow);
-  return { follow };
+  const keep = () => {
+    if (following) toEnd();
+  };
+  return { follow, keep };
 }
