@@ -35,6 +35,21 @@ WATCH_ANSWERS = """() => {
 }"""
 # The page's settings: what is before them, they themselves, what comes after.
 SITE_BLOCK = re.compile(r'(.* id="site">)(.*?)(</script>.*)', re.DOTALL)
+# Without a version, opening takes the database as it is; one that is not there is not to be made.
+STORED_TURNS = """async () => {
+  const id = /^#chat=(.+)$/.exec(location.hash)?.[1];
+  const there = (await indexedDB.databases()).some(({ name }) => name === "webkiln");
+  if (!id || !there) return [];
+  const answer = (request) => new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+  const database = await answer(indexedDB.open("webkiln"));
+  const range = IDBKeyRange.bound([id], [id, []]);
+  const found = await answer(database.transaction("turns").objectStore("turns").getAll(range));
+  database.close();
+  return found.map(({ conversation, index, ...turn }) => turn);
+}"""
 REPORT_VIOLATIONS = """addEventListener("securitypolicyviolation", (event) =>
   console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));"""
 
@@ -165,9 +180,13 @@ class ChatPage:
 
     @property
     def turns(self) -> list[dict[str, Any]]:
-        """The conversation as the tab keeps it."""
-        stored = self.page.evaluate("sessionStorage.getItem('webkiln.conversation')")
-        turns: list[dict[str, Any]] = json.loads(stored or "[]")
+        """The conversation that is open, as the browser keeps it."""
+        expect(self.get("log")).to_have_attribute("data-saved", "true")
+        return self.stored()
+
+    def stored(self) -> list[dict[str, Any]]:
+        """The same, whether or not all of it is written."""
+        turns: list[dict[str, Any]] = self.page.evaluate(STORED_TURNS)
         return turns
 
     @property

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.browser.chat_page import WATCH_ANSWERS
+from tests.browser.chat_page import STORED_TURNS, WATCH_ANSWERS
 from tests.other_browsers.tab import PATIENCE, Tab
 from web.files import find_page
 from web.verify import serving
@@ -81,9 +81,9 @@ class Visitor:
 
     @property
     def turns(self) -> list[dict[str, Any]]:
-        """The conversation as the tab keeps it."""
-        stored = self.tab.run("return sessionStorage.getItem('webkiln.conversation');")
-        turns: list[dict[str, Any]] = json.loads(stored or "[]")
+        """The conversation that is open, as the browser keeps it."""
+        self.until("return document.getElementById('log').dataset.saved === 'true';")
+        turns: list[dict[str, Any]] = self.tab.run(f"return await ({STORED_TURNS})();")
         return turns
 
     @property

@@ -88,6 +88,11 @@ export type Speculation = "auto" | "on" | "off";
 export interface ChatRequest extends SamplingParams {
   messages: ChatMessage[];
   stream?: boolean;
+  /**
+   * The last message is the beginning of the assistant's answer, and what comes back is how it goes
+   * on. White space at its end is taken for the model's to write. Default false.
+   */
+  continue_final_message?: boolean;
   /** Default "auto". */
   speculation?: Speculation;
   /** Tokens to generate at most; by default (and at most) what the context has room for. */

@@ -21,8 +21,13 @@ export class ChatTemplate {
     }
   }
 
-  /** The prompt, ending where the assistant's answer begins. */
-  render(messages: ChatMessage[]): string {
+  /** The prompt, ending where the assistant's answer begins, or where the last one breaks off. */
+  render(messages: ChatMessage[], continues = false): string {
+    const text = this.fill(messages, !continues);
+    return continues ? cutAfter(text, messages.at(-1)?.content.trimEnd() ?? "") : text;
+  }
+
+  private fill(messages: ChatMessage[], add_generation_prompt: boolean): string {
     if (this.template === null) {
       throw new WebkilnError(
         "bad-request",
@@ -37,7 +42,7 @@ export class ChatTemplate {
         documents: null,
         ...this.specialTokens,
         messages,
-        add_generation_prompt: true,
+        add_generation_prompt,
       });
     } catch (error) {
       // Mostly raise_exception(...) of the template itself: roles out of order, no system role.
@@ -48,4 +53,15 @@ export class ChatTemplate {
       );
     }
   }
+}
+
+/** What the template puts after an answer belongs to one that has ended. */
+function cutAfter(text: string, answer: string): string {
+  const spelling = [answer, answer.trimStart()].find((each) => text.lastIndexOf(each) >= 0);
+  if (spelling !== undefined) return text.slice(0, text.lastIndexOf(spelling) + spelling.length);
+  throw new WebkilnError(
+    "bad-request",
+    "the model's chat template changes answers, so none can be gone on with",
+    "Ask for a new answer instead.",
+  );
 }

@@ -15,11 +15,18 @@ const INCOMPLETE = "\ufffd";
  * piece is the difference between two decodings that start at the same earlier token.
  */
 export class Detokenizer {
-  private readonly ids: number[] = [];
+  private readonly ids: number[];
   private start = 0; // first token of the window
-  private emitted = 0; // tokens whose text has been returned
+  private emitted: number; // tokens whose text has been returned
 
-  constructor(private readonly decoder: Decoder) {}
+  /** `before`: tokens that the text goes on from. */
+  constructor(
+    private readonly decoder: Decoder,
+    before: number[] = [],
+  ) {
+    this.ids = [...before];
+    this.emitted = before.length;
+  }
 
   /** Text that became certain with this token; "" while a character is incomplete. */
   push(id: number): string {

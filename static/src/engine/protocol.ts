@@ -33,6 +33,8 @@ export interface LoadOptions {
 /** A chat request whose every field was checked and given its default. */
 export interface ResolvedChat {
   messages: ChatMessage[];
+  /** The last message is an answer to go on with. */
+  continues: boolean;
   sampling: SamplingSettings;
   speculation: Speculation;
   /** null: what the context has room for. */

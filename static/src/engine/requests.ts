@@ -51,6 +51,7 @@ const FIELDS = [
   "max_tokens",
   "stop",
   "speculation",
+  "continue_final_message",
   "signal",
 ];
 
@@ -106,8 +107,10 @@ export function resolveChat(request: ChatRequest, randomSeed: () => number): Res
       );
     }
   }
+  const messages = resolveMessages(request.messages);
   return {
-    messages: resolveMessages(request.messages),
+    messages,
+    continues: resolveContinuation(request.continue_final_message, messages),
     sampling: resolveSampling(request, randomSeed),
     maxTokens:
       request.max_tokens === undefined ? null : numeric("max_tokens", request.max_tokens, 0, WHOLE),
@@ -131,6 +134,14 @@ export function resolveMessages(messages: unknown): ChatMessage[] {
     }
     return { role: known, content };
   });
+}
+
+function resolveContinuation(wanted: unknown, messages: ChatMessage[]): boolean {
+  if (wanted === undefined || wanted === false) return false;
+  if (wanted !== true) throw badRequest("continue_final_message", wanted, "true or false");
+  const last = messages.at(-1);
+  if (last?.role === "assistant" && last.content.trim() !== "") return true;
+  throw badRequest("messages", last, "a list that ends with the assistant's answer to go on with");
 }
 
 function resolveSampling(request: ChatRequest, randomSeed: () => number): SamplingSettings {

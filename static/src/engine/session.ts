@@ -10,6 +10,9 @@ import type { ChatResult, ResolvedChat } from "./protocol";
 import { badRequest, checkCount, checkIds, GREEDY } from "./requests";
 import { type Loaded, Running } from "./running";
 
+/** Tokens of an answer's beginning that tell how the next one is spelt, a space before it or not. */
+const SEEN = 8;
+
 export class Session extends Running<Generator> {
   private readonly template: ChatTemplate;
 
@@ -19,8 +22,8 @@ export class Session extends Running<Generator> {
     this.template = new ChatTemplate(template, tokens);
   }
 
-  promptIds(messages: ChatMessage[]): number[] {
-    return this.tokenize(this.template.render(messages));
+  promptIds(messages: ChatMessage[], continues = false): number[] {
+    return this.tokenize(this.template.render(messages, continues));
   }
 
   /** Answers; `onText` is called with each piece of text that is certain. */
@@ -29,9 +32,12 @@ export class Session extends Running<Generator> {
     signal: AbortSignal,
     onText: (text: string) => void,
   ): Promise<ChatResult> {
-    const prompt = this.promptIds(request.messages);
+    const prompt = this.promptIds(request.messages, request.continues);
     checkRoom(prompt.length, this.loaded.context);
-    const detokenizer = new Detokenizer(this.loaded.codec);
+    const detokenizer = new Detokenizer(
+      this.loaded.codec,
+      request.continues ? prompt.slice(-SEEN) : [],
+    );
     const filter = new StopFilter(request.stop);
     let text = "";
     const emit = (piece: string): void => {

@@ -22,9 +22,9 @@ export class Announcer {
     private readonly now: () => number = () => performance.now(),
   ) {}
 
-  /** An answer begins. */
-  begin(): void {
-    this.spoken = 0;
+  /** An answer begins, or goes on after its first `spoken` characters. */
+  begin(spoken = 0): void {
+    this.spoken = spoken;
     this.region.textContent = "";
   }
 

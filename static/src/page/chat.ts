@@ -1,16 +1,14 @@
-/** The conversation: questions, answers, and what happens when the context is full. */
+/** The conversation on the page: questions, answers, and what happens when the context is full. */
 
 import { Announcer } from "./announce";
 import { answer } from "./answer";
-import { dropOldest, parseTurns, rewindToQuestion, type Turn, toMessages } from "./conversation";
+import { dropOldest, follow, rewindToQuestion, type Turn, toMessages } from "./conversation";
 import { find, paced } from "./dom";
 import { asTrouble, type Engine, type Trouble } from "./engine";
 import { MessageList } from "./messages";
 import { requestOptions, type Settings } from "./settings";
-import { session } from "./storage";
+import { type Recorder, unrecorded } from "./store/recorder";
 import { words } from "./words";
-
-const STORE = "webkiln.conversation";
 
 /** Share of the context that dropping old turns keeps free for the next answer. */
 const ROOM = 0.25;
@@ -23,24 +21,35 @@ export interface ChatEvents {
   changed(turns: Turn[]): void;
   /** An answer shows more than before. */
   grown(): void;
+  /** A question is about to be answered: who answers it may be noted. */
+  answering(): void;
+}
+
+/** An answer under way. */
+interface Run {
+  controller: AbortController;
+  done: Promise<void>;
 }
 
 export class Chat {
   private readonly announcer = new Announcer(find("announcer", HTMLElement));
-  private readonly messages = new MessageList(find("log", HTMLElement), () => this.regenerate());
-  private turns = parseTurns(session.read(STORE));
+  private readonly messages = new MessageList(find("log", HTMLElement), {
+    regenerate: () => this.regenerate(),
+    resume: () => this.resume(),
+  });
   private engine: Engine | null = null;
-  private running: AbortController | null = null;
+  private running: Run | null = null;
+  private record: Recorder = unrecorded();
+  private readOnly = false;
 
   constructor(
     private readonly settings: () => Settings,
     private readonly events: ChatEvents,
-  ) {
-    this.messages.show(this.turns);
-  }
+  ) {}
 
   attach(engine: Engine | null): void {
     this.engine = engine;
+    this.allow();
     this.changed();
   }
 
@@ -50,32 +59,55 @@ export class Chat {
   }
 
   send(text: string): void {
-    if (this.running) return;
+    if (this.running || this.readOnly) return;
     this.forgetUnanswered();
     this.add({ role: "user", content: text });
-    void this.run();
+    this.run();
   }
 
-  stop(): void {
-    this.running?.abort();
+  /** Resolves when the answer has ended, and what there is of it is on its way to the record. */
+  stop(): Promise<void> {
+    this.running?.controller.abort();
+    return this.running?.done ?? Promise.resolve();
   }
 
   regenerate(): void {
-    if (this.running || !rewindToQuestion(this.turns)) return;
+    if (!this.mayAnswer || !rewindToQuestion(this.turns)) return;
     this.messages.show(this.turns);
-    void this.run();
+    this.run();
   }
 
-  restart(): void {
-    this.stop();
-    this.turns = [];
+  /** Goes on with an answer that was cut short. */
+  resume(): void {
+    const last = this.turns.at(-1);
+    if (!this.mayAnswer || last?.role !== "assistant") return;
+    // The end of an answer may be in the middle of white space, which templates drop.
+    last.content = last.content.trimEnd();
+    if (last.content === "") this.regenerate();
+    else this.run(last);
+  }
+
+  /** Shows a conversation, which `record` writes down from now on. */
+  open(record: Recorder, readOnly: boolean): void {
+    this.record = record;
+    this.readOnly = readOnly;
     this.messages.show(this.turns);
-    this.changed();
+    this.allow();
+    this.events.changed(this.turns);
+  }
+
+  /** Another tab went on with the conversation that is shown. */
+  follow(turns: Turn[]): void {
+    const growing = follow(this.turns, turns);
+    if (growing) this.messages.redraw(growing);
+    else this.messages.show(this.turns);
+    this.messages.refresh();
+    this.events.changed(this.turns);
   }
 
   /** Lets old turns go until a quarter of the context is free, then answers again. */
   async dropOldestAndRetry(): Promise<void> {
-    if (!this.engine) return;
+    if (!this.engine || this.readOnly) return;
     const limit = this.engine.info.context * (1 - ROOM);
     do {
       if (!dropOldest(this.turns)) break;
@@ -86,35 +118,62 @@ export class Chat {
     this.changed();
   }
 
-  private async run(): Promise<void> {
+  private get turns(): Turn[] {
+    return this.record.turns;
+  }
+
+  private get mayAnswer(): boolean {
+    return this.engine !== null && this.running === null && !this.readOnly;
+  }
+
+  /** Answers the last question anew, or goes on with `begun`. */
+  private run(begun?: Turn): void {
     const { engine } = this;
     if (!engine) return;
+    this.events.answering();
     const controller = new AbortController();
     const request = {
       ...requestOptions(this.settings()),
       messages: this.outgoing(),
+      ...(begun && { continue_final_message: true }),
       signal: controller.signal,
     };
-    const turn = this.add({ role: "assistant", content: "" });
-    this.running = controller;
+    const turn = begun ?? this.add({ role: "assistant", content: "" });
+    if (begun) this.messages.redraw(begun);
+    delete turn.finish;
+    delete turn.stats;
+    const run = { controller, done: Promise.resolve() };
+    this.running = run;
     this.events.busy(true);
     this.messages.refresh(true);
-    try {
-      await this.follow(engine, request, turn);
-    } catch (error) {
-      this.fail(asTrouble(error), turn);
-    } finally {
-      this.settle(controller, turn);
-    }
+    run.done = this.answer(engine, request, turn, run);
   }
 
-  private async follow(
+  private async answer(
     engine: Engine,
     request: Parameters<typeof answer>[1],
     turn: Turn,
+    run: Run,
+  ): Promise<void> {
+    const { record } = this;
+    try {
+      await this.stream(engine, request, turn, record);
+    } catch (error) {
+      this.fail(asTrouble(error), turn);
+    } finally {
+      void record.save();
+      this.settle(run, turn);
+    }
+  }
+
+  private async stream(
+    engine: Engine,
+    request: Parameters<typeof answer>[1],
+    turn: Turn,
+    record: Recorder,
   ): Promise<void> {
     let stats = "";
-    this.announcer.begin();
+    this.announcer.begin(turn.content.length);
     const draw = paced(() => {
       if (turn.finish !== undefined) return;
       this.messages.stream(turn, stats);
@@ -124,6 +183,7 @@ export class Chat {
     await answer(engine, request, turn, (latest) => {
       stats = latest;
       draw();
+      record.saveSoon();
     });
     this.announcer.end(turn.content, words.chat.complete);
     if (this.isFull(turn)) this.events.overflow(this.canDrop());
@@ -135,14 +195,14 @@ export class Chat {
     else this.events.trouble(trouble);
   }
 
-  private settle(controller: AbortController, turn: Turn): void {
-    // An answer that belongs to a conversation already put away changes nothing.
-    if (this.running === controller) this.running = null;
+  private settle(run: Run, turn: Turn): void {
+    if (this.running === run) this.running = null;
     this.events.busy(false);
+    // An answer that belongs to a conversation already put away changes nothing that is shown.
     if (!this.turns.includes(turn)) return;
     this.messages.refresh();
     this.events.grown();
-    this.changed();
+    this.events.changed(this.turns);
   }
 
   private add(turn: Turn): Turn {
@@ -170,8 +230,12 @@ export class Chat {
     return dropOldest(this.turns.map((turn) => ({ ...turn })));
   }
 
+  private allow(): void {
+    this.messages.allow(this.engine !== null && !this.readOnly, this.readOnly);
+  }
+
   private changed(): void {
-    session.write(STORE, JSON.stringify(this.turns));
+    void this.record.save();
     this.events.changed(this.turns);
   }
 }

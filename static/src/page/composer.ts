@@ -27,7 +27,7 @@ export class Composer {
     });
     this.stopButton.addEventListener("click", onStop);
     document.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && this.busy && !document.querySelector("dialog[open]")) onStop();
+      if (event.key === "Escape" && this.busy && !document.querySelector("dialog:modal")) onStop();
     });
     this.update();
   }

@@ -51,17 +51,33 @@ export function rewindToQuestion(turns: Turn[]): boolean {
   return true;
 }
 
-export function parseTurns(stored: string | null): Turn[] {
-  try {
-    const found: unknown = JSON.parse(stored ?? "[]");
-    return Array.isArray(found) ? found.filter(isTurn) : [];
-  } catch {
-    return [];
+/**
+ * Makes `turns` what another tab made of them. The turn that is new or longer, if it is the last
+ * and the only one that changed; null if there is more to show anew.
+ */
+export function follow(turns: Turn[], latest: Turn[]): Turn | null {
+  const last = turns.at(-1);
+  const newest = latest.at(-1);
+  const before = turns.slice(0, -1);
+  const sameBefore = before.every(({ content }, index) => content === latest[index]?.content);
+  if (
+    !last ||
+    !newest ||
+    turns.length !== latest.length ||
+    !sameBefore ||
+    last.role !== newest.role
+  ) {
+    turns.splice(0, turns.length, ...latest);
+    return null;
   }
+  for (const [index, turn] of turns.entries()) replace(turn, latest[index] ?? turn);
+  return last;
 }
 
-function isTurn(value: unknown): value is Turn {
-  if (typeof value !== "object" || value === null) return false;
-  const { role, content } = value as Partial<Turn>;
-  return (role === "user" || role === "assistant") && typeof content === "string";
+function replace(turn: Turn, by: Turn): void {
+  if (turn === by) return;
+  delete turn.dropped;
+  delete turn.finish;
+  delete turn.stats;
+  Object.assign(turn, by);
 }

@@ -2,8 +2,10 @@
 
 import { ChangeStrip } from "./change-strip";
 import { Chat } from "./chat";
+import { ChatNote } from "./chat-note";
 import { Composer } from "./composer";
 import { meterContext } from "./context-meter";
+import { Conversations } from "./conversations";
 import { toJson } from "./copy-report";
 import { DevicePanel } from "./device";
 import { find } from "./dom";
@@ -14,12 +16,13 @@ import {
   type EngineInfo,
   type Trouble,
 } from "./engine";
+import { HistoryButton } from "./history/open";
 import { change, stepDown } from "./ladder";
 import { languageWishes } from "./language";
 import { offerLanguages } from "./language-select";
 import { Loader } from "./loader";
-import { offerModels } from "./model-select";
-import { chooseModel, type Model, slug } from "./models";
+import { offerModels, openModel } from "./model-select";
+import { chooseModel, findModel, type Model, slug } from "./models";
 import { type Action, Notice } from "./notice";
 import { overflow } from "./overflow";
 import { parseQuery } from "./query";
@@ -58,9 +61,24 @@ class Page {
     overflow: (canDrop) => this.showOverflow(canDrop),
     changed: (turns) => {
       find("welcome", HTMLElement).hidden = turns.length > 0;
+      this.showChat();
       this.meterContext();
     },
     grown: () => this.bottom.keep(),
+    answering: () => {
+      const { loader, settings } = this;
+      if (loader) this.conversations.answeredBy(slug(loader.model), settings.value.system);
+    },
+  });
+  private readonly chatNote = new ChatNote();
+  private readonly conversations = new Conversations(this.chat, this.chatNote, {
+    opened: () => this.showConversation(),
+    trouble: (trouble) => this.showTrouble(trouble),
+  });
+  private readonly history = new HistoryButton(this.conversations, {
+    chosen: (done) => void this.chosen(done),
+    modelName: (folder) => findModel(this.models, folder)?.name ?? folder,
+    failed: (error) => this.showTrouble(asTrouble(error)),
   });
   private readonly composer = new Composer(
     (text) => {
@@ -68,10 +86,11 @@ class Page {
       this.bottom.follow();
       this.chat.send(text);
     },
-    () => this.chat.stop(),
+    () => void this.chat.stop(),
   );
   private readonly bottom = followBottom(find("log", HTMLElement), find("jump", HTMLButtonElement));
   private loader: Loader | null = null;
+  private models: Model[] = [];
   /** A way of running that a button on this visit asked for. */
   private click: Way | null = null;
   private loaded: { info: EngineInfo; wish: Wish } | null = null;
@@ -88,7 +107,10 @@ class Page {
 
   private async prepare(): Promise<void> {
     const { models } = readSite();
-    const model = chooseModel(models, this.query.model);
+    this.models = models;
+    await this.conversations.ready;
+    const remembered = findModel(models, this.conversations.summary.model);
+    const model = chooseModel(models, this.query.model ?? (remembered && slug(remembered)));
     if (!model) {
       this.showNoModel(models);
       return;
@@ -162,7 +184,7 @@ class Page {
     this.strip.clear();
     this.device.clear();
     this.loaded = null;
-    this.chat.stop();
+    void this.chat.stop();
     this.chat.attach(null);
     this.setState("loading");
     this.start.showLoading(true);
@@ -195,6 +217,7 @@ class Page {
     const fall = stepDown(this.loader?.report ?? info.report, info);
     if (fall) this.strip.show(fall.title, fall.lines);
     this.chat.attach(engine);
+    this.offerOwnModel();
     this.bottom.follow();
     this.composer.focus();
   }
@@ -248,8 +271,44 @@ class Page {
 
   private newChat(): void {
     this.notice.clear();
-    this.chat.restart();
+    void this.conversations.anew();
     this.composer.focus();
+  }
+
+  /** Another conversation is on the page: its system prompt holds, and its model may be another. */
+  private showConversation(): void {
+    const { empty, summary, writable } = this.conversations;
+    this.notice.clear();
+    this.settings.useSystem(empty ? null : summary.system);
+    this.showChat();
+    find("composer", HTMLElement).hidden = !writable;
+    this.offerOwnModel();
+    this.bottom.follow();
+    this.history.moved();
+    if (document.activeElement === document.body) this.focusComposer();
+  }
+
+  /** Somebody chose a conversation: what comes next is most likely a question. */
+  private async chosen(done: Promise<void>): Promise<void> {
+    await done;
+    this.focusComposer();
+  }
+
+  private focusComposer(): void {
+    const ready = document.body.dataset.state === "ready";
+    if (ready && this.conversations.writable) this.composer.focus();
+  }
+
+  private offerOwnModel(): void {
+    const { empty, summary } = this.conversations;
+    this.chatNote.hide("model");
+    const model = findModel(this.models, summary.model);
+    if (empty || !model || !this.loader || model === this.loader.model) return;
+    this.chatNote.show("model", words.conversation.otherModel(model.name), {
+      label: words.conversation.useModel(model.name),
+      testid: "use-model",
+      run: () => openModel(model),
+    });
   }
 
   private showTrouble(trouble: Trouble): void {
@@ -307,9 +366,16 @@ class Page {
   private setState(state: State): void {
     document.body.dataset.state = state;
     find("start", HTMLElement).hidden = state === "ready";
-    find("chat", HTMLElement).hidden = state !== "ready";
+    this.showChat();
     find("dock", HTMLElement).hidden = state !== "ready";
     find("new-chat", HTMLButtonElement).hidden = state !== "ready";
+  }
+
+  /** A conversation can be read before its model is loaded. */
+  private showChat(): void {
+    const ready = document.body.dataset.state === "ready";
+    find("chat", HTMLElement).hidden = !ready && this.conversations.empty;
+    document.body.classList.toggle("reading", !ready && !this.conversations.empty);
   }
 }
 

@@ -7,13 +7,37 @@ import { element, iconButton } from "./dom";
 import { GrowingMarkdown } from "./growing-markdown";
 import { words } from "./words";
 
+export interface MessageEvents {
+  regenerate(): void;
+  /** Go on with an answer that was cut short. */
+  resume(): void;
+}
+
+/** What can be done about the last answer. */
+interface Standing {
+  busy: boolean;
+  last: boolean;
+  /** There is a model that may answer. */
+  allowed: boolean;
+  /** Another tab is at it: what looks unfinished may be going on there. */
+  elsewhere: boolean;
+}
+
 export class MessageList {
   private readonly views = new Map<Turn, View>();
+  private allowed = false;
+  private elsewhere = false;
 
   constructor(
     private readonly list: HTMLElement,
-    private readonly onRegenerate: () => void,
+    private readonly events: MessageEvents,
   ) {}
+
+  allow(allowed: boolean, elsewhere: boolean): void {
+    this.allowed = allowed;
+    this.elsewhere = elsewhere;
+    this.refresh();
+  }
 
   /** Shows exactly these turns. */
   show(turns: Turn[]): void {
@@ -24,8 +48,7 @@ export class MessageList {
   }
 
   append(turn: Turn): void {
-    const view =
-      turn.role === "user" ? questionView(turn) : new AnswerView(turn, this.onRegenerate);
+    const view = turn.role === "user" ? questionView(turn) : new AnswerView(turn, this.events);
     this.views.set(turn, view);
     this.list.append(view.node);
   }
@@ -36,14 +59,21 @@ export class MessageList {
     if (view instanceof AnswerView) view.stream(stats);
   }
 
+  /** An answer that had come to its end goes on. */
+  redraw(turn: Turn): void {
+    const view = this.views.get(turn);
+    if (view instanceof AnswerView) view.redraw();
+  }
+
   /** Brings marks and buttons up to date, after a turn ended or some were dropped. */
   refresh(busy = false): void {
-    const turns = [...this.views.keys()];
+    const newest = [...this.views.keys()].at(-1);
+    const { allowed, elsewhere } = this;
     for (const [turn, view] of this.views) {
       view.node.classList.toggle("dropped", turn.dropped === true);
       view.node.dataset.dropped = words.chat.dropped;
-      if (view instanceof AnswerView)
-        view.settle(busy && turn === turns.at(-1), turn === turns.at(-1));
+      const last = turn === newest;
+      if (view instanceof AnswerView) view.settle({ busy: busy && last, last, allowed, elsewhere });
     }
   }
 }
@@ -67,22 +97,30 @@ function questionView(turn: Turn): View {
 class AnswerView implements View {
   readonly node: HTMLElement;
   private readonly body = element("div", { class: "answer-body", testid: "answer" });
-  private readonly text = new GrowingMarkdown(this.body);
+  private text = new GrowingMarkdown(this.body);
   /** The text that is shown for good. */
   private whole: string | null = null;
   private readonly stats = element("span", { class: "stats", testid: "stats" });
   private readonly note = element("p", { class: "finish-note", testid: "finish-note" });
   private readonly copy = iconButton("copy", words.chat.copyAnswer, "copy");
   private readonly regenerate = iconButton("again", words.chat.regenerate, "regenerate");
+  private readonly resume = element("button", {
+    class: "button quiet small",
+    text: words.chat.continue,
+    testid: "continue",
+    attributes: { type: "button" },
+  });
   private readonly tools: HTMLElement;
 
   constructor(
     private readonly turn: Turn,
-    onRegenerate: () => void,
+    events: MessageEvents,
   ) {
     copyOnClick(this.copy, () => turn.content);
-    this.regenerate.addEventListener("click", onRegenerate);
-    this.tools = element("div", { class: "tools", children: [this.copy, this.regenerate] });
+    this.regenerate.addEventListener("click", () => events.regenerate());
+    this.resume.addEventListener("click", () => events.resume());
+    const tools = [this.copy, this.regenerate, this.resume];
+    this.tools = element("div", { class: "tools", children: tools });
     this.node = element("li", {
       class: "message answer",
       testid: "message-assistant",
@@ -95,23 +133,33 @@ class AnswerView implements View {
     });
   }
 
+  /** What was drawn as an end was none. */
+  redraw(): void {
+    this.body.replaceChildren();
+    this.text = new GrowingMarkdown(this.body);
+    this.text.grow(this.turn.content);
+    this.whole = null;
+  }
+
   stream(stats: string): void {
     this.whole = null;
     this.text.grow(this.turn.content);
     this.stats.textContent = stats;
   }
 
-  settle(busy: boolean, last: boolean): void {
+  settle({ busy, last, allowed, elsewhere }: Standing): void {
     const { content, finish, stats } = this.turn;
     this.node.classList.toggle("busy", busy);
     this.node.dataset.state = busy ? "busy" : "done";
     this.tools.hidden = busy;
     this.copy.hidden = content === "" || !navigator.clipboard;
-    this.regenerate.hidden = !last;
+    this.regenerate.hidden = !last || !allowed;
+    this.resume.hidden = !last || !allowed || content === "" || finish === "stop";
     if (busy) return;
     if (this.whole !== content) this.text.end(content);
     this.whole = content;
-    this.note.textContent = finishNote(content, finish);
+    const goesOn = elsewhere && finish === undefined;
+    this.note.textContent = goesOn ? "" : finishNote(content, finish);
     this.stats.textContent = stats ? summary(stats) : "";
   }
 }

@@ -15,8 +15,16 @@ export function offerModels(all: Model[], chosen: Model): void {
   );
   select.value = slug(chosen);
   select.onchange = () => {
-    const address = new URL(location.href);
-    address.searchParams.set("model", select.value);
-    location.assign(address);
+    const model = models.find((each) => slug(each) === select.value);
+    if (model) openModel(model);
   };
+}
+
+/** Opens the page anew with this model; the conversation stays. */
+export function openModel(model: Model): void {
+  const address = new URL(location.href);
+  address.searchParams.set("model", slug(model));
+  // An address that differs in its fragment alone would not be loaded.
+  if (address.href === location.href) location.reload();
+  else location.assign(address);
 }

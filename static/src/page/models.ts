@@ -16,6 +16,11 @@ export function slug(model: Model): string {
   return model.slug;
 }
 
+/** The chat model of this folder; undefined if the site has it no longer. */
+export function findModel(models: Model[], folder: string): Model | undefined {
+  return models.find((model) => !model.embeds && slug(model) === folder);
+}
+
 /** The model asked for by folder or name, or the first that chats; undefined if there is none. */
 export function chooseModel(models: Model[], wanted: string | undefined): Model | undefined {
   if (wanted === undefined) return models.find((model) => !model.embeds) ?? models[0];

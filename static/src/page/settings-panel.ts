@@ -28,6 +28,8 @@ export interface SettingsEvents {
 
 export class SettingsPanel {
   readonly value: Settings;
+  /** The system prompt of new conversations; an older one has its own. */
+  private ownSystem: string;
   private readonly dialog = find("settings-dialog", HTMLDialogElement);
   private readonly fields = find("settings-fields", HTMLElement);
   private readonly system = find("system-prompt", HTMLTextAreaElement);
@@ -46,10 +48,12 @@ export class SettingsPanel {
 
   constructor(private readonly events: SettingsEvents) {
     this.value = parseSettings(local.read(STORE));
+    this.ownSystem = this.value.system;
     find("settings", HTMLButtonElement).addEventListener("click", () => this.dialog.showModal());
     find("settings-reset", HTMLButtonElement).addEventListener("click", () => this.reset());
     this.system.addEventListener("input", () => {
       this.value.system = this.system.value;
+      this.ownSystem = this.system.value;
       this.save();
     });
     this.draw();
@@ -58,9 +62,16 @@ export class SettingsPanel {
   private reset(): void {
     const { runOn } = this.value;
     Object.assign(this.value, defaults());
+    this.ownSystem = this.value.system;
     this.draw();
     this.save();
     if (runOn !== this.value.runOn) this.events.runOn();
+  }
+
+  /** The system prompt of the conversation that is open; null: a new one, with the person's own. */
+  useSystem(system: string | null): void {
+    this.value.system = system ?? this.ownSystem;
+    this.system.value = this.value.system;
   }
 
   showRunOn(state: RunOnState): void {
@@ -134,7 +145,7 @@ export class SettingsPanel {
   }
 
   private save(): void {
-    local.write(STORE, JSON.stringify(this.value));
+    local.write(STORE, JSON.stringify({ ...this.value, system: this.ownSystem }));
     this.events.changed();
   }
 }

@@ -7,6 +7,9 @@
 export interface Memory {
   read(key: string): string | null;
   write(key: string, value: string): void;
+  remove(key: string): void;
+  /** Every key, other pages' of this origin too. */
+  keys(): string[];
 }
 
 /** `storage` is a function because a blocked browser throws already at `window.localStorage`. */
@@ -24,6 +27,21 @@ export function memory(storage: () => Storage): Memory {
         storage().setItem(key, value);
       } catch {
         // Blocked or full: see above.
+      }
+    },
+    remove(key) {
+      try {
+        storage().removeItem(key);
+      } catch {
+        // Blocked: there is nothing to remove.
+      }
+    },
+    keys() {
+      try {
+        const all = storage();
+        return Array.from({ length: all.length }, (_, index) => all.key(index) ?? "");
+      } catch {
+        return [];
       }
     },
   };

@@ -9,6 +9,8 @@ import { figures } from "./figures";
 const { number, counted, bytes, bytesPerSecond, duration, seconds } = figures("en");
 
 const tokens = (count: number) => counted(count, { one: "token", other: "tokens" });
+const conversations = (count: number) =>
+  counted(count, { one: "conversation", other: "conversations" });
 const speed = (rate: number) => `${number(rate, rate < 10 ? 1 : 0)} tok/s`;
 
 const FEATURES: Record<string, string> = {
@@ -194,6 +196,7 @@ export const en = {
     answer: "Answer",
     copyAnswer: "Copy answer",
     regenerate: "Regenerate",
+    continue: "Continue",
     copyCode: "Copy code",
     table: "Table",
     noClipboard: "The browser refused access to the clipboard",
@@ -311,6 +314,87 @@ export const en = {
       "The model can only look back so far. Older turns can be left out, or you can start anew.",
     drop: "Drop the oldest turns",
     anew: "Start a new chat",
+  },
+
+  conversation: {
+    notKept: "Nothing is kept here: conversations end with this tab.",
+    silent: "the browser's database does not answer",
+    silentHint: "Close this site's other tabs and reload the page.",
+    newer: "the conversations in this browser were kept by a newer version of this page",
+    newerHint: "Reload the page to get that version.",
+    shut: (reason: string) => `this browser keeps no data for this page (${reason})`,
+    shutHint:
+      "Private windows and blocked site data do that; allow site data to keep conversations.",
+    notSaved:
+      "The last words could not be kept. There may be no room left on this device: delete conversations or models, or export what you want to keep.",
+    missing: "The conversation that the address names is not in this browser.",
+    elsewhere: "This conversation is open in another tab, which goes on with it.",
+    takeOver: "Continue here",
+    otherModel: (model: string) => `This conversation was held with ${model}.`,
+    useModel: (model: string) => `Continue with ${model}`,
+  },
+
+  history: {
+    title: "Conversations",
+    anew: "New conversation",
+    search: "Search titles and texts",
+    none: "No conversations yet.",
+    notKept:
+      "This browser keeps no data for this page, so there is no list: conversations end with their tab.",
+    untitled: "Untitled",
+    more: (title: string) => `More for ${title}`,
+    rename: "Rename",
+    newTitle: "New title",
+    exportOne: (title: string, form: string) => `${form}: export ${title}`,
+    remove: "Delete",
+    /** What a button does, and to what. */
+    doTo: (action: string, title: string) => `${action}: ${title}`,
+    removed: (title: string) => `Deleted: ${title}.`,
+    undo: "Undo",
+    putBack: (title: string) => `Put back: ${title}.`,
+    tools: "Export, import, delete",
+    exportAll: (form: string) => `Export all (${form})`,
+    importFile: "Import…",
+    removeAll: "Delete all…",
+    confirm: (count: number) =>
+      `Delete ${conversations(count)} from this browser? This cannot be undone.`,
+    confirmRemove: "Delete all",
+    keep: "Keep them",
+    allRemoved: "All conversations were deleted.",
+    searching: "Searching…",
+    found: (count: number) => (count === 0 ? "Nothing found." : `${conversations(count)} found.`),
+    imported: (count: number) =>
+      count === 0 ? "Nothing was new." : `${conversations(count)} imported.`,
+    known: (count: number) =>
+      `${conversations(count)} ${count === 1 ? "was" : "were"} here already.`,
+    today: "Today",
+    yesterday: "Yesterday",
+    longAgo: "Some time ago",
+  },
+
+  /** Why a file of conversations is refused: what was found, and where. */
+  file: {
+    notJson: "the file is not JSON",
+    notExport: "the file is JSON, but no export of conversations",
+    newer: (version: string) =>
+      `the file has version ${version}, which is newer than this page knows`,
+    wrong: (where: string, found: string, wanted: string) =>
+      `${where} is ${found}; it must be ${wanted}`,
+    missing: "missing",
+    twice: (where: string, id: string) =>
+      `${where} is ${id}, as another conversation's of this file`,
+    tooLarge: (size: number) => `the file has ${bytes(size)}, more than the page can read`,
+    unread: "the file cannot be read",
+    hint: "Nothing was imported. Choose a file that this page exported, unchanged.",
+    newerHint: "Nothing was imported. Reload the page to get its newest version, and try again.",
+    object: "an object",
+    list: "a list",
+    string: "a text",
+    boolean: "true or false",
+    id: "1 to 64 letters, digits or hyphens",
+    date: "a date like 2026-11-22T08:15:00.000Z",
+    either: (...values: string[]) => `${values.slice(0, -1).join(", ")} or ${values.at(-1)}`,
+    stats: "five numbers that are not negative",
   },
 
   device: {

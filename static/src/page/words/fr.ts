@@ -7,6 +7,8 @@ import { figures } from "./figures";
 const { number, counted, bytes, bytesPerSecond, duration, seconds } = figures("fr");
 
 const tokens = (count: number) => counted(count, { one: "token", other: "tokens" });
+const conversations = (count: number) =>
+  counted(count, { one: "conversation", other: "conversations" });
 const speed = (rate: number) => `${number(rate, rate < 10 ? 1 : 0)} tokens/s`;
 
 const FEATURES: Record<string, string> = {
@@ -184,6 +186,7 @@ export const words: Words = {
     answer: "Réponse",
     copyAnswer: "Copier la réponse",
     regenerate: "Répondre à nouveau",
+    continue: "Continuer",
     copyCode: "Copier le code",
     table: "Tableau",
     noClipboard: "Le navigateur a refusé l’accès au presse-papiers",
@@ -294,6 +297,92 @@ export const words: Words = {
       "Le modèle ne voit pas plus loin en arrière. On peut laisser de côté d’anciens échanges, ou recommencer.",
     drop: "Laisser de côté les plus anciens échanges",
     anew: "Commencer une nouvelle discussion",
+  },
+
+  conversation: {
+    notKept: "Rien n’est conservé ici : les conversations finissent avec cet onglet.",
+    silent: "la base de données du navigateur ne répond pas",
+    silentHint: "Fermez les autres onglets de ce site et rechargez la page.",
+    newer:
+      "les conversations de ce navigateur ont été conservées par une version plus récente de cette page",
+    newerHint: "Rechargez la page pour obtenir cette version.",
+    shut: (reason) => `ce navigateur ne conserve pas de données pour cette page (${reason})`,
+    shutHint:
+      "C’est le cas des fenêtres privées et des données de site bloquées ; autorisez-les pour conserver vos conversations.",
+    notSaved:
+      "Les derniers mots n’ont pas pu être conservés. Cet appareil n’a peut-être plus de place : supprimez des conversations ou des modèles, ou exportez ce que vous voulez garder.",
+    missing: "La conversation que désigne l’adresse n’est pas dans ce navigateur.",
+    elsewhere: "Cette conversation est ouverte dans un autre onglet, qui la poursuit.",
+    takeOver: "Continuer ici",
+    otherModel: (model) => `Cette conversation a été menée avec ${model}.`,
+    useModel: (model) => `Continuer avec ${model}`,
+  },
+
+  history: {
+    title: "Conversations",
+    anew: "Nouvelle conversation",
+    search: "Chercher dans les titres et les textes",
+    none: "Aucune conversation pour l’instant.",
+    notKept:
+      "Ce navigateur ne conserve pas de données pour cette page : il n’y a pas de liste, et les conversations finissent avec leur onglet.",
+    untitled: "Sans titre",
+    more: (title) => `Plus pour ${title}`,
+    rename: "Renommer",
+    newTitle: "Nouveau titre",
+    exportOne: (title, form) => `${form} : exporter ${title}`,
+    remove: "Supprimer",
+    doTo: (action, title) => `${action} : ${title}`,
+    removed: (title) => `Supprimée : ${title}.`,
+    undo: "Annuler",
+    putBack: (title) => `Rétablie : ${title}.`,
+    tools: "Exporter, importer, supprimer",
+    exportAll: (form) => `Tout exporter (${form})`,
+    importFile: "Importer…",
+    removeAll: "Tout supprimer…",
+    confirm: (count) => `Supprimer ${conversations(count)} de ce navigateur ? C’est irréversible.`,
+    confirmRemove: "Tout supprimer",
+    keep: "Garder",
+    allRemoved: "Toutes les conversations ont été supprimées.",
+    searching: "Recherche…",
+    found: (count) =>
+      count === 0
+        ? "Rien trouvé."
+        : counted(count, { one: "conversation trouvée.", other: "conversations trouvées." }),
+    imported: (count) =>
+      count === 0
+        ? "Rien n’était nouveau."
+        : counted(count, { one: "conversation importée.", other: "conversations importées." }),
+    known: (count) =>
+      counted(count, {
+        one: "conversation était déjà là.",
+        other: "conversations étaient déjà là.",
+      }),
+    today: "Aujourd’hui",
+    yesterday: "Hier",
+    longAgo: "Il y a quelque temps",
+  },
+
+  file: {
+    notJson: "le fichier n’est pas du JSON",
+    notExport: "le fichier est du JSON, mais pas un export de conversations",
+    newer: (version) =>
+      `le fichier est de la version ${version}, plus récente que ce que cette page connaît`,
+    wrong: (where, found, wanted) => `${where} est ${found} ; il faut ${wanted}`,
+    missing: "absent",
+    twice: (where, id) => `${where} est ${id}, comme dans une autre conversation de ce fichier`,
+    tooLarge: (size) => `le fichier fait ${bytes(size)}, plus que la page ne peut lire`,
+    unread: "le fichier est illisible",
+    hint: "Rien n’a été importé. Choisissez un fichier que cette page a exporté, inchangé.",
+    newerHint:
+      "Rien n’a été importé. Rechargez la page pour en avoir la dernière version, et réessayez.",
+    object: "un objet",
+    list: "une liste",
+    string: "un texte",
+    boolean: "true ou false",
+    id: "1 à 64 lettres, chiffres ou traits d’union",
+    date: "une date comme 2026-11-22T08:15:00.000Z",
+    either: (...values) => `${values.slice(0, -1).join(", ")} ou ${values.at(-1)}`,
+    stats: "cinq nombres qui ne sont pas négatifs",
   },
 
   device: {

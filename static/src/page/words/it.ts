@@ -7,6 +7,8 @@ import { figures } from "./figures";
 const { number, counted, bytes, bytesPerSecond, duration, seconds } = figures("it");
 
 const tokens = (count: number) => counted(count, { one: "token", other: "token" });
+const conversations = (count: number) =>
+  counted(count, { one: "conversazione", other: "conversazioni" });
 const speed = (rate: number) => `${number(rate, rate < 10 ? 1 : 0)} token/s`;
 
 const FEATURES: Record<string, string> = {
@@ -184,6 +186,7 @@ export const words: Words = {
     answer: "Risposta",
     copyAnswer: "Copia la risposta",
     regenerate: "Rispondi di nuovo",
+    continue: "Continua",
     copyCode: "Copia il codice",
     table: "Tabella",
     noClipboard: "Il browser ha negato l’accesso agli appunti",
@@ -297,6 +300,90 @@ export const words: Words = {
       "Il modello non vede più indietro di così. Si possono tralasciare gli scambi più vecchi, o ricominciare.",
     drop: "Tralascia gli scambi più vecchi",
     anew: "Inizia una nuova conversazione",
+  },
+
+  conversation: {
+    notKept: "Qui non si conserva nulla: le conversazioni finiscono con questa scheda.",
+    silent: "il database del browser non risponde",
+    silentHint: "Chiudi le altre schede di questo sito e ricarica la pagina.",
+    newer:
+      "le conversazioni di questo browser sono state conservate da una versione più recente di questa pagina",
+    newerHint: "Ricarica la pagina per avere quella versione.",
+    shut: (reason) => `questo browser non conserva dati per questa pagina (${reason})`,
+    shutHint:
+      "Succede nelle finestre private e con i dati del sito bloccati; consentili per conservare le conversazioni.",
+    notSaved:
+      "Le ultime parole non si sono potute conservare. Forse su questo dispositivo non c’è più spazio: elimina conversazioni o modelli, o esporta ciò che vuoi tenere.",
+    missing: "La conversazione indicata dall’indirizzo non è in questo browser.",
+    elsewhere: "Questa conversazione è aperta in un’altra scheda, che la porta avanti.",
+    takeOver: "Continua qui",
+    otherModel: (model) => `Questa conversazione si è svolta con ${model}.`,
+    useModel: (model) => `Continua con ${model}`,
+  },
+
+  history: {
+    title: "Conversazioni",
+    anew: "Nuova conversazione",
+    search: "Cerca nei titoli e nei testi",
+    none: "Ancora nessuna conversazione.",
+    notKept:
+      "Questo browser non conserva dati per questa pagina: non c’è un elenco, e le conversazioni finiscono con la loro scheda.",
+    untitled: "Senza titolo",
+    more: (title) => `Altro per ${title}`,
+    rename: "Rinomina",
+    newTitle: "Nuovo titolo",
+    exportOne: (title, form) => `${form}: esporta ${title}`,
+    remove: "Elimina",
+    doTo: (action, title) => `${action}: ${title}`,
+    removed: (title) => `Eliminata: ${title}.`,
+    undo: "Annulla",
+    putBack: (title) => `Ripristinata: ${title}.`,
+    tools: "Esporta, importa, elimina",
+    exportAll: (form) => `Esporta tutto (${form})`,
+    importFile: "Importa…",
+    removeAll: "Elimina tutto…",
+    confirm: (count) =>
+      `Eliminare ${conversations(count)} da questo browser? Non si può annullare.`,
+    confirmRemove: "Elimina tutto",
+    keep: "Tieni",
+    allRemoved: "Tutte le conversazioni sono state eliminate.",
+    searching: "Ricerca…",
+    found: (count) =>
+      count === 0
+        ? "Nessun risultato."
+        : counted(count, { one: "conversazione trovata.", other: "conversazioni trovate." }),
+    imported: (count) =>
+      count === 0
+        ? "Non c’era nulla di nuovo."
+        : counted(count, { one: "conversazione importata.", other: "conversazioni importate." }),
+    known: (count) =>
+      counted(count, { one: "conversazione c’era già.", other: "conversazioni c’erano già." }),
+    today: "Oggi",
+    yesterday: "Ieri",
+    longAgo: "Tempo fa",
+  },
+
+  file: {
+    notJson: "il file non è JSON",
+    notExport: "il file è JSON, ma non un’esportazione di conversazioni",
+    newer: (version) =>
+      `il file ha la versione ${version}, più recente di quelle che questa pagina conosce`,
+    wrong: (where, found, wanted) => `${where} è ${found}; dev’essere ${wanted}`,
+    missing: "assente",
+    twice: (where, id) => `${where} è ${id}, come in un’altra conversazione di questo file`,
+    tooLarge: (size) => `il file ha ${bytes(size)}, più di quanto la pagina possa leggere`,
+    unread: "il file non si può leggere",
+    hint: "Non è stato importato nulla. Scegli un file che questa pagina ha esportato, senza modifiche.",
+    newerHint:
+      "Non è stato importato nulla. Ricarica la pagina per averne la versione più recente, e riprova.",
+    object: "un oggetto",
+    list: "un elenco",
+    string: "un testo",
+    boolean: "true o false",
+    id: "da 1 a 64 lettere, cifre o trattini",
+    date: "una data come 2026-11-22T08:15:00.000Z",
+    either: (...values) => `${values.slice(0, -1).join(", ")} o ${values.at(-1)}`,
+    stats: "cinque numeri non negativi",
   },
 
   device: {

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ChatTemplate } from "../../../../static/src/engine/chat";
 
 const user = [{ role: "user" as const, content: "hi" }];
@@ -26,4 +26,27 @@ test("a template that cannot be parsed is the bundle's fault", () => {
   expect(() => new ChatTemplate("{% if %}", {})).toThrow(
     expect.objectContaining({ code: "bad-bundle" }),
   );
+});
+
+describe("an answer that was cut short", () => {
+  const turns = (content: string) => [...user, { role: "assistant" as const, content }];
+  const template = new ChatTemplate(
+    "{% for m in messages %}<{{ m.role }}>{{ m.content | trim }}</s>{% endfor %}" +
+      "{% if add_generation_prompt %}<assistant>{% endif %}",
+    {},
+  );
+
+  test("is where the prompt ends", () => {
+    expect(template.render(turns("So hi"), true)).toBe("<user>hi</s><assistant>So hi");
+    expect(template.render(turns("\n So hi \n"), true)).toBe("<user>hi</s><assistant>So hi");
+  });
+
+  test("without being asked to go on, it has ended", () => {
+    expect(template.render(turns("So"))).toBe("<user>hi</s><assistant>So</s><assistant>");
+  });
+
+  test("a template that leaves it out is told", () => {
+    const silent = new ChatTemplate("{{ messages[0].content }}", {});
+    expect(() => silent.render(turns("So"), true)).toThrow(/changes answers/);
+  });
 });

@@ -27,6 +27,7 @@ test("an empty request gets every default", () => {
     maxTokens: null,
     stop: [],
     speculation: "auto",
+    continues: false,
   });
 });
 
@@ -40,6 +41,15 @@ test("given settings are kept", () => {
   });
   expect(sampling).toMatchObject({ temperature: 0, topK: 40, seed: -1 });
   expect([maxTokens, stop]).toEqual([5, ["END"]]);
+});
+
+test("an answer to go on with is the last message, and has a beginning", () => {
+  const begun = (content: string, role = "assistant") =>
+    resolve({ messages: [...messages, { role, content }], continue_final_message: true });
+  expect(begun("So").continues).toBe(true);
+  expect(() => begun("So", "user")).toThrow(/messages.*assistant/);
+  expect(() => begun(" ")).toThrow(/messages.*assistant/);
+  expect(() => resolve({ continue_final_message: 1 })).toThrow(/is 1; it must be true or false/);
 });
 
 describe("absurd values are refused by name, value and range", () => {

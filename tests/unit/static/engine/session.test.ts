@@ -93,7 +93,7 @@ async function session(names = RUNGS): Promise<Session> {
 function request(rest: Partial<ResolvedChat> = {}): ResolvedChat {
   const messages = [{ role: "user" as const, content: PROMPT }];
   const settings = { sampling: GREEDY, speculation: "auto" as const };
-  return { messages, ...settings, maxTokens: 30, stop: [], ...rest };
+  return { messages, ...settings, maxTokens: 30, stop: [], continues: false, ...rest };
 }
 
 const lose = (backend: FakeBackend) => backend.lose(fault());

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import {
   dropOldest,
-  parseTurns,
+  follow,
   rewindToQuestion,
   type Turn,
   toMessages,
@@ -59,8 +59,25 @@ describe("going back to the question", () => {
   });
 });
 
-test("stored turns survive; anything else is no turn", () => {
-  expect(parseTurns(JSON.stringify(talk()))).toEqual(talk());
-  for (const text of [null, "", "{", "3", '{"a":1}']) expect(parseTurns(text)).toEqual([]);
-  expect(parseTurns('[null, {"role":"tool","content":""}, {"role":"user"}]')).toEqual([]);
+describe("following another tab", () => {
+  test("a longer last answer is the same turn, grown", () => {
+    const turns = [user("1"), { role: "assistant", content: "a" } as Turn];
+    const last = turns[1];
+    expect(follow(turns, [user("1"), assistant("ab")])).toBe(last);
+    expect(last).toEqual(assistant("ab"));
+  });
+
+  test("marks come and go with the other's", () => {
+    const turns = [user("1"), { ...assistant("a"), dropped: true }];
+    follow(turns, [user("1"), { role: "assistant", content: "a" }]);
+    expect(turns[1]).toEqual({ role: "assistant", content: "a" });
+  });
+
+  test("anything else is shown anew", () => {
+    for (const latest of [talk(), [], [user("2"), assistant("a")]]) {
+      const turns = [user("1"), assistant("a")];
+      expect(follow(turns, latest)).toBe(null);
+      expect(turns).toEqual(latest);
+    }
+  });
 });

@@ -1,0 +1,42 @@
+/** Conversations by the day on which they last went on. */
+
+import type { Summary } from "../store/schema";
+import { words } from "../words";
+
+export interface Day {
+  /** "Today", "Yesterday", "Monday", "12 March", "12 March 2024". */
+  name: string;
+  summaries: Summary[];
+}
+
+const WEEK = 7; // days that have their weekday's name
+
+/** Of conversations that are sorted, newest first. */
+export function byDay(summaries: Summary[], now: Date, language: string): Day[] {
+  const days: Day[] = [];
+  for (const summary of summaries) {
+    const name = dayName(summary.updated, now, language);
+    const last = days.at(-1);
+    if (last?.name === name) last.summaries.push(summary);
+    else days.push({ name, summaries: [summary] });
+  }
+  return days;
+}
+
+function dayName(moment: number, now: Date, language: string): string {
+  if (moment === 0) return words.history.longAgo; // a damaged record
+  const date = new Date(moment);
+  const ago = daysBetween(date, now);
+  // A clock that was set back makes conversations of the future.
+  if (ago <= 0) return words.history.today;
+  if (ago === 1) return words.history.yesterday;
+  if (ago < WEEK) return date.toLocaleDateString(language, { weekday: "long" });
+  const year = date.getFullYear() === now.getFullYear() ? {} : { year: "numeric" as const };
+  return date.toLocaleDateString(language, { day: "numeric", month: "long", ...year });
+}
+
+/** Midnights between the two; days of 23 and 25 hours are days. */
+function daysBetween(earlier: Date, later: Date): number {
+  const day = (date: Date) => Date.UTC(date.getFullYear(), date.getMonth(), date.getDate());
+  return (day(later) - day(earlier)) / 86_400_000;
+}

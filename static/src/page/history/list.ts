@@ -1,0 +1,80 @@
+/** The list of conversations, newest first, under the names of their days. */
+
+import { element } from "../dom";
+import type { Summary } from "../store/schema";
+import { byDay, type Day } from "./days";
+import { Row, type RowEvents } from "./row";
+import type { Snippet } from "./search";
+
+export interface Listed {
+  summaries: Summary[];
+  /** The one that is open. */
+  current: string;
+  /** Where a search found its words. */
+  snippets: Map<string, Snippet | null>;
+  modelName(folder: string): string;
+}
+
+export class List {
+  readonly node = element("div", { class: "history-list", testid: "history-list" });
+  private rows = new Map<string, Row>();
+  /** Days and conversations in the order in which they stand there. */
+  private order = "";
+
+  constructor(private readonly events: RowEvents) {}
+
+  show(listed: Listed, now: Date): void {
+    const language = document.documentElement.lang;
+    const days = byDay(listed.summaries, now, language);
+    const rows = new Map<string, Row>();
+    for (const summary of listed.summaries) {
+      const row = this.rows.get(summary.id) ?? new Row(summary, this.events);
+      const snippet = listed.snippets.get(summary.id) ?? null;
+      const detail = describe(summary, listed, language);
+      row.update(summary, summary.id === listed.current, detail, snippet);
+      rows.set(summary.id, row);
+    }
+    this.rows = rows;
+    this.arrange(days);
+  }
+
+  focus(id: string): void {
+    this.rows.get(id)?.focus();
+  }
+
+  /** Puts the rows in order, if they are not; whoever is in one of them stays there. */
+  private arrange(days: Day[]): void {
+    const order = JSON.stringify(days.map(({ name, summaries }) => [name, summaries.map(idOf)]));
+    if (order === this.order) return;
+    this.order = order;
+    const focused = document.activeElement;
+    this.node.replaceChildren(...days.map((day, index) => this.section(day, index)));
+    if (focused instanceof HTMLElement && this.node.contains(focused)) focused.focus();
+  }
+
+  private section({ name, summaries }: Day, index: number): HTMLElement {
+    const id = `history-day-${index}`;
+    const rows = summaries.map((summary) => this.rows.get(summary.id)?.node ?? "");
+    return element("section", {
+      attributes: { "aria-labelledby": id },
+      children: [
+        element("h3", { text: name, attributes: { id } }),
+        element("ul", { children: rows }),
+      ],
+    });
+  }
+}
+
+function idOf({ id }: Summary): string {
+  return id;
+}
+
+/** "14:05 · SmolLM2". */
+function describe(summary: Summary, { modelName }: Listed, language: string): string {
+  const { updated, model } = summary;
+  const time = new Date(updated).toLocaleTimeString(language, {
+    hour: "2-digit",
+    minute: "2-digit",
+  });
+  return [time, modelName(model)].filter((part) => part !== "").join(" · ");
+}

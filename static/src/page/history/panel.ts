@@ -1,0 +1,248 @@
+/** The panel of conversations: beside the chat where there is room, over it on a phone. */
+
+import { element, iconButton } from "../dom";
+import { asTrouble } from "../engine";
+import type { News } from "../store/channel";
+import type { Conversation } from "../store/records";
+import type { Summary } from "../store/schema";
+import type { ConversationStore } from "../store/store";
+import { titleOf } from "../store/title";
+import { words } from "../words";
+import { fileName, toJson, toMarkdown } from "./export";
+import { download, readText } from "./files";
+import { fromJson } from "./import";
+import { List } from "./list";
+import { merge } from "./merge";
+import { Index, type Snippet } from "./search";
+import { Status } from "./status";
+import { Tools } from "./tools";
+
+/** The rest of the page. */
+export interface Host {
+  readonly store: ConversationStore;
+  /** False where this browser keeps nothing. */
+  readonly kept: boolean;
+  /** The button that opens the panel. */
+  readonly button: HTMLElement;
+  current(): string;
+  open(id: string): void;
+  anew(): void;
+  modelName(folder: string): string;
+}
+
+const WIDE = "(min-width: 72rem)"; // the chat's column and the panel side by side
+const PAUSE = 300; // milliseconds between two looks at what other tabs write
+const BATCH = 50; // conversations that are indexed at a stretch
+
+export class HistoryPanel {
+  private readonly list = new List({
+    open: (id) => this.choose(() => this.host.open(id)),
+    rename: (id, title) => this.act(() => this.rename(id, title)),
+    exportAs: (id, ending) => this.act(() => this.exportOne(id, ending)),
+    delete: (id) => this.act(() => this.delete(id)),
+  });
+  private readonly tools = new Tools({
+    exportAll: (ending) => this.act(async () => this.export(await this.host.store.all(), ending)),
+    import: (file) => this.act(() => this.import(file)),
+    deleteAll: () => this.act(() => this.deleteAll()),
+    count: async () => (await this.host.store.list()).length,
+  });
+  private readonly status = new Status();
+  private readonly search = element("input", {
+    class: "history-search",
+    testid: "history-search",
+    attributes: {
+      type: "search",
+      "aria-label": words.history.search,
+      placeholder: words.history.search,
+    },
+  });
+  private readonly dialog: HTMLDialogElement;
+  /** Made for the first search after opening, and dropped with the panel. */
+  private index: Promise<Index> | null = null;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private refreshes = 0;
+
+  constructor(private readonly host: Host) {
+    this.dialog = this.build();
+    document.body.append(this.dialog);
+    host.store.channel.listen((news) => this.hear(news));
+  }
+
+  async toggle(): Promise<void> {
+    if (this.dialog.open) return this.dialog.close();
+    await this.refresh();
+    if (matchMedia(WIDE).matches) this.dialog.show();
+    else this.dialog.showModal();
+    this.host.button.setAttribute("aria-expanded", "true");
+  }
+
+  /** Another conversation is open now. */
+  moved(): void {
+    if (this.dialog.open) void this.refresh();
+  }
+
+  private build(): HTMLDialogElement {
+    const close = iconButton("close", words.site.close, "history-close");
+    close.addEventListener("click", () => this.dialog.close());
+    const anew = element("button", {
+      class: "button quiet small",
+      text: words.history.anew,
+      testid: "history-new",
+      attributes: { type: "button" },
+    });
+    anew.addEventListener("click", () => this.choose(() => this.host.anew()));
+    this.search.addEventListener("input", () => {
+      this.status.clear();
+      void this.act(() => this.refresh());
+    });
+    const title = element("h2", { text: words.history.title, attributes: { id: "history-title" } });
+    const head = element("div", { class: "panel-head", children: [title, close] });
+    const parts = this.host.kept
+      ? [anew, this.search, this.tools.node, this.status.node, this.list.node]
+      : [element("p", { class: "muted", text: words.history.notKept, testid: "not-kept" })];
+    const body = element("div", { class: "panel-body", children: parts });
+    const dialog = element("dialog", {
+      class: "panel history",
+      testid: "history-dialog",
+      attributes: { id: "history-dialog", "aria-labelledby": "history-title" },
+      children: [head, body],
+    });
+    dialog.addEventListener("close", () => this.closed());
+    dialog.addEventListener("keydown", (event) => {
+      // A dialog beside the page is not closed by the browser.
+      if (event.key === "Escape" && !event.defaultPrevented) dialog.close();
+    });
+    return dialog;
+  }
+
+  private closed(): void {
+    this.host.button.setAttribute("aria-expanded", "false");
+    this.search.value = "";
+    this.index = null;
+    this.status.clear();
+  }
+
+  /** Over the chat the panel gives way to it; beside it there is no need to. */
+  private choose(run: () => void): void {
+    if (this.dialog.matches(":modal")) this.dialog.close();
+    run();
+  }
+
+  private async act(run: () => Promise<void>): Promise<void> {
+    try {
+      await run();
+    } catch (error) {
+      const { message, hint } = asTrouble(error);
+      this.status.fail(message, hint);
+    }
+  }
+
+  private async refresh(): Promise<void> {
+    if (!this.host.kept) return;
+    const refresh = ++this.refreshes;
+    const query = this.search.value.trim();
+    const all = await this.host.store.list();
+    const found = query === "" ? null : (await this.indexed(all)).find(query);
+    // Somebody typed on, or another tab wrote, while this was looked up.
+    if (refresh !== this.refreshes) return;
+    const summaries = found ? all.filter(({ id }) => found.has(id)) : all;
+    const snippets = found ?? new Map<string, Snippet | null>();
+    const { host } = this;
+    const modelName = (folder: string) => host.modelName(folder);
+    this.list.show({ summaries, current: host.current(), snippets, modelName }, new Date());
+    if (found) this.status.say(words.history.found(summaries.length));
+    else this.status.say(all.length === 0 ? words.history.none : "");
+  }
+
+  private indexed(all: Summary[]): Promise<Index> {
+    if (this.index) return this.index;
+    if (all.length > BATCH) this.status.say(words.history.searching);
+    this.index = this.makeIndex();
+    return this.index;
+  }
+
+  /** In portions, so that an answer that is shown meanwhile does not falter. */
+  private async makeIndex(): Promise<Index> {
+    const index = new Index();
+    for (const [place, conversation] of (await this.host.store.all()).entries()) {
+      index.set(conversation);
+      if (place % BATCH === BATCH - 1) await new Promise((resolve) => setTimeout(resolve));
+    }
+    return index;
+  }
+
+  private hear(news: News): void {
+    if (!this.dialog.open || news.type === "release") return;
+    void this.reindex(news);
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined;
+      void this.act(() => this.refresh());
+    }, PAUSE);
+  }
+
+  private async reindex(news: Exclude<News, { type: "release" }>): Promise<void> {
+    if (news.type === "cleared") this.index = null;
+    const index = await this.index;
+    if (!index || news.type === "cleared") return;
+    for (const id of news.ids) {
+      const found = await this.host.store.read(id);
+      if (found) index.set(found);
+      else index.remove(id);
+    }
+  }
+
+  private async rename(id: string, title: string): Promise<void> {
+    const found = await this.host.store.read(id);
+    if (found) await this.host.store.rename(id, title, titleOf(found.turns));
+    await this.refresh();
+    this.list.focus(id);
+  }
+
+  private async exportOne(id: string, ending: "md" | "json"): Promise<void> {
+    const found = await this.host.store.read(id);
+    if (found) this.export([found], ending);
+  }
+
+  private export(conversations: Conversation[], ending: "md" | "json"): void {
+    const now = new Date();
+    const text = ending === "json" ? toJson(conversations, now) : toMarkdown(conversations);
+    download(fileName(conversations, now, ending), ending, text);
+  }
+
+  private async import(file: File): Promise<void> {
+    const imported = fromJson(await readText(file));
+    const { added, known } = merge(await this.host.store.all(), imported);
+    await this.host.store.put(added);
+    const told = [words.history.imported(added.length)];
+    if (known > 0) told.push(words.history.known(known));
+    this.status.hold(told.join(" "));
+    await this.refresh();
+  }
+
+  /** Gone from the database at once; until the panel closes it can be put back from memory. */
+  private async delete(id: string): Promise<void> {
+    const { store } = this.host;
+    const found = await store.read(id);
+    const wasOpen = id === this.host.current();
+    await store.remove(id);
+    await this.refresh();
+    if (!found) return;
+    const title = found.summary.title || words.history.untitled;
+    this.status.offer(words.history.removed(title), words.history.undo, () =>
+      this.act(async () => {
+        await store.put([found]);
+        if (wasOpen) this.host.open(id);
+        await this.refresh();
+        this.status.hold(words.history.putBack(title));
+        this.list.focus(id);
+      }),
+    );
+  }
+
+  private async deleteAll(): Promise<void> {
+    await this.host.store.clear();
+    this.status.hold(words.history.allRemoved);
+    await this.refresh();
+  }
+}
