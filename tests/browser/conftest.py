@@ -13,6 +13,8 @@ from tests.browser.wasm_miniature import WasmMiniature
 from web.browser import browser
 from web.verify import serving
 
+NO_GPU = 'Object.defineProperty(navigator, "gpu", { value: undefined });'
+TALK = 12  # tokens of an answer at the slow miniature
 ANSWER = 24  # tokens: the tiny model hardly ever ends by itself
 
 
@@ -38,6 +40,31 @@ def mini_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         file.write_bytes(content)
     with serving(root / "models") as address:
         yield address
+
+
+@pytest.fixture(scope="module")
+def slow_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The miniature at some 100 tokens a second, under two names."""
+    root = tmp_path_factory.mktemp("slow")
+    for path, content in WasmMiniature(stop_tokens=[], busy=3_000_000).files().items():
+        for folder in ("mini", "other"):
+            file = root / path.removeprefix("/").replace("models/mini", f"models/{folder}")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+    with serving(root / "models") as address:
+        yield address
+
+
+@pytest.fixture
+def talker(chromium: Browser, slow_site: str) -> Iterator[ChatPage]:
+    """Somebody at the slow miniature, loaded on the processor, with short and greedy answers."""
+    with visit(chromium, slow_site) as chat:
+        chat.inject(NO_GPU)
+        chat.climb(context="4096")
+        chat.start()
+        chat.configure(temperature=0, max_tokens=TALK)
+        yield chat
+        chat.assert_clean()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.chat_page import ChatPage
 
+FIRST, SECOND = "What is clay", "And a kiln"
 PHONE = {"width": 360, "height": 740}
 
 # Everything the page keeps of conversations, wherever it is.

@@ -10,13 +10,12 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from tests.browser.chat_page import ChatPage, edit_manifest, replace
-from tests.browser.conftest import ANSWER
+from tests.browser.conftest import ANSWER, NO_GPU
 
 PROCESSOR = "processor (WebAssembly)"  # before loading: the number of threads is not known yet
 CARD = "graphics card (WebGPU)"
 REAL_CARD = """
 Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", { get: () => false });"""
-NO_GPU = 'Object.defineProperty(navigator, "gpu", { value: undefined });'
 NO_ADAPTER = "GPU.prototype.requestAdapter = async () => null;"
 NO_MEMORY = """
 if (globalThis.GPUDevice) GPUDevice.prototype.createBuffer = () => {
