@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import suppress
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.sync_api import Error, expect
 
-from tests.browser.chat_page import STORED_TURNS, ChatPage
+from tests.browser.chat_page import PATIENCE, ChatPage
 from tests.browser.conftest import TALK
 from tests.browser.conversations import FIRST, SECOND, Panel, kept, put
 
@@ -93,11 +94,20 @@ def test_tab_closed_in_mid_answer(talker: ChatPage) -> None:
     expect(talker.get("finish-note")).to_have_text("This answer was interrupted.")
 
 
+def written(chat: ChatPage) -> str:
+    """Waits until the database has some of the answer."""
+    for _ in range(PATIENCE // 20):
+        [*_, last] = chat.stored() or [{"role": "user"}]
+        if last["role"] == "assistant" and last["content"]:
+            return str(last["content"])
+        chat.page.wait_for_timeout(20)
+    pytest.fail("nothing of the answer was written")
+
+
 def test_tab_crashed_in_mid_answer(talker: ChatPage) -> None:
     """Nobody gets a last word in: what was written while it streamed is what there is."""
     begin_long(talker)
-    written = f"async () => (await ({STORED_TURNS})())[1]?.content"
-    before: str = talker.page.wait_for_function(written).json_value()
+    before = written(talker)
     address = talker.page.url
     with talker.page.expect_event("crash"), suppress(Error):
         talker.page.goto("chrome://crash")
