@@ -12,11 +12,15 @@
  * ```
  */
 
+import type { Download } from "./download";
+
 export type Backend = "webgpu" | "wasm";
 
 export interface EngineOptions {
   /** Address of the bundle's folder (or of its manifest.json), relative to the page or absolute. */
   model: string;
+  /** Addresses of further folders with the same bundle, asked where the first one fails. */
+  mirrors?: string[];
   /** Expected SHA-256 of manifest.json, `sha256-<hex>`; a mismatch throws `integrity`. */
   integrity?: string;
   /** Use this backend or throw; by default the best the device offers. */
@@ -35,6 +39,8 @@ export interface EngineOptions {
    * goes on: `info.notes` says why, `info.report` holds the reasons.
    */
   onChange?: (info: EngineInfo) => void;
+  /** Pauses, resumes and cancels the download. */
+  download?: Download;
   signal?: AbortSignal;
 }
 
@@ -46,6 +52,14 @@ export interface Progress {
   total: number;
   /** Of `loaded`, what came from the local cache. */
   cached: number;
+  /** Of `total`, what this browser had already when the download began. */
+  kept: number;
+  /**
+   * Why nothing arrives at present: the download is paused; there is no network; requests failed
+   * and are made again soon; another tab is fetching the same files. It goes on by itself, or with
+   * `resume`.
+   */
+  waiting?: "paused" | "offline" | "retry" | "tab";
   /** Bytes per second over the network, and seconds left; undefined until known. */
   rate?: number;
   secondsLeft?: number;

@@ -25,6 +25,7 @@ export interface ClientEvents {
   loading(variant: string): void;
   loaded(outcome: LoadOutcome): void;
   change(info: EngineInfo): void;
+  kept(whole: boolean): void;
   /** The worker is gone, with these calls under way. */
   lost(calls: CallName[]): void;
 }
@@ -82,6 +83,11 @@ export class WorkerClient {
     });
   }
 
+  /** Holds downloads up, or lets them go on. */
+  pause(paused: boolean): void {
+    this.post({ type: paused ? "pause" : "resume" });
+  }
+
   /** Ends the worker at once; calls under way reject with `reason`. */
   kill(reason: WebkilnError = aborted()): void {
     this.worker.terminate();
@@ -115,6 +121,9 @@ export class WorkerClient {
         break;
       case "change":
         this.events.change(message.info);
+        break;
+      case "kept":
+        this.events.kept(message.whole);
         break;
       case "delta":
         this.pending.get(message.id)?.onDelta?.(message.text);

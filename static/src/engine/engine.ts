@@ -6,6 +6,9 @@ import { type Found, findManifest } from "../load/bundle";
 import { openKept } from "../load/cache";
 import { storedModel } from "../load/library";
 import { manifestAddress } from "../load/manifest";
+import { markKept, wasKept } from "../load/marks";
+import { Mirrors } from "../load/mirrors";
+import { ProgressMeter } from "../load/progress";
 import type {
   CapabilityReport,
   ChatMessage,
@@ -33,17 +36,21 @@ const DISPOSE_MS = 1000; // a worker that does not answer in this time is ended 
 /** Loads a model into a worker of its own; resolves when it can answer. */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   checkEngineOptions(options);
-  const { signal } = options;
-  if (signal?.aborted) throw aborted();
+  const { download } = options;
+  const signals = [options.signal, download?.signal].filter((each) => each !== undefined);
+  const signal = AbortSignal.any(signals);
+  if (signal.aborted) throw aborted();
   const marks = new CrashMarks();
   const load = await loadOptions(options, marks);
-  if (signal?.aborted) throw aborted();
+  if (signal.aborted) throw aborted();
   const key = modelKey(options);
   const marker = new CrashMarker(marks, key, load.lock);
-  const watch = new Watch(options, marker, new Chronicle(key, options.context ?? 0));
+  const chronicle = new Chronicle(key, options.context ?? 0);
+  const watch = new Watch(options, marker, chronicle, (whole) => markKept(key, whole));
   const client = new WorkerClient(new URL("./worker.js", import.meta.url), load.lock, watch);
   const abort = (): void => client.kill();
-  signal?.addEventListener("abort", abort);
+  signal.addEventListener("abort", abort);
+  download?.follow((paused) => client.pause(paused));
   try {
     watch.ready(await client.call("load", { options: load }));
     return new WorkerEngine(client, watch);
@@ -52,13 +59,13 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     client.kill();
     throw error;
   } finally {
-    signal?.removeEventListener("abort", abort);
+    signal.removeEventListener("abort", abort);
   }
 }
 
 type Question = Pick<
   EngineOptions,
-  "model" | "integrity" | "backend" | "variant" | "context" | "threads" | "tuned"
+  "model" | "mirrors" | "integrity" | "backend" | "variant" | "context" | "threads" | "tuned"
 >;
 
 /** What is known of a model without loading it. */
@@ -75,9 +82,9 @@ export async function inspectDevice(options: Question): Promise<{ report: Capabi
 
 export async function look(options: Question): Promise<Looked> {
   checkEngineOptions(options);
-  const { manifest: address, integrity, crashed, ...asked } = await loadOptions(options);
+  const { integrity, crashed, ...asked } = await loadOptions(options);
   // Hashing needs a secure context; without one the report is bad news that needs no proof.
-  const found = await findHere(address, globalThis.isSecureContext ? integrity : null);
+  const found = await findHere(options, globalThis.isSecureContext ? integrity : null);
   const context = chooseContext(found.manifest, asked.context);
   const { backend, variant } = asked;
   const { report } = await checkDevice(found.manifest, { backend, variant, context, crashed });
@@ -86,22 +93,33 @@ export async function look(options: Question): Promise<Looked> {
 
 /** What this browser keeps of a model, and what is missing: at most the manifest is fetched. */
 export async function inspectStorage(
-  options: Pick<EngineOptions, "model" | "integrity" | "variant">,
+  options: Pick<EngineOptions, "model" | "mirrors" | "integrity" | "variant">,
 ): Promise<StoredModel> {
   checkEngineOptions(options);
   requireSecureContext();
-  const address = manifestAddress(options.model, baseAddress());
-  return storedModel(await findHere(address, options.integrity ?? null), options.variant);
+  return storedModel(await findHere(options, options.integrity ?? null), options.variant);
 }
 
-async function findHere(address: string, integrity: string | null): Promise<Found> {
-  const kept = await openKept();
-  return findManifest({ address, integrity, kept: kept?.manifests ?? null });
+async function findHere(
+  options: Pick<EngineOptions, "model" | "mirrors">,
+  integrity: string | null,
+): Promise<Found> {
+  const mirrors = new Mirrors(manifestAddresses(options));
+  const line = { mirrors, meter: new ProgressMeter(() => {}), gate: null };
+  const kept = (await openKept())?.manifests ?? null;
+  return findManifest({ line, integrity, kept, signal: new AbortController().signal });
+}
+
+function manifestAddresses({
+  model,
+  mirrors = [],
+}: Pick<EngineOptions, "model" | "mirrors">): string[] {
+  return [model, ...mirrors].map((folder) => manifestAddress(folder, baseAddress()));
 }
 
 async function loadOptions(options: Question, marks = new CrashMarks()): Promise<LoadOptions> {
   return {
-    manifest: manifestAddress(options.model, baseAddress()),
+    manifests: manifestAddresses(options),
     integrity: options.integrity ?? null,
     backend: options.backend ?? null,
     variant: options.variant ?? null,
@@ -109,6 +127,7 @@ async function loadOptions(options: Question, marks = new CrashMarks()): Promise
     threads: options.threads ?? null,
     tuned: options.tuned ?? true,
     crashed: marks.crashed(modelKey(options), await aliveLocks()),
+    expected: wasKept(modelKey(options)),
     lock: `webkiln-${crypto.getRandomValues(new Uint32Array(4)).join("-")}`,
   };
 }

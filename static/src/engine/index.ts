@@ -6,6 +6,7 @@ export { deleteModel, persistStorage, storageUse, storedModels } from "../load/l
 export * from "./api";
 export { assess } from "./assess";
 export * from "./assessment";
+export { Download } from "./download";
 export {
   createEngine,
   inspectDevice as checkDevice,

@@ -6,14 +6,16 @@ import { isWished, requireChoice } from "../device/choose";
 import { findManifest } from "../load/bundle";
 import { openKept } from "../load/cache";
 import { FileStore } from "../load/files";
+import type { Gate } from "../load/gate";
 import { badBundle, variantFor } from "../load/manifest";
-import { filesOf, sizeOf, tokenizerFiles } from "../load/needs";
+import { Mirrors } from "../load/mirrors";
+import { filesOf, keptOf, sizeOf, tokenizerFiles, weightFiles } from "../load/needs";
 import { ProgressMeter } from "../load/progress";
 import type { Manifest } from "../plan";
 import type { EngineInfo, Progress, Remark } from "./api";
 import { chooseContext } from "./context";
 import { EmbedSession } from "./embed-session";
-import { requireSecureContext } from "./errors";
+import { formatBytes, requireSecureContext } from "./errors";
 import { expectedVendor, type Ground, openRung } from "./open";
 import type { LoadOptions } from "./protocol";
 import { type Footing, Ladder, type Lookout } from "./rungs";
@@ -26,8 +28,11 @@ import { TextCodec } from "./tokenizer";
 export interface LoadEvents extends Lookout {
   progress(progress: Progress): void;
   change(info: EngineInfo): void;
+  /** Whether the next visit will find the whole model in this browser. */
+  kept(whole: boolean): void;
   /** Who starts helper threads. */
   crew: Crew;
+  gate: Gate;
 }
 
 export async function loadSession(
@@ -42,7 +47,9 @@ export async function loadSession(
   });
   meter.setPhase("manifest");
   const kept = await openKept();
-  const question = { address: options.manifest, integrity: options.integrity, signal };
+  const mirrors = new Mirrors(options.manifests);
+  const line = { mirrors, meter, gate: events.gate };
+  const question = { line, integrity: options.integrity, signal };
   const { manifest } = await findManifest({ ...question, kept: kept?.manifests ?? null });
   const { backend, variant, crashed, threads, tuned } = options;
   const context = chooseContext(manifest, options.context);
@@ -51,24 +58,23 @@ export async function loadSession(
   requireChoice(report, wishes);
   const notes = [...manifest.notes];
   const remarks: Remark[] = [];
-  const store = new FileStore({
-    base: options.manifest,
-    files: manifest.files,
-    cache: kept?.files ?? null,
-    meter,
-    notes,
-  });
+  const cache = kept?.files ?? null;
+  const store = new FileStore({ ...line, files: manifest.files, cache, notes });
+  const before = await store.sizes();
+  if (options.expected) noteLosses(manifest, before, notes);
   const { crew } = events;
   const shared = { manifest, report, store, meter, context, notes, remarks };
   const ground: Ground = { ...shared, threads, tuned, crew };
   const [codec, ladder, footing] = await together(signal, (signal) => {
     const codec = loadCodec(manifest, store, signal);
     const asked = report.rungs.filter((rung) => isWished(rung, wishes));
-    const ladder = new Ladder(report, asked, order, rungOpener(ground, codec), events);
+    const ladder = new Ladder(report, asked, order, rungOpener(ground, codec, before), events);
     return [codec, Promise.resolve(ladder), ladder.climb(signal)];
   });
   meter.setPhase("ready");
   loading = false;
+  notes.push(...mirrors.remarks());
+  events.kept(store.keeps);
   const { change } = events;
   const loaded: Loaded = { manifest, context, notes, remarks, codec, ladder, footing, change };
   const { embedding } = manifest;
@@ -76,20 +82,33 @@ export async function loadSession(
 }
 
 /** Opens rungs; the first one's files arrive side by side with the tokenizer's. */
-function rungOpener(ground: Ground, codec: Promise<TextCodec>) {
+function rungOpener(ground: Ground, codec: Promise<TextCodec>, before: Map<string, number>) {
   let first = true;
   return async (name: string, signal: AbortSignal): Promise<Footing> => {
     const { manifest, meter } = ground;
     if (!first) await codec;
     const variant = variantFor(manifest, name, expectedVendor(ground));
+    const needed = filesOf(manifest, variant);
+    const total = sizeOf(manifest, needed);
+    const kept = keptOf(manifest, needed, first ? before : await ground.store.sizes());
     // The tokenizer is on its way already, and is not fetched again for another rung.
-    const total = sizeOf(manifest, filesOf(manifest, variant));
-    if (first) meter.expect(total);
-    else meter.restart(total, sizeOf(manifest, tokenizerFiles(manifest)));
+    if (first) meter.expect(total, kept);
+    else meter.restart(total, kept, sizeOf(manifest, tokenizerFiles(manifest)));
     meter.setPhase("download");
     first = false;
     return openRung(ground, name, signal);
   };
+}
+
+/** A browser short of space clears what it kept. The weights alone count: variants share them. */
+function noteLosses(manifest: Manifest, kept: Map<string, number>, notes: string[]): void {
+  const weights = weightFiles(manifest);
+  const lost = sizeOf(manifest, weights) - keptOf(manifest, weights, kept);
+  if (lost === 0) return;
+  notes.push(
+    `${formatBytes(lost)} of this model that the browser had kept were gone, and were downloaded ` +
+      "again. Browsers clear what they keep when the disk runs full, unless they promised not to.",
+  );
 }
 
 async function loadCodec(

@@ -16,8 +16,8 @@ import type {
 import type { SamplingSettings } from "./requests";
 
 export interface LoadOptions {
-  /** Absolute address of manifest.json. */
-  manifest: string;
+  /** Absolute addresses of manifest.json: the model's, then its mirrors'. */
+  manifests: string[];
   integrity: string | null;
   backend: Backend | null;
   variant: string | null;
@@ -26,6 +26,8 @@ export interface LoadOptions {
   tuned: boolean;
   /** Variants that crashed when they were last loaded. */
   crashed: string[];
+  /** Whether this browser kept the whole model when it was last loaded. */
+  expected: boolean;
   /** Name of the Web Lock the worker holds while it lives. */
   lock: string;
 }
@@ -94,6 +96,9 @@ export type Call<K extends CallName = CallName> = {
 export type ToWorker =
   | Call
   | { type: "abort"; id: number }
+  /** Downloads stop until `resume`. */
+  | { type: "pause" }
+  | { type: "resume" }
   /** The answer to `loading`. */
   | { type: "noted" }
   /** The helper asked for by `hire` did not come up. */
@@ -115,6 +120,8 @@ export type FromWorker =
   | { type: "dismiss"; id: number }
   /** The model runs in another way than before. */
   | { type: "change"; info: EngineInfo }
+  /** Whether the next visit will find the whole model in this browser. */
+  | { type: "kept"; whole: boolean }
   | { type: "progress"; progress: Progress }
   | { type: "delta"; id: number; text: string }
   | { type: "error"; id: number; error: WireError };

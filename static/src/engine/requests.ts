@@ -207,11 +207,24 @@ export function checkCount(field: string, value: unknown, min = 1): number {
   return numeric(field, value ?? null, 0, { ...WHOLE, min });
 }
 
+function resolveMirrors(mirrors: unknown = []): unknown[] {
+  if (Array.isArray(mirrors)) return mirrors;
+  throw badRequest("mirrors", mirrors, "a list of addresses of folders");
+}
+
 export function checkEngineOptions(
-  options: Pick<EngineOptions, "model" | "integrity" | "backend" | "context" | "threads">,
+  options: Pick<
+    EngineOptions,
+    "model" | "mirrors" | "integrity" | "backend" | "context" | "threads"
+  >,
 ): void {
   if (typeof options.model !== "string" || options.model === "") {
     throw badRequest("model", options.model, "the address of a bundle's folder");
+  }
+  for (const mirror of resolveMirrors(options.mirrors)) {
+    if (typeof mirror !== "string" || mirror === "") {
+      throw badRequest("mirrors", mirror, "a list of addresses of folders");
+    }
   }
   if (options.integrity !== undefined && !/^sha256-[0-9a-f]{64}$/.test(options.integrity)) {
     throw badRequest("integrity", options.integrity, '"sha256-" and 64 hexadecimal digits');

@@ -16,6 +16,8 @@ export class Watch implements ClientEvents {
     private readonly options: Pick<EngineOptions, "onProgress" | "onChange">,
     private readonly marker: Pick<CrashMarker, "begin" | "end" | "crashed">,
     private readonly chronicle: Pick<Chronicle, "trying" | "runs" | "failed" | "answered">,
+    /** Remembers whether the model is kept whole. */
+    private readonly onKept: (whole: boolean) => void = () => {},
   ) {}
 
   progress(progress: Progress): void {
@@ -51,6 +53,10 @@ export class Watch implements ClientEvents {
   change(info: EngineInfo): void {
     this.ready(info);
     this.options.onChange?.(info);
+  }
+
+  kept(whole: boolean): void {
+    this.onKept(whole);
   }
 
   lost(calls: CallName[]): void {

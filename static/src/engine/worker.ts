@@ -1,5 +1,6 @@
 /** The worker's end of the protocol: calls in, replies out. */
 
+import { Gate } from "../load/gate";
 import { WebkilnError } from "./api";
 import { RemoteCrew } from "./crew";
 import { EmbedSession } from "./embed-session";
@@ -18,10 +19,13 @@ function post(message: FromWorker, transfer: Transferable[] = []): void {
 }
 
 const crew = new RemoteCrew(post);
+const gate = new Gate();
 
 self.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
   if (data.type === "abort") running.get(data.id)?.abort();
   else if (data.type === "noted") noted();
+  else if (data.type === "pause") gate.pause();
+  else if (data.type === "resume") gate.resume();
   else if (data.type === "unfit") crew.unfit(data.id, data.problem);
   else void answer(data);
 });
@@ -97,7 +101,9 @@ const events: LoadEvents = {
     }),
   loaded: (outcome) => post({ type: "loaded", outcome }),
   change: (info) => post({ type: "change", info }),
+  kept: (whole) => post({ type: "kept", whole }),
   crew,
+  gate,
 };
 
 /** The browser frees the lock when the worker dies, which is how the page hears of it. */

@@ -1,18 +1,18 @@
 /** A bundle's manifest: kept in this browser, or over the network. */
 
-import { type ErrorValues, WebkilnError } from "../engine/api";
 import type { Manifest } from "../plan";
 import type { FileCache } from "./cache";
+import { FileDownload, type Line, persevere, type Wanted } from "./download";
 import { type Bytes, sha256 } from "./files";
 import { parseManifest } from "./manifest";
 
 export interface ManifestQuestion {
-  address: string;
+  line: Line;
   /** `sha256-<hex>`; null: whatever the server has. */
   integrity: string | null;
   /** Where manifests are kept by their hash; null: nowhere. */
   kept: FileCache | null;
-  signal?: AbortSignal;
+  signal: AbortSignal;
 }
 
 export interface Found {
@@ -44,32 +44,24 @@ export async function readKept(kept: FileCache, hash: string): Promise<Bytes | n
   return bytes && (await sha256(bytes)) === hash ? bytes : null;
 }
 
-async function fetchManifest({ address, integrity, signal }: ManifestQuestion): Promise<Bytes> {
-  // Its name does not change with its content, so the browser has to ask the server.
-  const init: RequestInit = { cache: "no-cache", ...(signal ? { signal } : {}) };
-  const response = await fetch(address, init).catch((error: unknown) => {
-    if (signal?.aborted) throw error;
-    throw unreachable(address, String(error));
-  });
-  const { ok, status } = response;
-  if (!ok) throw unreachable(address, `the server answered ${status}`, { status });
-  const bytes = new Uint8Array(await response.arrayBuffer());
-  if (integrity !== null && `sha256-${await sha256(bytes)}` !== integrity) {
-    throw new WebkilnError(
-      "integrity",
-      `${address} is not the manifest this page expects`,
-      "Reload the page; if it stays so, the site's model list is out of date.",
-      { file: "manifest.json" },
-    );
-  }
-  return bytes;
+async function fetchManifest({ line, integrity, signal }: ManifestQuestion): Promise<Bytes> {
+  const download = new FileDownload(line, wanted(line.mirrors.first, integrity));
+  return persevere(line, signal, () => download.run(signal));
 }
 
-function unreachable(address: string, cause: string, values: ErrorValues = {}): WebkilnError {
-  return new WebkilnError(
-    "network",
-    `the model's manifest could not be fetched from ${address}: ${cause}`,
-    "Check the model's address and the connection.",
-    { file: "manifest.json", ...values },
-  );
+function wanted(address: string, integrity: string | null): Wanted {
+  return {
+    path: "", // the mirrors' addresses are those of their manifests
+    bytes: null,
+    label: {
+      name: `the model's manifest (${address})`,
+      file: "manifest.json",
+      wrong: `${address} is not the manifest this page expects`,
+      ifWrong: "Reload the page; if it stays so, the site's model list is out of date.",
+      ifMissing: "Check the model's address and the connection.",
+    },
+    // Its name does not change with its content, so the browser has to ask the server.
+    cache: "no-cache",
+    isRight: async (bytes) => integrity === null || `sha256-${await sha256(bytes)}` === integrity,
+  };
 }

@@ -1,26 +1,23 @@
-/** Verified files of a bundle, from the cache or the network. */
+/** Verified files of a bundle, from this browser's store or the network. */
 
-import { WebkilnError } from "../engine/api";
 import { aborted, formatBytes } from "../engine/errors";
 import type { FileEntry } from "../plan";
 import type { FileCache } from "./cache";
-import type { ProgressMeter } from "./progress";
+import { FileDownload, type Line, persevere, type Wanted } from "./download";
+import { estimate } from "./estimate";
+import type { Gate } from "./gate";
+import { alone } from "./locks";
 
 export type Bytes = Uint8Array<ArrayBuffer>;
 
 export const MAX_IN_FLIGHT = 4;
-const TRIES = 3;
-const BACKOFF_MS = 500; // doubled after each failure
 
-export interface FileSource {
-  /** Address that file names are relative to. */
-  base: string;
+export interface FileSource extends Line {
   files: Record<string, FileEntry>;
   cache: FileCache | null;
-  meter: ProgressMeter;
-  /** What a person should know, such as that nothing could be cached. */
+  gate: Gate;
+  /** What a person should know, such as that nothing could be kept. */
   notes: string[];
-  backoffMs?: number;
 }
 
 export async function sha256(bytes: Bytes): Promise<string> {
@@ -28,20 +25,27 @@ export async function sha256(bytes: Bytes): Promise<string> {
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-interface FetchInit {
-  cache: RequestCache;
-  signal: AbortSignal;
-}
-
-/** Worth another try: the network failed or the server said so. */
-class Transient extends Error {}
-
 export class FileStore {
   private active = 0;
   private readonly waiting: (() => void)[] = [];
-  private cacheFull = false;
+  /** Nothing more is kept once the browser refused to. */
+  private refused = false;
+  private damaged = 0;
+  /** Bytes of files that are kept, of those asked for. */
+  private stored = 0;
 
   constructor(private readonly source: FileSource) {}
+
+  /** Whether everything that was asked for is kept now. */
+  get keeps(): boolean {
+    return this.source.cache !== null && !this.refused;
+  }
+
+  /** Bytes of each of the bundle's files that is kept already, by its hash. */
+  async sizes(): Promise<Map<string, number>> {
+    const hashes = Object.values(this.source.files).map(({ sha256 }) => sha256);
+    return (await this.source.cache?.sizes(hashes).catch(() => null)) ?? new Map();
+  }
 
   /** The file's bytes, hash checked. At most four calls make progress at a time. */
   async get(name: string, signal: AbortSignal): Promise<Bytes> {
@@ -50,7 +54,7 @@ export class FileStore {
     try {
       if (signal.aborted) throw aborted();
       const entry = this.entry(name);
-      return (await this.fromCache(entry)) ?? (await this.fromNetwork(name, entry, signal));
+      return (await this.look(entry)) ?? (await this.fetch(name, entry, signal));
     } finally {
       // A waiting call takes over this one's place, so the count stays.
       const next = this.waiting.shift();
@@ -65,115 +69,111 @@ export class FileStore {
     return entry;
   }
 
-  private async fromCache(entry: FileEntry): Promise<Bytes | null> {
+  /** The file as it is kept, or null; `mend` deletes one that is damaged. */
+  private async look(entry: FileEntry, mend = false): Promise<Bytes | null> {
     const { cache, meter } = this.source;
-    if (cache === null) return null;
-    const bytes = await cache.read(entry.sha256).catch(() => null);
-    if (bytes === null) return null;
+    const bytes = (await cache?.read(entry.sha256).catch(() => null)) ?? null;
+    if (cache === null || bytes === null) return null;
     if ((await sha256(bytes)) === entry.sha256) {
       meter.addCached(entry.bytes);
+      this.stored += entry.bytes;
       return bytes;
     }
-    // Damaged on disk: forget it, or every visit would stumble over it.
-    await cache.remove(entry.sha256).catch(() => {});
+    if (mend) await this.forget(cache, entry);
     return null;
   }
 
-  private async fromNetwork(name: string, entry: FileEntry, signal: AbortSignal): Promise<Bytes> {
-    // The browser's own HTTP cache may hold the damaged copy: the second time goes around it.
-    for (const mode of ["default", "reload"] as const) {
-      const bytes = await this.download(name, entry, { cache: mode, signal });
-      if (bytes.length === entry.bytes && (await sha256(bytes)) === entry.sha256) {
-        await this.keep(entry, bytes);
-        return bytes;
-      }
-      this.source.meter.addNetwork(-bytes.length);
-    }
-    throw new WebkilnError(
-      "integrity",
-      `${name} arrived twice with other content than the manifest promises`,
-      "The copy on the server is damaged or incomplete: upload the bundle again.",
-      { file: name },
+  /** Damaged on disk: or every visit would stumble over it. */
+  private async forget(cache: FileCache, { sha256 }: FileEntry): Promise<void> {
+    await cache.remove(sha256).catch(() => {});
+    this.damaged += 1;
+    if (this.damaged > 1) return;
+    this.source.notes.push(
+      "Some of what this browser had kept of the model was damaged; it was downloaded again.",
     );
   }
 
-  private async keep(entry: FileEntry, bytes: Bytes): Promise<void> {
-    if (this.source.cache === null || this.cacheFull) return;
+  private async fetch(name: string, entry: FileEntry, signal: AbortSignal): Promise<Bytes> {
+    const download = new FileDownload(this.source, this.wanted(name, entry));
     try {
-      await this.source.cache.write(entry.sha256, bytes);
-    } catch {
-      // A full disk must not stop someone whose memory suffices; the next visit downloads again.
-      this.cacheFull = true;
-      this.source.notes.push(
-        `There is no room to keep this model (${formatBytes(entry.bytes)} more were needed), so ` +
-          "the next visit will download it again.",
-      );
-    }
-  }
-
-  private async download(name: string, entry: FileEntry, init: FetchInit): Promise<Bytes> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.attempt(name, entry, init);
-      } catch (error) {
-        if (init.signal.aborted) throw aborted();
-        if (!(error instanceof Transient)) throw error;
-        if (attempt === TRIES) throw unreachable(name, error.message);
-        await pause((this.source.backoffMs ?? BACKOFF_MS) * 2 ** (attempt - 1));
-      }
-    }
-  }
-
-  private async attempt(name: string, entry: FileEntry, init: FetchInit): Promise<Bytes> {
-    const response = await fetch(new URL(name, this.source.base), init).catch((error) => {
-      throw new Transient(String(error));
-    });
-    if (response.status >= 500 || response.status === 429) {
-      throw new Transient(`the server answered ${response.status}`);
-    }
-    if (!response.ok || response.body === null) {
-      throw new WebkilnError(
-        "network",
-        `${name}: the server answered ${response.status}`,
-        "The bundle is incomplete on the server: upload it again.",
-        { file: name, status: response.status },
-      );
-    }
-    return this.receive(response.body, entry.bytes);
-  }
-
-  /** The body, cut off after `expected + 1` bytes: a wrong length fails the check all the same. */
-  private async receive(body: ReadableStream<Bytes>, expected: number): Promise<Bytes> {
-    const bytes = new Uint8Array(expected + 1);
-    const reader = body.getReader();
-    let length = 0;
-    try {
-      while (length <= expected) {
-        const { done, value } = await reader.read();
-        if (done) break;
-        const part = value.subarray(0, bytes.length - length);
-        bytes.set(part, length);
-        length += part.length;
-        this.source.meter.addNetwork(part.length);
-      }
+      return await persevere(this.source, signal, () => this.inTurn(entry, download, signal));
     } catch (error) {
-      this.source.meter.addNetwork(-length);
-      throw new Transient(String(error));
+      download.giveUp();
+      throw error;
     }
-    if (length > expected) void reader.cancel();
-    return bytes.subarray(0, length);
+  }
+
+  /** Null when the gate closed: other tabs may have the file in the meantime. */
+  private inTurn(
+    entry: FileEntry,
+    download: FileDownload,
+    signal: AbortSignal,
+  ): Promise<Bytes | null> {
+    const work = async (): Promise<Bytes | null> => {
+      const kept = await this.look(entry, true);
+      if (kept === null) return this.load(download, entry, signal);
+      download.giveUp();
+      return kept;
+    };
+    if (!this.keeps) return work();
+    const onWait = (): (() => void) => this.source.meter.wait("tab");
+    return alone(`webkiln-file-${entry.sha256}`, signal, onWait, work);
+  }
+
+  private async load(
+    download: FileDownload,
+    entry: FileEntry,
+    signal: AbortSignal,
+  ): Promise<Bytes | null> {
+    const bytes = await download.run(signal);
+    if (bytes !== null) await this.keep(entry, bytes);
+    return bytes;
+  }
+
+  private wanted(name: string, { bytes, sha256: hash }: FileEntry): Wanted {
+    return {
+      path: name,
+      bytes,
+      label: {
+        name,
+        file: name,
+        wrong: `${name} arrived twice with other content than the manifest promises`,
+        ifWrong: "The copy on the server is damaged or incomplete: upload the bundle again.",
+        ifMissing: "The bundle is incomplete on the server: upload it again.",
+      },
+      // What is kept here need not lie in the browser's own cache as well.
+      cache: this.keeps ? "no-store" : "default",
+      isRight: async (bytes) => (await sha256(bytes)) === hash,
+    };
+  }
+
+  private async keep(entry: FileEntry, bytes: Bytes): Promise<void> {
+    const { cache, notes, meter } = this.source;
+    if (cache === null || this.refused) return;
+    try {
+      await cache.write(entry.sha256, bytes);
+      this.stored += entry.bytes;
+    } catch (error) {
+      // A full disk must not stop someone whose memory suffices; the next visit downloads again.
+      if (this.refused) return;
+      this.refused = true;
+      notes.push(await refusal(error, Math.max(meter.expected - this.stored, entry.bytes)));
+    }
   }
 }
 
-function unreachable(name: string, cause: string): WebkilnError {
-  return new WebkilnError(
-    "network",
-    `${name} could not be fetched in ${TRIES} tries: ${cause}`,
-    "Check the connection and reload; what has arrived is kept.",
-    { file: name },
+/** Why nothing more is kept, what that means, and what to do about it. */
+async function refusal(error: unknown, needed: number): Promise<string> {
+  const name = error instanceof DOMException ? error.name : String(error);
+  const again = "The model runs all the same, but the next visit will download the rest again.";
+  if (name !== "QuotaExceededError") {
+    return `The browser did not keep the model's files (${name}). ${again}`;
+  }
+  const { usage, quota } = await estimate();
+  const free = usage === undefined || quota === undefined ? null : Math.max(quota - usage, 0);
+  const room = free === null ? "" : `: ${formatBytes(free)} are free for this site`;
+  return (
+    `There is no room to keep this model${room}, and ${formatBytes(needed)} more were needed. ` +
+    `${again} Free some space on the disk, or delete a model that you do not need.`
   );
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

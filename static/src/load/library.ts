@@ -4,8 +4,10 @@ import type { StorageUse, StoredModel } from "../engine/api";
 import { FORMAT, type Manifest, type Variant } from "../plan";
 import { type Found, readKept } from "./bundle";
 import { type Kept, openKept } from "./cache";
+import { estimate } from "./estimate";
 import type { Bytes } from "./files";
 import { parseManifest } from "./manifest";
+import { markKept } from "./marks";
 import { filesOf, keptOf, type Program, sizeOf } from "./needs";
 
 /** The models of which something is kept here; nothing is fetched. */
@@ -24,6 +26,7 @@ export async function storedModels(): Promise<StoredModel[]> {
 export async function deleteModel(integrity: string): Promise<number> {
   const kept = await openKept();
   if (kept === null) return 0;
+  markKept(integrity, false);
   await kept.manifests.remove(integrity.replace(/^sha256-/, ""));
   const needed = new Set<string>();
   // Every hash that is named: manifests of newer versions count without being understood.
@@ -52,11 +55,6 @@ export async function storageUse(): Promise<StorageUse> {
 /** Asks the browser not to clear this site's storage when space runs short; whether it agrees. */
 export async function persistStorage(): Promise<boolean> {
   return (await navigator.storage?.persist?.().catch(() => false)) ?? false;
-}
-
-/** What the browser says of its disk; nothing where it says nothing. */
-export async function estimate(): Promise<StorageEstimate> {
-  return (await navigator.storage?.estimate?.().catch(() => ({}))) ?? {};
 }
 
 /** By their hash. What is damaged, or of an older version, is of no use and removed. */

@@ -1,7 +1,11 @@
 import type { Progress } from "../engine/api";
 
+type Waiting = NonNullable<Progress["waiting"]>;
+
 const INTERVAL_MS = 100; // between reports: a progress bar needs no more
 const RATE_WINDOW_MS = 3000;
+/** What is told first, where several files wait for different things. */
+const URGENCY: Waiting[] = ["paused", "offline", "retry", "tab"];
 
 /** Adds up what was loaded and reports it, at most ten times a second. */
 export class ProgressMeter {
@@ -9,6 +13,9 @@ export class ProgressMeter {
   private total = 0;
   private loaded = 0;
   private cached = 0;
+  private kept = 0;
+  private transfers = 0;
+  private readonly waits: Waiting[] = [];
   private pipelines = 0;
   private pipelinesTotal = 0;
   private lastReport = Number.NEGATIVE_INFINITY;
@@ -25,16 +32,21 @@ export class ProgressMeter {
     this.send();
   }
 
-  /** How many bytes there will be; some may have arrived. */
-  expect(total: number): void {
-    this.total = total;
+  get expected(): number {
+    return this.total;
   }
 
-  /** Another `total` bytes and pipelines begin, of which `kept` bytes are already here. */
-  restart(total: number, kept = 0): void {
+  /** How many bytes there will be, and how many of them this browser has; some may have arrived. */
+  expect(total: number, kept: number): void {
     this.total = total;
-    this.loaded = kept;
-    this.cached = kept;
+    this.kept = kept;
+  }
+
+  /** Another `total` bytes and pipelines begin, of which `loaded` bytes are already in memory. */
+  restart(total: number, kept: number, loaded: number): void {
+    this.expect(total, kept);
+    this.loaded = loaded;
+    this.cached = loaded;
     this.pipelines = 0;
     this.pipelinesTotal = 0;
     this.samples = [];
@@ -50,6 +62,25 @@ export class ProgressMeter {
     this.loaded += bytes;
     this.cached += bytes;
     this.tick();
+  }
+
+  /** A request is under way until what this returns is called. */
+  transfer(): () => void {
+    this.transfers += 1;
+    this.tick();
+    return once(() => {
+      this.transfers -= 1;
+    });
+  }
+
+  /** A file waits until what this returns is called. It is told while no other file arrives. */
+  wait(reason: Waiting): () => void {
+    this.waits.push(reason);
+    if (this.transfers === 0) this.send();
+    return once(() => {
+      this.waits.splice(this.waits.indexOf(reason), 1);
+      this.tick();
+    });
   }
 
   setPipelineTotal(count: number): void {
@@ -68,10 +99,13 @@ export class ProgressMeter {
   private send(): void {
     const time = this.now();
     this.lastReport = time;
-    const { phase, loaded, total, cached, pipelines, pipelinesTotal } = this;
-    const progress: Progress = { phase, loaded, total, cached, pipelines, pipelinesTotal };
+    const { phase, loaded, total, cached, kept, pipelines, pipelinesTotal } = this;
+    const progress: Progress = { phase, loaded, total, cached, kept, pipelines, pipelinesTotal };
+    const waiting =
+      this.transfers > 0 ? undefined : URGENCY.find((one) => this.waits.includes(one));
+    if (waiting) progress.waiting = waiting;
     const rate = this.rate(time);
-    if (rate > 0 && phase === "download") {
+    if (rate > 0 && phase === "download" && !waiting) {
       progress.rate = rate;
       progress.secondsLeft = (total - loaded) / rate;
     }
@@ -87,4 +121,12 @@ export class ProgressMeter {
     const [start, before] = this.samples[0] ?? [time, network];
     return time > start ? ((network - before) * 1000) / (time - start) : 0;
   }
+}
+
+function once(action: () => void): () => void {
+  let done = false;
+  return () => {
+    if (!done) action();
+    done = true;
+  };
 }

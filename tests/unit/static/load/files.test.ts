@@ -3,6 +3,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Progress } from "../../../../static/src/engine/api";
 import type { FileCache } from "../../../../static/src/load/cache";
 import { type Bytes, FileStore } from "../../../../static/src/load/files";
+import { Gate, type Network } from "../../../../static/src/load/gate";
+import { Mirrors } from "../../../../static/src/load/mirrors";
 import { ProgressMeter } from "../../../../static/src/load/progress";
 
 const CONTENT = new TextEncoder().encode("sixteen  bytes !");
@@ -30,9 +32,9 @@ class MemoryCache implements FileCache {
 }
 
 /** A server that answers each request with the next of `answers`, then with CONTENT. */
-function serve(...answers: (() => Response)[]) {
-  const fetched = vi.fn(async (_url: URL, _init: RequestInit) =>
-    (answers.shift() ?? (() => new Response(CONTENT)))(),
+function serve(...answers: ((init: RequestInit) => Response)[]) {
+  const fetched = vi.fn(async (_url: URL, init: RequestInit) =>
+    (answers.shift() ?? (() => new Response(CONTENT)))(init),
   );
   vi.stubGlobal("fetch", fetched);
   return fetched;
@@ -42,11 +44,17 @@ let cache: MemoryCache;
 let last: Progress | undefined;
 let abort: AbortController;
 let notes: string[];
+let network: EventTarget & { navigator: { onLine: boolean } };
+let gate: Gate;
+let stallMs: number;
+let mirrors: Mirrors;
 
-function store(files = ["a.bin"]): FileStore {
+function store(files = ["a.bin"], ...others: string[]): FileStore {
   let time = 0;
+  mirrors = new Mirrors(["x.org/m", ...others].map((at) => `https://${at}/manifest.json`));
   return new FileStore({
-    base: "https://x.org/m/manifest.json",
+    mirrors,
+    gate,
     files: Object.fromEntries(
       files.map((name) => [name, { bytes: CONTENT.length, sha256: hash(CONTENT) }]),
     ),
@@ -59,14 +67,19 @@ function store(files = ["a.bin"]): FileStore {
     ),
     notes,
     backoffMs: 1,
+    stallMs,
   });
 }
 
 beforeEach(() => {
+  vi.stubGlobal("navigator", {}); // Node 20 has none
   cache = new MemoryCache();
   last = undefined;
   abort = new AbortController();
   notes = [];
+  stallMs = 60_000;
+  network = Object.assign(new EventTarget(), { navigator: { onLine: true } });
+  gate = new Gate(network satisfies Network);
 });
 afterEach(() => vi.unstubAllGlobals());
 
@@ -99,52 +112,125 @@ describe("FileStore", () => {
   test("a byte flipped on the way is fetched again past the browser's cache", async () => {
     const fetched = serve(() => new Response(damaged()));
     expect(await store().get("a.bin", abort.signal)).toEqual(CONTENT);
-    expect(fetched.mock.calls.map(([, init]) => init.cache)).toEqual(["default", "reload"]);
+    expect(fetched.mock.calls.map(([, init]) => init.cache)).toEqual(["no-store", "reload"]);
     expect(last?.loaded).toBe(16);
   });
 
   test.each([
-    ["a flipped byte", () => new Response(damaged())],
-    ["a missing byte", () => new Response(CONTENT.slice(1))],
-    ["a byte too many", () => new Response(new Uint8Array([...CONTENT, 0]))],
-    ["an error page", () => new Response("<!doctype html><title>not found</title>")],
-  ])("%s, twice, is an integrity error and stays out of the cache", async (_, answer) => {
-    const fetched = serve(answer, answer);
-    await expect(store().get("a.bin", abort.signal)).rejects.toMatchObject({ code: "integrity" });
-    expect(fetched).toHaveBeenCalledTimes(2);
-    expect(cache.stored.size).toBe(0);
-    expect(last?.loaded).toBe(0);
-  });
+    ["a flipped byte", () => new Response(damaged()), 2],
+    ["a byte too many", () => new Response(new Uint8Array([...CONTENT, 0])), 2],
+    ["an error page", () => new Response("<!doctype html><title>not found</title>"), 2],
+    ["a missing byte", () => new Response(CONTENT.slice(1)), 5],
+  ])(
+    "%s, each time, is an integrity error and stays out of the cache",
+    async (_, answer, tries) => {
+      const fetched = serve(...Array.from({ length: 9 }, () => answer));
+      await expect(store().get("a.bin", abort.signal)).rejects.toMatchObject({ code: "integrity" });
+      expect(fetched).toHaveBeenCalledTimes(tries);
+      expect(cache.stored.size).toBe(0);
+      gate.pause();
+      gate.resume();
+      expect(last?.loaded).toBe(0);
+    },
+  );
 
-  test("tries three times when the server or the network fails", async () => {
-    const down = () => new Response("", { status: 503 });
-    const cut = () => {
-      throw new TypeError("network error");
-    };
-    serve(down, cut);
-    expect(await store().get("a.bin", abort.signal)).toEqual(CONTENT);
-    cache.stored.clear();
-    const fetched = serve(down, cut, down);
+  test("a web page is not taken for a file", async () => {
+    const headers = { "Content-Type": "text/html; charset=utf-8" };
+    const fetched = serve(() => new Response("<!doctype html>", { headers }));
     await expect(store().get("a.bin", abort.signal)).rejects.toMatchObject({
       code: "network",
-      message: expect.stringMatching(/a\.bin.*3 tries.*503/),
+      message: expect.stringMatching(/web page/),
     });
-    expect(fetched).toHaveBeenCalledTimes(3);
+    expect(fetched).toHaveBeenCalledTimes(1);
   });
 
-  test("a connection cut in the middle starts the file over", async () => {
-    const half = () =>
+  const down = () => new Response("", { status: 503 });
+  const cut = () => {
+    throw new TypeError("network error");
+  };
+
+  test("tries five times when the server or the network fails", async () => {
+    serve(down, cut, down, cut);
+    expect(await store().get("a.bin", abort.signal)).toEqual(CONTENT);
+    cache.stored.clear();
+    const fetched = serve(down, cut, down, cut, down);
+    await expect(store().get("a.bin", abort.signal)).rejects.toMatchObject({
+      code: "network",
+      message: expect.stringMatching(/a\.bin.*5 tries.*503/),
+    });
+    expect(fetched).toHaveBeenCalledTimes(5);
+  });
+
+  /** Sends the first `bytes` of the content, then fails. */
+  const cutAfter = (bytes: number) => () =>
+    new Response(
+      new ReadableStream({
+        pull(controller) {
+          if (bytes > 0) controller.enqueue(CONTENT.slice(0, bytes));
+          controller.error(new TypeError("connection reset"));
+        },
+      }),
+    );
+  const rest = (from: number, headers = {}) => {
+    const sent = { "Content-Range": `bytes ${from}-15/16`, ...headers };
+    return () => new Response(CONTENT.slice(from), { status: 206, headers: sent });
+  };
+  const ranges = (fetched: ReturnType<typeof serve>) =>
+    fetched.mock.calls.map(([, { headers }]) => (headers as { Range?: string } | undefined)?.Range);
+
+  test("a connection cut in the middle goes on from there", async () => {
+    stallMs = 20;
+    const fetched = serve(slowly(CONTENT.slice(0, 8)), rest(8));
+    expect(await store().get("a.bin", abort.signal)).toEqual(CONTENT);
+    expect(ranges(fetched)).toEqual([undefined, "bytes=8-"]);
+    expect(last?.loaded).toBe(16);
+  });
+
+  /** Sends bytes, then nothing more. */
+  function slowly(part: Bytes) {
+    return ({ signal }: RequestInit) =>
       new Response(
         new ReadableStream({
-          pull(controller) {
-            controller.enqueue(CONTENT.slice(0, 8));
-            controller.error(new TypeError("connection reset"));
+          start(controller) {
+            controller.enqueue(part);
+            signal?.addEventListener("abort", () => controller.error(signal.reason));
           },
         }),
       );
-    serve(half);
+  }
+
+  test.each([
+    ["a server that sends the whole again", () => new Response(CONTENT), 2],
+    ["a server that sends another part", rest(4), 3],
+    ["a server that cannot", () => new Response("", { status: 416 }), 3],
+  ])("%s starts the file over", async (_, answer, requests) => {
+    stallMs = 20;
+    const fetched = serve(slowly(CONTENT.slice(0, 8)), answer);
     expect(await store().get("a.bin", abort.signal)).toEqual(CONTENT);
+    expect(fetched).toHaveBeenCalledTimes(requests);
     expect(last?.loaded).toBe(16);
+  });
+
+  test("pieces that do not fit together are all fetched again", async () => {
+    stallMs = 20;
+    const fetched = serve(slowly(damaged().slice(0, 8)), rest(8));
+    expect(await store().get("a.bin", abort.signal)).toEqual(CONTENT);
+    expect(ranges(fetched)).toEqual([undefined, "bytes=8-", undefined]);
+  });
+
+  test("nothing at all arriving ends a request", async () => {
+    stallMs = 20;
+    const silent = (_: unknown, { signal }: RequestInit) =>
+      new Promise<Response>((_resolve, reject) => {
+        signal?.addEventListener("abort", () => reject(new DOMException("", "AbortError")));
+      });
+    const fetched = vi.fn(silent);
+    vi.stubGlobal("fetch", fetched);
+    await expect(store().get("a.bin", abort.signal)).rejects.toMatchObject({
+      code: "network",
+      message: expect.stringMatching(/nothing arrived/),
+    });
+    expect(fetched).toHaveBeenCalledTimes(5);
   });
 
   test("a missing file is not asked for again", async () => {
@@ -160,6 +246,16 @@ describe("FileStore", () => {
     expect(await files.get("a.bin", abort.signal)).toEqual(CONTENT);
     expect(await files.get("b.bin", abort.signal)).toEqual(CONTENT);
     expect(notes).toEqual([expect.stringMatching(/no room/)]);
+    expect(files.keeps).toBe(false);
+  });
+
+  test("a store that fails otherwise is noted by its error", async () => {
+    serve();
+    cache.write = async () => {
+      throw new DOMException("", "InvalidStateError");
+    };
+    await store().get("a.bin", abort.signal);
+    expect(notes).toEqual([expect.stringMatching(/did not keep.*InvalidStateError/)]);
   });
 
   test("an abort is reported as one", async () => {
@@ -207,5 +303,138 @@ describe("FileStore", () => {
     const all = [...(await Promise.all(early)), ...((await late) ?? [])];
     expect(all).toEqual(names.map(() => CONTENT));
     expect(most).toBe(4);
+  });
+
+  describe("with mirrors", () => {
+    const asked = (fetched: ReturnType<typeof serve>) =>
+      fetched.mock.calls.map(([url]) => url.host);
+
+    test.each([
+      ["404", () => new Response("", { status: 404 })],
+      ["503", () => new Response("", { status: 503 })],
+      ["a flipped byte", () => new Response(damaged())],
+      ["a missing byte", () => new Response(CONTENT.slice(1))],
+      ["a byte too many", () => new Response(new Uint8Array([...CONTENT, 0]))],
+      ["a cut", cutAfter(0)],
+    ])("%s sends it to the next at once", async (_, answer) => {
+      const fetched = serve(answer);
+      expect(await store(["a.bin"], "y.org/n").get("a.bin", abort.signal)).toEqual(CONTENT);
+      expect(asked(fetched)).toEqual(["x.org", "y.org"]);
+      expect(mirrors.remarks()).toEqual([
+        expect.stringMatching(/^1 of 1 files came from the mirror y.org\/n \(x.org\/m: .+\)\.$/),
+      ]);
+    });
+
+    test("one that failed is asked last for the next file", async () => {
+      const fetched = serve(() => new Response("", { status: 404 }));
+      const files = store(["a.bin", "b.bin"], "y.org/n");
+      await files.get("a.bin", abort.signal);
+      cache.stored.clear();
+      await files.get("b.bin", abort.signal);
+      expect(asked(fetched)).toEqual(["x.org", "y.org", "y.org"]);
+    });
+
+    test("the first alone is no news", async () => {
+      serve();
+      await store(["a.bin"], "y.org/n").get("a.bin", abort.signal);
+      expect(mirrors.remarks()).toEqual([]);
+    });
+
+    test("all that fail are named", async () => {
+      serve(
+        () => new Response("", { status: 404 }),
+        () => new Response("", { status: 403 }),
+      );
+      await expect(store(["a.bin"], "y.org/n").get("a.bin", abort.signal)).rejects.toMatchObject({
+        code: "network",
+        message: expect.stringMatching(/a\.bin.*2 addresses.*x\.org\/m.*404.*y\.org\/n.*403/),
+      });
+    });
+  });
+
+  describe("while the gate is closed", () => {
+    test("a pause ends requests, and what has arrived is kept", async () => {
+      const fetched = serve(slowly(CONTENT.slice(0, 8)), rest(8));
+      const got = store().get("a.bin", abort.signal);
+      await vi.waitFor(() => expect(last?.loaded).toBe(8));
+      gate.pause();
+      await vi.waitFor(() => expect(last?.waiting).toBe("paused"));
+      expect(fetched).toHaveBeenCalledTimes(1);
+      gate.resume();
+      expect(await got).toEqual(CONTENT);
+      expect(ranges(fetched)).toEqual([undefined, "bytes=8-"]);
+    });
+
+    test("what is kept is read all the same", async () => {
+      cache.stored.set(hash(CONTENT), CONTENT);
+      gate.pause();
+      expect(await store().get("a.bin", abort.signal)).toEqual(CONTENT);
+    });
+
+    test("an abort ends a pause", async () => {
+      gate.pause();
+      const got = store().get("a.bin", abort.signal);
+      await vi.waitFor(() => expect(last?.waiting).toBe("paused"));
+      abort.abort();
+      await expect(got).rejects.toMatchObject({ code: "aborted" });
+    });
+
+    test("a lost network is waited for, however often it fails", async () => {
+      const fetched = serve(...Array.from({ length: 9 }, () => cut));
+      const got = store().get("a.bin", abort.signal);
+      network.navigator.onLine = false;
+      for (let times = 1; times <= 9; times++) {
+        await vi.waitFor(() => expect(last?.waiting).toBe("offline"));
+        expect(fetched).toHaveBeenCalledTimes(times);
+        network.dispatchEvent(new Event("online"));
+        await vi.waitFor(() => expect(fetched).toHaveBeenCalledTimes(times + 1));
+      }
+      expect(await got).toEqual(CONTENT);
+    });
+  });
+
+  describe("with another tab", () => {
+    /** One file's lock at a time, as the browser has it. */
+    function stubLocks() {
+      let tail: Promise<unknown> | null = null;
+      const request = async (...args: unknown[]) => {
+        const work = args.at(-1) as (lock: object | null) => Promise<unknown>;
+        const { ifAvailable = false } = args[1] as { ifAvailable?: boolean };
+        if (ifAvailable && tail) return work(null);
+        const before = tail;
+        const mine = (async () => {
+          await before;
+          return work({});
+        })();
+        tail = mine.catch(() => {});
+        return mine;
+      };
+      vi.stubGlobal("navigator", { locks: { request } });
+    }
+
+    test("a file is fetched once, and the tab that waited finds it kept", async () => {
+      stubLocks();
+      let answer: (response: Response) => void = () => {};
+      const fetched = vi.fn(() => new Promise<Response>((resolve) => (answer = resolve)));
+      vi.stubGlobal("fetch", fetched);
+      const first = store().get("a.bin", abort.signal);
+      await vi.waitFor(() => expect(fetched).toHaveBeenCalled());
+      const second = store().get("a.bin", abort.signal);
+      await vi.waitFor(() => expect(last?.waiting).toBe("tab"));
+      answer(new Response(CONTENT));
+      expect(await first).toEqual(CONTENT);
+      expect(await second).toEqual(CONTENT);
+      expect(fetched).toHaveBeenCalledTimes(1);
+      expect(last).toMatchObject({ loaded: 16, cached: 16 });
+    });
+
+    test("a browser that refuses locks is no hindrance", async () => {
+      const request = async () => {
+        throw new DOMException("no locks here", "SecurityError");
+      };
+      vi.stubGlobal("navigator", { locks: { request } });
+      serve();
+      expect(await store().get("a.bin", abort.signal)).toEqual(CONTENT);
+    });
   });
 });

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Progress } from "../../../../static/src/engine/api";
 import { ProgressMeter } from "../../../../static/src/load/progress";
 
@@ -9,7 +9,7 @@ test("the rate counts the network alone, over the last seconds", () => {
     (progress) => reports.push(progress),
     () => now,
   );
-  meter.restart(10_000);
+  meter.restart(10_000, 4_000, 0);
   meter.setPhase("download");
   meter.addCached(4_000);
   for (let second = 1; second <= 5; second++) {
@@ -30,17 +30,18 @@ test("a restart counts anew, from what is kept", () => {
     (progress) => reports.push(progress),
     () => 0,
   );
-  meter.restart(1000);
+  meter.restart(1000, 0, 0);
   meter.setPipelineTotal(5);
   meter.addPipeline();
   meter.addNetwork(700);
-  meter.restart(600, 100);
+  meter.restart(600, 300, 100);
   meter.setPhase("download");
   expect(reports.at(-1)).toEqual({
     phase: "download",
     loaded: 100,
     total: 600,
     cached: 100,
+    kept: 300,
     pipelines: 0,
     pipelinesTotal: 0,
   });
@@ -57,4 +58,45 @@ test("reports at most ten times a second", () => {
   );
   for (now = 0; now < 1000; now++) meter.addNetwork(1);
   expect(reports).toBe(10);
+});
+
+describe("what is waited for", () => {
+  function watched() {
+    const reports: Progress[] = [];
+    return {
+      reports,
+      meter: new ProgressMeter(
+        (progress) => reports.push(progress),
+        () => 0,
+      ),
+    };
+  }
+
+  test("is told while nothing arrives, the most urgent first", () => {
+    const { reports, meter } = watched();
+    const waiting = () => {
+      meter.setPhase("download");
+      return reports.at(-1)?.waiting;
+    };
+    expect(waiting()).toBeUndefined();
+    const tab = meter.wait("tab");
+    expect(waiting()).toBe("tab");
+    const paused = meter.wait("paused");
+    expect(waiting()).toBe("paused");
+    const transferred = meter.transfer();
+    expect(waiting()).toBeUndefined();
+    transferred();
+    paused();
+    paused();
+    expect(waiting()).toBe("tab");
+    tab();
+    expect(waiting()).toBeUndefined();
+  });
+
+  test("is told at once", () => {
+    const { reports, meter } = watched();
+    meter.setPhase("download");
+    meter.wait("offline");
+    expect(reports.at(-1)?.waiting).toBe("offline");
+  });
 });

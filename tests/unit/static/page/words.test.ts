@@ -53,6 +53,7 @@ describe("progress", () => {
     loaded: 50e6,
     total: 100e6,
     cached: 10e6,
+    kept: 10e6,
     rate: 20e6,
     secondsLeft: 2.5,
     pipelines: 5,
