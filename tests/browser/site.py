@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from web.built import Built
 
 DIST = Path(__file__).parents[2] / "static" / "dist"
-TYPES = {".js": "text/javascript", ".json": "application/json", ".html": "text/html"}
+TYPES = {"": "text/html", ".js": "text/javascript", ".json": "application/json"}
 PAGE = b"<!doctype html><title>engine</title>"
 ISOLATION = {
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -21,29 +22,61 @@ ISOLATION = {
 }
 
 
+@dataclass
+class Answer:
+    """What a request gets. A fault is an answer that differs from the file's own."""
+
+    status: int = 200
+    body: bytes = b""
+    type: str = "application/octet-stream"
+    headers: dict[str, str] = field(default_factory=dict)
+    cut: int | None = None  # bytes of the body after which the connection ends
+    hold: threading.Event | None = None  # sent at `cut`, or at once: the rest waits for this
+    length: int | None = None  # what Content-Length says instead
+
+
 class Site:
     """Files by path, with faults to order. Responses are never kept by the browser's own cache."""
 
-    def __init__(self, files: dict[str, bytes], *, isolated: bool = True) -> None:
+    def __init__(
+        self, files: dict[str, bytes], *, isolated: bool = True, ranges: bool = True
+    ) -> None:
         self.headers = ISOLATION if isolated else {}  # isolated: there is SharedArrayBuffer
         self.files = {"/": PAGE, **files}
+        self.ranges = ranges  # whether a request may ask for a part
         self.hits: Counter[str] = Counter()
+        self.sent: Counter[str] = Counter()  # bytes of bodies
         self.flips: Counter[str] = Counter()  # how many responses still get a flipped byte
         self.failures: Counter[str] = Counter()  # how many requests still get a 503
+        # What happens to the next requests of a path, one after the other.
+        self.faults: defaultdict[str, list[Callable[[Answer], Answer]]] = defaultdict(list)
         self.address = ""
 
-    def respond(self, path: str) -> tuple[int, bytes]:
+    def respond(self, path: str, range: str | None = None) -> Answer:
         self.hits[path] += 1
         if path not in self.files:
-            return 404, b""
+            return Answer(404)
         if self.failures[path] > 0:
             self.failures[path] -= 1
-            return 503, b""
+            return Answer(503)
         body = self.files[path]
         if self.flips[path] > 0:
             self.flips[path] -= 1
             body = bytes([body[0] ^ 1]) + body[1:]
-        return 200, body
+        answer = Answer(body=body, type=TYPES.get(Path(path).suffix, Answer.type))
+        if range is not None and self.ranges:
+            answer = part(answer, int(range.removeprefix("bytes=").removesuffix("-")))
+        faults = self.faults[path]
+        return faults.pop(0)(answer) if faults else answer
+
+
+def part(whole: Answer, start: int) -> Answer:
+    """What is asked for with `Range: bytes=<start>-`."""
+    size = len(whole.body)
+    if start >= size:
+        return Answer(416, headers={"Content-Range": f"bytes */{size}"})
+    span = {"Content-Range": f"bytes {start}-{size - 1}/{size}"}
+    return replace(whole, status=206, body=whole.body[start:], headers=span)
 
 
 @contextmanager
@@ -51,15 +84,29 @@ def serve(site: Site) -> Iterator[Site]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             path = self.path.split("?")[0]
-            status, body = site.respond(path)
-            self.send_response(status)
-            self.send_header("Content-Type", TYPES.get(Path(path).suffix, "text/html"))
-            self.send_header("Content-Length", str(len(body)))
+            answer = site.respond(path, self.headers.get("Range"))
+            self.send_response(answer.status)
+            self.send_header("Content-Type", answer.type)
+            length = len(answer.body) if answer.length is None else answer.length
+            self.send_header("Content-Length", str(length))
             self.send_header("Cache-Control", "no-store")
-            for name, value in site.headers.items():
+            for name, value in {**site.headers, **answer.headers}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body)
+            # The browser may be gone by then: it, too, gives requests up.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                self.send_body(path, answer)
+
+        def send_body(self, path: str, answer: Answer) -> None:
+            first = answer.body[: answer.cut]
+            self.wfile.write(first)
+            self.wfile.flush()
+            site.sent[path] += len(first)
+            if answer.hold is not None:
+                answer.hold.wait()
+                rest = answer.body[len(first) :]
+                self.wfile.write(rest)
+                site.sent[path] += len(rest)
 
         def log_message(self, format: str, *args: Any) -> None:
             """Requests are counted, not printed."""

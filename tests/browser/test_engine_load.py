@@ -109,7 +109,7 @@ def test_a_server_that_stays_down_is_a_network_error(page: EnginePage) -> None:
     error = page.refused()
     assert error["code"] == "network"
     assert SHARDS[0] in error["message"]
-    assert page.site.hits[SHARD] == 3
+    assert page.site.hits[SHARD] == 5
 
 
 def test_a_missing_model_is_a_network_error(page: EnginePage) -> None:

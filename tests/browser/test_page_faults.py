@@ -59,7 +59,7 @@ def test_lost_connection_is_said(visitor: ChatPage) -> None:
     expect(visitor.get("load")).to_be_enabled()
     visitor.page.route("**/weights/*", lambda route: route.abort("connectionreset"))
     visitor.get("load").click()
-    visitor.expect_notice("network", "3 tries", "Check the connection")
+    visitor.expect_notice("network", "5 tries", "Check the connection")
     visitor.problems.clear()
 
 

@@ -4,11 +4,10 @@ import { checkDevice } from "../device/check";
 import { aliveLocks, CrashMarker, CrashMarks } from "../device/crash";
 import { type Found, findManifest } from "../load/bundle";
 import { openKept } from "../load/cache";
+import { fetchManifest } from "../load/fetch-manifest";
 import { storedModel } from "../load/library";
 import { manifestAddress } from "../load/manifest";
 import { markKept, wasKept } from "../load/marks";
-import { Mirrors } from "../load/mirrors";
-import { ProgressMeter } from "../load/progress";
 import type {
   CapabilityReport,
   ChatMessage,
@@ -104,10 +103,9 @@ async function findHere(
   options: Pick<EngineOptions, "model" | "mirrors">,
   integrity: string | null,
 ): Promise<Found> {
-  const mirrors = new Mirrors(manifestAddresses(options));
-  const line = { mirrors, meter: new ProgressMeter(() => {}), gate: null };
   const kept = (await openKept())?.manifests ?? null;
-  return findManifest({ line, integrity, kept, signal: new AbortController().signal });
+  const fetch = () => fetchManifest(manifestAddresses(options), integrity);
+  return findManifest({ integrity, kept, fetch });
 }
 
 function manifestAddresses({

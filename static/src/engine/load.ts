@@ -8,6 +8,7 @@ import { openKept } from "../load/cache";
 import { FileStore } from "../load/files";
 import type { Gate } from "../load/gate";
 import { badBundle, variantFor } from "../load/manifest";
+import { downloadManifest } from "../load/manifest-download";
 import { Mirrors } from "../load/mirrors";
 import { filesOf, keptOf, sizeOf, tokenizerFiles, weightFiles } from "../load/needs";
 import { ProgressMeter } from "../load/progress";
@@ -49,8 +50,10 @@ export async function loadSession(
   const kept = await openKept();
   const mirrors = new Mirrors(options.manifests);
   const line = { mirrors, meter, gate: events.gate };
-  const question = { line, integrity: options.integrity, signal };
-  const { manifest } = await findManifest({ ...question, kept: kept?.manifests ?? null });
+  const { integrity } = options;
+  const fetch = () => downloadManifest(line, integrity, signal);
+  const { manifest } = await findManifest({ integrity, kept: kept?.manifests ?? null, fetch });
+  meter.restart(0, 0, 0); // what the manifest took does not count
   const { backend, variant, crashed, threads, tuned } = options;
   const context = chooseContext(manifest, options.context);
   const wishes: Wishes = { backend, variant, context, crashed };

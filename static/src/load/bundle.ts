@@ -1,18 +1,18 @@
-/** A bundle's manifest: kept in this browser, or over the network. */
+/** A bundle's manifest: kept in this browser, or from wherever its fetcher has it. */
 
 import type { Manifest } from "../plan";
 import type { FileCache } from "./cache";
-import { FileDownload, type Line, persevere, type Wanted } from "./download";
 import { type Bytes, sha256 } from "./files";
 import { parseManifest } from "./manifest";
+import type { Label } from "./mirrors";
 
 export interface ManifestQuestion {
-  line: Line;
   /** `sha256-<hex>`; null: whatever the server has. */
   integrity: string | null;
   /** Where manifests are kept by their hash; null: nowhere. */
   kept: FileCache | null;
-  signal: AbortSignal;
+  /** The server's copy, found to be what `integrity` says. */
+  fetch(): Promise<Bytes>;
 }
 
 export interface Found {
@@ -30,7 +30,7 @@ export async function findManifest(question: ManifestQuestion): Promise<Found> {
   const wanted = integrity?.replace(/^sha256-/, "") ?? null;
   const known = wanted && kept ? await readKept(kept, wanted) : null;
   if (known) return { manifest: parseManifest(known), hash: wanted };
-  const bytes = await fetchManifest(question);
+  const bytes = await question.fetch();
   const manifest = parseManifest(bytes);
   const hash = wanted ?? (globalThis.isSecureContext ? await sha256(bytes) : null);
   // Without room it is asked for again at the next visit, which is no news to anybody.
@@ -44,24 +44,18 @@ export async function readKept(kept: FileCache, hash: string): Promise<Bytes | n
   return bytes && (await sha256(bytes)) === hash ? bytes : null;
 }
 
-async function fetchManifest({ line, integrity, signal }: ManifestQuestion): Promise<Bytes> {
-  const download = new FileDownload(line, wanted(line.mirrors.first, integrity));
-  return persevere(line, signal, () => download.run(signal));
+/** Whether these are the bytes that are expected; any are, without an expectation. */
+export async function isExpected(bytes: Bytes, integrity: string | null): Promise<boolean> {
+  return integrity === null || `sha256-${await sha256(bytes)}` === integrity;
 }
 
-function wanted(address: string, integrity: string | null): Wanted {
+/** What errors call the manifest of an address. */
+export function manifestLabel(address: string): Label {
   return {
-    path: "", // the mirrors' addresses are those of their manifests
-    bytes: null,
-    label: {
-      name: `the model's manifest (${address})`,
-      file: "manifest.json",
-      wrong: `${address} is not the manifest this page expects`,
-      ifWrong: "Reload the page; if it stays so, the site's model list is out of date.",
-      ifMissing: "Check the model's address and the connection.",
-    },
-    // Its name does not change with its content, so the browser has to ask the server.
-    cache: "no-cache",
-    isRight: async (bytes) => integrity === null || `sha256-${await sha256(bytes)}` === integrity,
+    name: `the model's manifest (${address})`,
+    file: "manifest.json",
+    wrong: `${address} is not the manifest this page expects`,
+    ifWrong: "Reload the page; if it stays so, the site's model list is out of date.",
+    ifMissing: "Check the model's address and the connection.",
   };
 }

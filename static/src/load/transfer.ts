@@ -159,9 +159,11 @@ export class Transfer {
 /** Ends a request that has gone silent. */
 class Stall {
   private readonly controller = new AbortController();
-  private timer = this.start();
+  private timer: ReturnType<typeof setTimeout>;
 
-  constructor(private readonly milliseconds: number) {}
+  constructor(private readonly milliseconds: number) {
+    this.timer = this.start();
+  }
 
   get signal(): AbortSignal {
     return this.controller.signal;
