@@ -31,7 +31,8 @@ class Answer:
     type: str = "application/octet-stream"
     headers: dict[str, str] = field(default_factory=dict)
     cut: int | None = None  # bytes of the body after which the connection ends
-    hold: threading.Event | None = None  # sent at `cut`, or at once: the rest waits for this
+    hold: threading.Event | None = None  # what follows `cut`, bytes or the end, waits for this
+    resumes: bool = True  # whether what follows is the rest of the bytes
     length: int | None = None  # what Content-Length says instead
 
 
@@ -46,6 +47,7 @@ class Site:
         self.ranges = ranges  # whether a request may ask for a part
         self.hits: Counter[str] = Counter()
         self.sent: Counter[str] = Counter()  # bytes of bodies
+        self.parts: Counter[str] = Counter()  # answers that were a part of the file
         self.flips: Counter[str] = Counter()  # how many responses still get a flipped byte
         self.failures: Counter[str] = Counter()  # how many requests still get a 503
         # What happens to the next requests of a path, one after the other.
@@ -65,6 +67,7 @@ class Site:
             body = bytes([body[0] ^ 1]) + body[1:]
         answer = Answer(body=body, type=TYPES.get(Path(path).suffix, Answer.type))
         if range is not None and self.ranges:
+            self.parts[path] += 1
             answer = part(answer, int(range.removeprefix("bytes=").removesuffix("-")))
         faults = self.faults[path]
         return faults.pop(0)(answer) if faults else answer
@@ -104,7 +107,7 @@ def serve(site: Site) -> Iterator[Site]:
             site.sent[path] += len(first)
             if answer.hold is not None:
                 answer.hold.wait()
-                rest = answer.body[len(first) :]
+                rest = answer.body[len(first) :] if answer.resumes else b""
                 self.wfile.write(rest)
                 site.sent[path] += len(rest)
 

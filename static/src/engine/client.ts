@@ -49,6 +49,8 @@ export class WorkerClient {
     this.worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.receive(data);
     this.worker.onerror = (event) => this.lose(event.message);
     this.worker.onmessageerror = () => this.lose("a message could not be read");
+    const online = (): void => this.post({ type: "online" });
+    globalThis.addEventListener?.("online", online, { signal: this.gone.signal });
   }
 
   call<K extends CallName>(

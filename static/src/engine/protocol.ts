@@ -99,6 +99,8 @@ export type ToWorker =
   /** Downloads stop until `resume`. */
   | { type: "pause" }
   | { type: "resume" }
+  /** The network is back: not every browser tells its workers. */
+  | { type: "online" }
   /** The answer to `loading`. */
   | { type: "noted" }
   /** The helper asked for by `hire` did not come up. */

@@ -26,6 +26,7 @@ self.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
   else if (data.type === "noted") noted();
   else if (data.type === "pause") gate.pause();
   else if (data.type === "resume") gate.resume();
+  else if (data.type === "online") gate.found();
   else if (data.type === "unfit") crew.unfit(data.id, data.problem);
   else void answer(data);
 });

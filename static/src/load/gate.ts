@@ -67,7 +67,8 @@ export class Gate {
     }
   }
 
-  private found(): void {
+  /** The network is back, or worth another try. */
+  found(): void {
     this.isOffline = false;
     this.wake();
   }

@@ -11,7 +11,7 @@ const LARGEST_UNKNOWN = 64 * 2 ** 20;
 
 /**
  * `again`: the network or the server failed, and may not fail the next time. `short`: the answer
- * ended early, whether on the way or on the server. `missing`: the server does not have the file.
+ * ended early, and in good order. `missing`: the server does not have the file.
  * `content`: what arrived is something else.
  */
 export class Failure extends Error {
@@ -38,6 +38,8 @@ export class Transfer {
   private furthest = 0;
   /** Requests that what is here came from. */
   private requests = 0;
+  /** Whether pieces may come from several requests: once they did not fit together, never again. */
+  private resumes = true;
 
   constructor(
     /** Null: not known beforehand. */
@@ -51,6 +53,7 @@ export class Transfer {
     const stall = new Stall(this.stallMs);
     const done = this.meter.transfer();
     const init: RequestInit = { cache, signal: AbortSignal.any([signal, stall.signal]) };
+    if (!this.resumes) this.restart();
     if (this.length > 0) init.headers = { Range: `bytes=${this.length}-` };
     this.buffer ??= new Uint8Array(this.expected ?? UNKNOWN);
     try {
@@ -81,6 +84,7 @@ export class Transfer {
   /** It is not the right file. Pieces of several answers need not have fitted together. */
   refuse(problem: string): Failure {
     const kind = this.requests > 1 ? "again" : "content";
+    if (this.requests > 1) this.resumes = false;
     this.restart();
     return new Failure(kind, problem);
   }
@@ -132,7 +136,9 @@ export class Transfer {
       }
     }
     if (this.expected !== null && this.length < this.expected) {
-      throw new Failure("short", `it ended after ${this.length} of ${this.expected} bytes`);
+      const ended = `it ended after ${this.length} of ${this.expected} bytes`;
+      this.restart(); // it ended in good order: this may be another file, or all there is of it
+      throw new Failure("short", ended);
     }
   }
 
