@@ -30,6 +30,7 @@ KEPT = """
     const folder = await (await root.getDirectoryHandle("webkiln", { create: true }))
       .getDirectoryHandle(name, { create: true });
     for await (const file of folder.values()) {
+      if (file.name.endsWith(".part")) continue; // of a worker that ended while it wrote
       const bytes = await (await file.getFile()).arrayBuffer();
       const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
       found[file.name] = Array.from(digest, (b) => b.toString(16).padStart(2, "0")).join("");

@@ -2,7 +2,8 @@
 
 import type { Manifest } from "../plan";
 import type { FileCache } from "./cache";
-import { type Bytes, sha256 } from "./files";
+import type { Bytes } from "./files";
+import { sha256 } from "./hash";
 import { parseManifest } from "./manifest";
 import type { Label } from "./mirrors";
 

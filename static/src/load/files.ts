@@ -6,6 +6,7 @@ import type { FileCache } from "./cache";
 import { FileDownload, type Line, persevere, type Wanted } from "./download";
 import { estimate } from "./estimate";
 import type { Gate } from "./gate";
+import { sha256 } from "./hash";
 import { alone } from "./locks";
 
 export type Bytes = Uint8Array<ArrayBuffer>;
@@ -18,11 +19,6 @@ export interface FileSource extends Line {
   gate: Gate;
   /** What a person should know, such as that nothing could be kept. */
   notes: string[];
-}
-
-export async function sha256(bytes: Bytes): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 export class FileStore {

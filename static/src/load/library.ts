@@ -27,16 +27,20 @@ export async function deleteModel(integrity: string): Promise<number> {
   const kept = await openKept();
   if (kept === null) return 0;
   markKept(integrity, false);
-  await kept.manifests.remove(integrity.replace(/^sha256-/, ""));
-  const needed = new Set<string>();
-  // Every hash that is named: manifests of newer versions count without being understood.
-  for (const bytes of (await keptManifests(kept)).values()) {
-    for (const [hash] of new TextDecoder().decode(bytes).matchAll(/[0-9a-f]{64}/g))
-      needed.add(hash);
-  }
-  const unneeded = [...(await kept.files.sizes())].filter(([hash]) => !needed.has(hash));
-  await Promise.all(unneeded.map(([hash]) => kept.files.remove(hash)));
-  return unneeded.reduce((sum, [, bytes]) => sum + bytes, 0);
+  const hash = integrity.replace(/^sha256-/, "");
+  const own = hashesIn((await kept.manifests.read(hash)) ?? new Uint8Array());
+  await kept.manifests.remove(hash);
+  const needed = new Set([...(await keptManifests(kept)).values()].flatMap(hashesIn));
+  const sizes = await kept.files.sizes();
+  // Files of models that are long gone go as well, and so do parts of this one's.
+  const unneeded = [...new Set([...own, ...sizes.keys()])].filter((each) => !needed.has(each));
+  await Promise.all(unneeded.map((each) => kept.files.remove(each)));
+  return unneeded.reduce((sum, each) => sum + (sizes.get(each) ?? 0), 0);
+}
+
+/** Every hash that a manifest names; those of newer versions need not be understood. */
+function hashesIn(manifest: Bytes): string[] {
+  return new TextDecoder().decode(manifest).match(/[0-9a-f]{64}/g) ?? [];
 }
 
 /** Space used and free. */
