@@ -96,6 +96,7 @@ def walk(chat: ChatPage, check: Check) -> None:
     expect(chat.page.locator(".hljs-keyword").first).to_be_visible()
     check("answered")
     panels(chat, check)
+    conversations(chat, check)
     trouble(chat, check)
 
 
@@ -108,6 +109,27 @@ def panels(chat: ChatPage, check: Check) -> None:
     chat.get("device-dialog").locator("summary").click()
     check("device panel")
     chat.get("device-close").click()
+
+
+def conversations(chat: ChatPage, check: Check) -> None:
+    chat.get("history").click()
+    chat.get("history-tools").locator("summary").click()
+    chat.get("delete-all").click()
+    chat.get("more").first.click()
+    check("conversations, with all that can be done")
+    chat.get("keep-all").click()
+    chat.get("rename").click()
+    check("renaming a conversation")
+    chat.page.keyboard.press("Escape")
+    chat.get("history-search").fill("text")
+    expect(chat.get("conversation").locator("mark")).to_be_visible()
+    check("searching conversations")
+    chat.get("more").first.click()
+    chat.get("delete").click()
+    check("a conversation deleted")
+    chat.get("undo").click()
+    expect(chat.get("conversation")).to_have_count(1)
+    chat.get("history-close").click()
 
 
 def trouble(chat: ChatPage, check: Check) -> None:
