@@ -152,6 +152,7 @@ def test_two_tabs(talker: ChatPage) -> None:
     other.ask("And a wheel")
 
     # The first comes back, sees it all, and takes it over.
+    talker.page.bring_to_front()
     panel = Panel(talker.page)
     panel.open()
     panel.choose(FIRST)
