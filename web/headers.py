@@ -49,6 +49,10 @@ def content_security_policy(origins: Sequence[str] = (), *, in_page: bool = Fals
         "manifest-src 'self'",
         "base-uri 'none'",
         "form-action 'none'",
+        # No text becomes script or HTML but through these: DOMPurify's, which makes answers' HTML
+        # harmless, and two that know the addresses of the site's own workers alone.
+        "require-trusted-types-for 'script'",
+        "trusted-types dompurify webkiln-engine webkiln-page",
     ]
     return "; ".join(rules if in_page else [*rules, "frame-ancestors 'none'"])
 

@@ -5,6 +5,7 @@ import { type EngineInfo, type Progress, WebkilnError } from "./api";
 import { LocalCrew } from "./crew";
 import { aborted, fromWire } from "./errors";
 import type { CallName, Calls, FromWorker, ToWorker } from "./protocol";
+import { startWorker } from "./start-worker";
 
 interface Pending {
   type: CallName;
@@ -40,12 +41,11 @@ export class WorkerClient {
   private end: WebkilnError | null = null;
 
   constructor(
-    address: URL,
     /** Name of the Web Lock that tells whether the worker lives. */
     private readonly lock: string,
     private readonly events: ClientEvents,
   ) {
-    this.worker = new Worker(address, { type: "module", name: "webkiln" });
+    this.worker = startWorker("worker.js", "webkiln");
     this.worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.receive(data);
     this.worker.onerror = (event) => this.lose(event.message);
     this.worker.onmessageerror = () => this.lose("a message could not be read");

@@ -6,6 +6,7 @@
 import type { Crew, Hand } from "../backends/wasm-helpers";
 import type { ThreadStart } from "../backends/wasm-thread";
 import type { FromWorker } from "./protocol";
+import { startWorker } from "./start-worker";
 
 /** The worker's end: asks the page. */
 export class RemoteCrew implements Crew {
@@ -38,8 +39,7 @@ export class LocalCrew {
   constructor(private readonly unfit: (id: number, problem: string) => void) {}
 
   hire(id: number, start: ThreadStart, port: MessagePort): void {
-    const address = new URL("./thread.js", import.meta.url);
-    const worker = new Worker(address, { type: "module", name: `webkiln thread ${start.thread}` });
+    const worker = startWorker("thread.js", `webkiln thread ${start.thread}`);
     this.workers.set(id, worker);
     worker.onerror = ({ message }) => this.unfit(id, message || "its script did not load");
     worker.onmessageerror = () => this.unfit(id, "its message could not be read");

@@ -46,7 +46,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const marker = new CrashMarker(marks, key, load.lock);
   const chronicle = new Chronicle(key, options.context ?? 0);
   const watch = new Watch(options, marker, chronicle, (whole) => markKept(key, whole));
-  const client = new WorkerClient(new URL("./worker.js", import.meta.url), load.lock, watch);
+  const client = new WorkerClient(load.lock, watch);
   const abort = (): void => client.kill();
   signal.addEventListener("abort", abort);
   download?.follow((paused) => client.pause(paused));

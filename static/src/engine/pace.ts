@@ -7,6 +7,7 @@ import type { PaceReply, PaceRequest } from "../pace/protocol";
 import type { Variant } from "../plan";
 import type { CapabilityReport } from "./api";
 import type { Pace } from "./assessment";
+import { startWorker } from "./start-worker";
 
 const STORE = "webkiln.pace";
 const KEPT_MS = 7 * 24 * 3600 * 1000;
@@ -118,13 +119,6 @@ class Meter {
   end(): void {
     this.worker.terminate();
   }
-}
-
-function startWorker(): Worker {
-  return new Worker(new URL("./pace.js", import.meta.url), {
-    type: "module",
-    name: "webkiln pace",
-  });
 }
 
 function isKnown(entry: Partial<Record<keyof Pace | "subject", unknown>>): boolean {
