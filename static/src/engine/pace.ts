@@ -37,7 +37,7 @@ export class Paces {
   private readonly known: Remembered<Pace & { subject: string }>;
 
   constructor(
-    private readonly start: () => Worker = startWorker,
+    private readonly start: () => Worker = () => startWorker("pace.js", "webkiln pace"),
     storage?: MarkStorage | null,
     now?: () => number,
     browser?: string,
