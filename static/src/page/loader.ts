@@ -79,8 +79,10 @@ export class Loader {
   }
 
   private options(wish: Wish) {
+    const [model, ...mirrors] = this.model.urls;
     return {
-      model: new URL(this.model.urls[0], document.baseURI).href,
+      model: new URL(model, document.baseURI).href,
+      mirrors: mirrors.map((url) => new URL(url, document.baseURI).href),
       integrity: this.model.integrity,
       ...(this.context === undefined ? {} : { context: this.context }),
       ...toWay(wish),
