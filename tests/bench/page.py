@@ -74,6 +74,7 @@ class Figures:
     longest: float  # task longer than 50 ms; 0: there was none
     tasks: int  # longer than 50 ms
     now: float
+    busy: float = 0.0  # seconds of processor time of the page's main thread
 
 
 def main() -> None:
@@ -147,18 +148,19 @@ def _answers(chromium: Browser, address: str, console: Console) -> Iterator[str]
     yield f"{TOKENS:,} tokens that arrive as"
     yield ""
     yield (
-        "| answer | tokens/s | slowed | took, s | blocked, ms | longest task, ms | long tasks "
-        "| layout shift |"
+        "| answer | tokens/s | slowed | took, s | main thread busy, s | blocked, ms "
+        "| longest task, ms | long tasks | layout shift |"
     )
-    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     for name in ANSWERS:
         for rate in RATES:
             for factor in SLOWED:
                 with visit(chromium, address) as chat:
                     found = _streamed(chat, name, rate, factor)
                 row = (
-                    f"| {name} | {rate} | {factor}x | {found.now / 1000:.1f} | {found.blocked:.0f} "
-                    f"| {found.longest:.0f} | {found.tasks} | {found.shift:.3f} |"
+                    f"| {name} | {rate} | {factor}x | {found.now / 1000:.1f} | {found.busy:.1f} "
+                    f"| {found.blocked:.0f} | {found.longest:.0f} | {found.tasks} "
+                    f"| {found.shift:.3f} |"
                 )
                 console.print(row)
                 yield row
@@ -170,13 +172,22 @@ def _streamed(chat: ChatPage, name: str, rate: int, factor: int) -> Figures:
     chat.context.add_init_script(WATCH)
     chat.climb()
     chat.start()
-    _slow(chat, factor)
+    session = _slow(chat, factor)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+    before = _busy(session)
     begin: float = chat.page.evaluate("performance.now()")
     chat.send("Go on")
     last = chat.get("message-assistant").last
     last.and_(chat.page.locator("[data-state=done]")).wait_for(timeout=300_000)
     found = chat.page.evaluate(RESULT, begin)
-    return Figures(**{**found, "now": found["now"] - begin})
+    busy = _busy(session) - before
+    return Figures(**{**found, "now": found["now"] - begin, "busy": busy})
+
+
+def _busy(session: CDPSession) -> float:
+    metrics = session.send("Performance.getMetrics")["metrics"]
+    found: float = next(each["value"] for each in metrics if each["name"] == "TaskDuration")
+    return found
 
 
 def _slow(chat: ChatPage, factor: int) -> CDPSession:

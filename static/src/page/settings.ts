@@ -109,7 +109,7 @@ export function readNumber(setting: Setting, text: string): { value: number | nu
   if (trimmed === "") {
     return setting.initial === null ? { value: null } : words.settings.needsNumber(label);
   }
-  const value = Number(trimmed);
+  const value = Number(trimmed.replace(",", ".")); // as many languages write it
   const whole = setting.step === 1;
   if (value >= setting.min && value <= setting.max && (!whole || Number.isInteger(value))) {
     return { value };

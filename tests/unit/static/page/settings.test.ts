@@ -17,6 +17,7 @@ function setting(name: string): Setting {
 describe("a number as typed", () => {
   test.each([
     ["temperature", " 0.5 ", 0.5],
+    ["temperature", "0,5", 0.5],
     ["temperature", "0", 0],
     ["temperature", "2", 2],
     ["seed", "4294967295", 4294967295],
