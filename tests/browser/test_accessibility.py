@@ -109,6 +109,12 @@ def panels(chat: ChatPage, check: Check) -> None:
     chat.get("device-dialog").locator("summary").click()
     check("device panel")
     chat.get("device-close").click()
+    chat.get("history").click()
+    expect(chat.get("history-dialog")).to_be_visible()
+    check("conversations")
+    chat.get("history-search").fill("nowhere")
+    check("conversations, none found")
+    chat.get("history-close").click()
 
 
 def conversations(chat: ChatPage, check: Check) -> None:

@@ -94,6 +94,12 @@ def test_no_english_is_left(foreigner: tuple[ChatPage, str]) -> None:
     chat.get("device-dialog").locator("summary").click()
     assert english_left(chat, language) == []
     chat.get("device-close").click()
+    chat.get("history").click()
+    expect(chat.get("history-dialog")).to_be_visible()
+    assert english_left(chat, language) == []
+    chat.get("history-search").fill("nowhere")
+    assert english_left(chat, language) == []
+    chat.get("history-close").click()
     assert chat.page.evaluate("[...seen]") == [language]
 
 
