@@ -34,7 +34,7 @@ GPU_SHAPES := $(SHAPES:%=build/bench-gpu/models/%/manifest.json)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build test check soak coverage shapes fuzz bench bench-page bench-gpu bench-experts budgets wheel clean prerequisites browser test-browsers lint types units quick
+.PHONY: help run build test check soak faults coverage shapes fuzz bench bench-page bench-gpu bench-experts budgets wheel clean prerequisites browser test-browsers lint types units quick
 
 help: ## List the commands.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -63,6 +63,10 @@ test-browsers: $(DEV_READY) $(PUPPETEER_READY) $(PAGE) ## Tests in Firefox and i
 soak: browser $(GPU_PROGRAM) $(VALIDATOR_READY) ## What `make test` has a sample of, whole; hours, resumable. SOAK="--again".
 	$(SAY) "Long tests"
 	@$(PYTHON) -m pytest tests -m soak -p tests.soak.record $(SPREAD) $(SOAK)
+
+faults: browser $(PAGE) ## Inject every fault as often as docs/faults.md says, and write it; resumable. FAULTS="--again".
+	$(SAY) "Faults"
+	@$(PYTHON) -m tests.faults $(FAULTS)
 
 coverage: browser $(DEV_READY) $(PAGE) ## Compare every architecture of transformers with PyTorch; hours. COVERAGE="--help".
 	$(SAY) "Architectures"

@@ -251,6 +251,14 @@ export interface CapabilityReport {
 /** A note of the engine's, and what it is made of. */
 export type Remark = { note: string } & (
   | { code: "tuned-refused"; vendor: string }
+  /** The disk is full: bytes that are free for the site, as far as is known, and that were needed. */
+  | { code: "no-room"; free: number | null; needed: number }
+  /** The browser refused to keep files for another reason; some that it kept were damaged. */
+  | { code: "not-stored" | "damaged" }
+  /** Bytes that had been kept were gone. */
+  | { code: "evicted"; bytes: number }
+  /** Files, of all that were fetched, that another address than the first had to serve. */
+  | { code: "mirror"; served: number; total: number; mirror: string }
   /** Work went on after a fault, perhaps (`moved`) in another way. */
   | { code: "recovered"; error: ErrorCode; moved: boolean; variant: string; backend: Backend }
 );

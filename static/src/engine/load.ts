@@ -19,6 +19,7 @@ import { EmbedSession } from "./embed-session";
 import { formatBytes, requireSecureContext } from "./errors";
 import { expectedVendor, type Ground, openRung } from "./open";
 import type { LoadOptions } from "./protocol";
+import { addRemark } from "./remarks";
 import { type Footing, Ladder, type Lookout } from "./rungs";
 import type { Loaded } from "./running";
 import { Session } from "./session";
@@ -61,10 +62,11 @@ export async function loadSession(
   requireChoice(report, wishes);
   const notes = [...manifest.notes];
   const remarks: Remark[] = [];
+  const remark = (said: Remark): void => addRemark({ notes, remarks }, said);
   const cache = kept?.files ?? null;
-  const store = new FileStore({ ...line, files: manifest.files, cache, notes });
+  const store = new FileStore({ ...line, files: manifest.files, cache, remark });
   const before = await store.sizes();
-  if (options.expected) noteLosses(manifest, before, notes);
+  if (options.expected) noteLosses(manifest, before, remark);
   const { crew } = events;
   const shared = { manifest, report, store, meter, context, notes, remarks };
   const ground: Ground = { ...shared, threads, tuned, crew };
@@ -76,7 +78,7 @@ export async function loadSession(
   });
   meter.setPhase("ready");
   loading = false;
-  notes.push(...mirrors.remarks());
+  for (const said of mirrors.remarks()) remark(said);
   events.kept(store.keeps);
   const { change } = events;
   const loaded: Loaded = { manifest, context, notes, remarks, codec, ladder, footing, change };
@@ -104,14 +106,18 @@ function rungOpener(ground: Ground, codec: Promise<TextCodec>, before: Map<strin
 }
 
 /** A browser short of space clears what it kept. The weights alone count: variants share them. */
-function noteLosses(manifest: Manifest, kept: Map<string, number>, notes: string[]): void {
+function noteLosses(
+  manifest: Manifest,
+  kept: Map<string, number>,
+  remark: (remark: Remark) => void,
+): void {
   const weights = weightFiles(manifest);
   const lost = sizeOf(manifest, weights) - keptOf(manifest, weights, kept);
   if (lost === 0) return;
-  notes.push(
+  const note =
     `${formatBytes(lost)} of this model that the browser had kept were gone, and were downloaded ` +
-      "again. Browsers clear what they keep when the disk runs full, unless they promised not to.",
-  );
+    "again. Browsers clear what they keep when the disk runs full, unless they promised not to.";
+  remark({ code: "evicted", note, bytes: lost });
 }
 
 async function loadCodec(

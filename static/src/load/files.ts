@@ -1,5 +1,6 @@
 /** Verified files of a bundle, from this browser's store or the network. */
 
+import type { Remark } from "../engine/api";
 import { aborted, formatBytes } from "../engine/errors";
 import type { FileEntry } from "../plan";
 import type { FileCache } from "./cache";
@@ -17,8 +18,8 @@ export interface FileSource extends Line {
   files: Record<string, FileEntry>;
   cache: FileCache | null;
   gate: Gate;
-  /** What a person should know, such as that nothing could be kept. */
-  notes: string[];
+  /** Told what a person should know, such as that nothing could be kept. */
+  remark(remark: Remark): void;
 }
 
 export class FileStore {
@@ -84,9 +85,8 @@ export class FileStore {
     await cache.remove(sha256).catch(() => {});
     this.damaged += 1;
     if (this.damaged > 1) return;
-    this.source.notes.push(
-      "Some of what this browser had kept of the model was damaged; it was downloaded again.",
-    );
+    const note = "Some of what this browser had kept of the model was damaged";
+    this.source.remark({ code: "damaged", note: `${note}; it was downloaded again.` });
   }
 
   private async fetch(name: string, entry: FileEntry, signal: AbortSignal): Promise<Bytes> {
@@ -144,7 +144,7 @@ export class FileStore {
   }
 
   private async keep(entry: FileEntry, bytes: Bytes): Promise<void> {
-    const { cache, notes, meter } = this.source;
+    const { cache, remark, meter } = this.source;
     if (cache === null || this.refused) return;
     try {
       await cache.write(entry.sha256, bytes);
@@ -153,23 +153,24 @@ export class FileStore {
       // A full disk must not stop someone whose memory suffices; the next visit downloads again.
       if (this.refused) return;
       this.refused = true;
-      notes.push(await refusal(error, Math.max(meter.expected - this.stored, entry.bytes)));
+      remark(await refusal(error, Math.max(meter.expected - this.stored, entry.bytes)));
     }
   }
 }
 
 /** Why nothing more is kept, what that means, and what to do about it. */
-async function refusal(error: unknown, needed: number): Promise<string> {
+async function refusal(error: unknown, needed: number): Promise<Remark> {
   const name = error instanceof DOMException ? error.name : String(error);
   const again = "The model runs all the same, but the next visit will download the rest again.";
   if (name !== "QuotaExceededError") {
-    return `The browser did not keep the model's files (${name}). ${again}`;
+    const note = `The browser did not keep the model's files (${name}). ${again}`;
+    return { code: "not-stored", note };
   }
   const { usage, quota } = await estimate();
   const free = usage === undefined || quota === undefined ? null : Math.max(quota - usage, 0);
   const room = free === null ? "" : `: ${formatBytes(free)} are free for this site`;
-  return (
+  const note =
     `There is no room to keep this model${room}, and ${formatBytes(needed)} more were needed. ` +
-    `${again} Free some space on the disk, or delete a model that you do not need.`
-  );
+    `${again} Free some space on the disk, or delete a model that you do not need.`;
+  return { code: "no-room", note, free, needed };
 }

@@ -1,6 +1,6 @@
 /** The addresses that hold the same bundle, and which of them to ask next. */
 
-import { WebkilnError } from "../engine/api";
+import { type Remark, WebkilnError } from "../engine/api";
 import { backoff, TRIES } from "./retry";
 import type { Failure } from "./transfer";
 
@@ -48,14 +48,16 @@ export class Mirrors {
   }
 
   /** Who served what, where it was not the first alone. */
-  remarks(): string[] {
+  remarks(): Remark[] {
     const [first, ...others] = this.all;
     const total = this.all.reduce((sum, { served }) => sum + served, 0);
     return others
       .filter(({ served }) => served > 0)
       .map(({ base, served }) => {
         const because = first?.problem ? ` (${place(first.base)}: ${first.problem})` : "";
-        return `${served} of ${total} files came from the mirror ${place(base)}${because}.`;
+        const mirror = place(base);
+        const note = `${served} of ${total} files came from the mirror ${mirror}${because}.`;
+        return { code: "mirror", note, served, total, mirror };
       });
   }
 }

@@ -7,6 +7,7 @@ import type {
   ChatCompletionChunk,
   ChatMessage,
   ChatRequest,
+  Connection,
   Engine,
   EngineInfo,
   EngineOptions,
@@ -14,7 +15,9 @@ import type {
   ErrorValues,
   Progress,
   Rung,
+  StoredModel,
 } from "../engine/api";
+import type { Download } from "../engine/download";
 
 export type { FinishReason, Usage } from "../engine/api";
 export type {
@@ -24,6 +27,7 @@ export type {
   ChatCompletionChunk,
   ChatMessage,
   ChatRequest,
+  Download,
   Engine,
   EngineInfo,
   ErrorCode,
@@ -32,7 +36,8 @@ export type {
   Rung,
 };
 
-export interface DeviceQuestion extends Pick<EngineOptions, "backend" | "variant" | "context"> {
+export interface DeviceQuestion
+  extends Pick<EngineOptions, "mirrors" | "backend" | "variant" | "context"> {
   model: string;
   integrity: string;
 }
@@ -40,6 +45,9 @@ export interface DeviceQuestion extends Pick<EngineOptions, "backend" | "variant
 export interface EngineModule {
   createEngine(options: EngineOptions): Promise<Engine>;
   checkDevice(question: DeviceQuestion): Promise<{ report: CapabilityReport }>;
+  storedModel(question: DeviceQuestion): Promise<StoredModel>;
+  connection(): Connection;
+  Download: new () => Download;
 }
 
 // A plain string, so that neither the compiler nor the bundler follows it.

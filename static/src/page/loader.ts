@@ -2,6 +2,7 @@
 
 import {
   type CapabilityReport,
+  type Download,
   type Engine,
   type EngineInfo,
   type EngineModule,
@@ -25,7 +26,7 @@ export class Loader {
   report: CapabilityReport | null = null;
   private checkedFor = "";
   private module: EngineModule | null = null;
-  private running: AbortController | null = null;
+  private running: Download | null = null;
 
   constructor(
     readonly model: Model,
@@ -54,12 +55,12 @@ export class Loader {
   /** Ends what ran before, and loads anew. */
   async load(wish: Wish, events: LoadEvents): Promise<Engine> {
     await this.dispose();
-    const { createEngine } = await this.imported();
-    const controller = new AbortController();
-    this.running = controller;
+    const { createEngine, Download } = await this.imported();
+    const download = new Download();
+    this.running = download;
     try {
       const options = this.options(wish);
-      this.engine = await createEngine({ ...options, ...events, signal: controller.signal });
+      this.engine = await createEngine({ ...options, ...events, download });
       local.write(STORE, this.model.integrity);
       return this.engine;
     } finally {
@@ -68,7 +69,22 @@ export class Loader {
   }
 
   cancel(): void {
-    this.running?.abort();
+    this.running?.cancel();
+  }
+
+  /** Pauses the download, or lets it go on; whether it is paused now. */
+  togglePause(): boolean {
+    const { running } = this;
+    if (running?.paused) running.resume();
+    else running?.pause();
+    return running?.paused ?? false;
+  }
+
+  /** Bytes that would be fetched over a connection that may cost; 0 where none would. */
+  async costs(wish: Wish): Promise<number> {
+    const { connection, storedModel } = await this.imported();
+    if (!connection().metered) return 0;
+    return (await storedModel(this.options(wish))).missing;
   }
 
   async dispose(): Promise<void> {

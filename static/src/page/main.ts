@@ -53,6 +53,7 @@ class Page {
   });
   private readonly start = new StartCard(
     () => void this.load(),
+    () => this.loader?.togglePause() ?? false,
     () => this.loader?.cancel(),
   );
   private readonly chat = new Chat(() => this.settings.value, {
@@ -176,10 +177,13 @@ class Page {
     return report;
   }
 
-  private async load(): Promise<void> {
+  /** `mayCost`: the person has agreed to a download over a metered connection. */
+  private async load(mayCost = false): Promise<void> {
     const { loader } = this;
     if (!loader) return;
     const wish = this.wish();
+    const costs = mayCost ? 0 : await loader.costs(wish).catch(() => 0);
+    if (costs > 0) return this.askMetered(costs);
     this.notice.clear();
     this.strip.clear();
     this.device.clear();
@@ -205,6 +209,19 @@ class Page {
     } finally {
       this.start.showLoading(false);
     }
+  }
+
+  private askMetered(costs: number): void {
+    const { title, line, download, later } = words.metered;
+    this.notice.show(
+      "metered",
+      title,
+      [line(costs)],
+      [
+        { label: download, testid: "metered-download", run: () => void this.load(true) },
+        { label: later, testid: "metered-later", run: () => this.notice.clear() },
+      ],
+    );
   }
 
   private begin(engine: Engine, wish: Wish): void {

@@ -16,10 +16,27 @@ export function plain({ causes, reasons }: Pick<Rung, "causes" | "reasons">): st
 export function noted(note: string, { remarks }: Pick<EngineInfo, "remarks">): string | null {
   const remark = remarks.find((each) => each.note === note);
   if (remark === undefined) return null;
-  const { tunedRefused, recovered } = words.remarks;
-  if (remark.code === "tuned-refused") return tunedRefused(remark.vendor);
-  const { title } = words.faults[remark.error] ?? words.faults.internal;
-  return recovered(title, remark.moved, rungName(remark.variant, remark.backend));
+  const { tunedRefused, recovered, notKept, notStored, damaged, evicted, mirror } = words.remarks;
+  switch (remark.code) {
+    case "tuned-refused":
+      return tunedRefused(remark.vendor);
+    case "no-room":
+      return notKept(remark.needed, remark.free);
+    case "not-stored":
+      return notStored;
+    case "damaged":
+      return damaged;
+    case "evicted":
+      return evicted(remark.bytes);
+    case "mirror":
+      return mirror(remark.served, remark.total, remark.mirror);
+    case "recovered": {
+      const { title } = words.faults[remark.error] ?? words.faults.internal;
+      return recovered(title, remark.moved, rungName(remark.variant, remark.backend));
+    }
+    default:
+      return null; // of a newer engine
+  }
 }
 
 function said(cause: Cause): string {

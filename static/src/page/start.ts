@@ -17,10 +17,13 @@ export class StartCard {
   private readonly progress = find("progress", HTMLElement);
   private readonly bar = find("progress-bar", HTMLProgressElement);
   private readonly text = find("progress-text", HTMLElement);
+  private readonly pause = find("pause", HTMLButtonElement);
   private readonly cancel = find("cancel", HTMLButtonElement);
 
-  constructor(onLoad: () => void, onCancel: () => void) {
+  /** `onPause` pauses or resumes, and tells whether the download is paused then. */
+  constructor(onLoad: () => void, onPause: () => boolean, onCancel: () => void) {
     this.button.addEventListener("click", onLoad);
+    this.pause.addEventListener("click", () => this.showPaused(onPause()));
     this.cancel.addEventListener("click", onCancel);
   }
 
@@ -61,7 +64,9 @@ export class StartCard {
   showLoading(loading: boolean): void {
     this.button.hidden = loading;
     this.progress.hidden = !loading;
+    this.pause.hidden = true;
     if (!loading) return;
+    this.showPaused(false);
     this.bar.removeAttribute("value");
     this.text.textContent = words.progress.starting;
   }
@@ -71,6 +76,12 @@ export class StartCard {
     if (share === null) this.bar.removeAttribute("value");
     else this.bar.value = share;
     this.text.textContent = progressText(progress);
+    this.pause.hidden = progress.phase !== "download" || progress.loaded === progress.total;
+  }
+
+  private showPaused(paused: boolean): void {
+    const { pause, resume } = words.progress;
+    this.pause.textContent = paused ? resume : pause;
   }
 }
 
@@ -84,11 +95,14 @@ export function progressShare(progress: Progress): number | null {
 
 export function progressText(progress: Progress): string {
   const { reading, ready, loaded, cached, rate, left, kernels, compiling } = words.progress;
-  if (progress.phase === "manifest" || progress.total === 0) return reading;
+  if (progress.phase === "manifest" || progress.total === 0) {
+    return progress.waiting ? words.progress.waiting[progress.waiting] : reading;
+  }
   if (progress.phase === "ready") return ready;
   const parts = [loaded(progress.loaded, progress.total)];
   if (progress.cached > 0) parts.push(cached(progress.cached));
-  if (progress.loaded < progress.total) {
+  if (progress.waiting) parts.push(words.progress.waiting[progress.waiting]);
+  else if (progress.loaded < progress.total) {
     if (progress.rate !== undefined) parts.push(rate(Math.round(progress.rate)));
     if (progress.secondsLeft !== undefined) parts.push(left(progress.secondsLeft));
   }

@@ -178,6 +178,14 @@ export const en = {
     reading: "Reading what the model is made of…",
     ready: "Ready.",
     cancel: "Cancel",
+    pause: "Pause",
+    resume: "Resume",
+    waiting: {
+      paused: "paused",
+      offline: "no network; it goes on as soon as there is one",
+      retry: "the server does not answer; trying again",
+      tab: "another tab is downloading it",
+    },
     loaded: (some: number, all: number) => `${bytes(some)} of ${bytes(all)}`,
     cached: (size: number) => `${bytes(size)} from this browser`,
     rate: (perSecond: number) => bytesPerSecond(perSecond),
@@ -484,7 +492,25 @@ export const en = {
   },
 
   /** Notes that the engine adds to what is good to know. */
+  metered: {
+    title: "This connection may cost you",
+    line: (size: number) =>
+      `Your browser says that data is to be saved, or that the network is a mobile one. The model needs ${bytes(size)} more.`,
+    download: "Download",
+    later: "Not now",
+  },
+
   remarks: {
+    notKept: (needed: number, free: number | null) =>
+      `There is no room to keep this model: it needs ${bytes(needed)} more${free === null ? "" : `, and ${bytes(free)} are free for this site`}. It runs all the same, but the next visit will download the rest again. Free some space, or delete a model.`,
+    notStored:
+      "The browser did not keep the model's files; the next visit will download them again.",
+    damaged:
+      "Some of what this browser had kept of the model was damaged; it was downloaded again.",
+    evicted: (lost: number) =>
+      `${bytes(lost)} of this model that the browser had kept were gone, and were downloaded again. Browsers clear what they keep when the disk runs full, unless they promised not to.`,
+    mirror: (served: number, total: number, mirror: string) =>
+      `${number(served)} of ${number(total)} files came from the mirror ${mirror}.`,
     tunedRefused: (vendor: string) =>
       `Kernels tuned for ${vendor} do not hold here; the general ones run instead.`,
     recovered: (cause: string, moved: boolean, rung: string) =>

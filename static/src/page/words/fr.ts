@@ -168,6 +168,14 @@ export const words: Words = {
     reading: "Lecture de la composition du modèle…",
     ready: "Prêt.",
     cancel: "Annuler",
+    pause: "Suspendre",
+    resume: "Reprendre",
+    waiting: {
+      paused: "suspendu",
+      offline: "pas de réseau ; cela reprendra dès qu’il y en aura",
+      retry: "le serveur ne répond pas ; nouvel essai en cours",
+      tab: "un autre onglet est en train de le télécharger",
+    },
     loaded: (some, all) => `${bytes(some)} sur ${bytes(all)}`,
     cached: (size) => `${bytes(size)} de ce navigateur`,
     rate: (perSecond) => bytesPerSecond(perSecond),
@@ -472,7 +480,25 @@ export const words: Words = {
   },
 
   /** Notes that the engine adds to what is good to know. */
+  metered: {
+    title: "Cette connexion peut vous coûter",
+    line: (size) =>
+      `Votre navigateur indique qu’il faut économiser les données, ou que le réseau est mobile. Il manque encore ${bytes(size)} au modèle.`,
+    download: "Télécharger",
+    later: "Pas maintenant",
+  },
+
   remarks: {
+    notKept: (needed, free) =>
+      `Il n’y a pas la place de garder ce modèle : il lui faut encore ${bytes(needed)}${free === null ? "" : `, et ce site dispose de ${bytes(free)}`}. Il fonctionne quand même, mais la prochaine visite téléchargera le reste à nouveau. Libérez de la place, ou supprimez un modèle.`,
+    notStored:
+      "Le navigateur n’a pas gardé les fichiers du modèle ; la prochaine visite les téléchargera à nouveau.",
+    damaged:
+      "Une partie de ce que ce navigateur avait gardé du modèle était abîmée ; elle a été téléchargée à nouveau.",
+    evicted: (lost) =>
+      `${bytes(lost)} de ce modèle, gardés par le navigateur, avaient disparu et ont été téléchargés à nouveau. Les navigateurs effacent ce qu’ils gardent quand le disque est plein, sauf s’ils ont promis de ne pas le faire.`,
+    mirror: (served, total, mirror) =>
+      `${number(served)} fichiers sur ${number(total)} viennent du miroir ${mirror}.`,
     tunedRefused: (vendor) =>
       `Les noyaux réglés pour ${vendor} ne tiennent pas ici ; les noyaux généraux les remplacent.`,
     recovered: (cause, moved, rung) =>

@@ -168,6 +168,14 @@ export const words: Words = {
     reading: "Lettura della composizione del modello…",
     ready: "Pronto.",
     cancel: "Annulla",
+    pause: "Sospendi",
+    resume: "Riprendi",
+    waiting: {
+      paused: "sospeso",
+      offline: "manca la rete; riprende appena torna",
+      retry: "il server non risponde; si riprova",
+      tab: "un’altra scheda lo sta scaricando",
+    },
     loaded: (some, all) => `${bytes(some)} di ${bytes(all)}`,
     cached: (size) => `${bytes(size)} da questo browser`,
     rate: (perSecond) => bytesPerSecond(perSecond),
@@ -473,7 +481,25 @@ export const words: Words = {
   },
 
   /** Notes that the engine adds to what is good to know. */
+  metered: {
+    title: "Questa connessione può costare",
+    line: (size) =>
+      `Il browser dice di risparmiare dati, oppure che la rete è mobile. Al modello mancano ancora ${bytes(size)}.`,
+    download: "Scarica",
+    later: "Non ora",
+  },
+
   remarks: {
+    notKept: (needed, free) =>
+      `Non c’è posto per conservare questo modello: gli servono ancora ${bytes(needed)}${free === null ? "" : `, e per questo sito sono liberi ${bytes(free)}`}. Funziona lo stesso, ma la prossima visita scaricherà di nuovo il resto. Liberi spazio, o elimini un modello.`,
+    notStored:
+      "Il browser non ha conservato i file del modello; la prossima visita li scaricherà di nuovo.",
+    damaged:
+      "Una parte di ciò che questo browser aveva conservato del modello era danneggiata; è stata scaricata di nuovo.",
+    evicted: (lost) =>
+      `${bytes(lost)} di questo modello, conservati dal browser, erano spariti e sono stati scaricati di nuovo. I browser cancellano ciò che conservano quando il disco è pieno, salvo promessa contraria.`,
+    mirror: (served, total, mirror) =>
+      `${number(served)} file su ${number(total)} vengono dallo specchio ${mirror}.`,
     tunedRefused: (vendor) =>
       `I kernel regolati per ${vendor} qui non reggono; al loro posto girano quelli generali.`,
     recovered: (cause, moved, rung) =>

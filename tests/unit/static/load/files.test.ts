@@ -65,7 +65,7 @@ function store(files = ["a.bin"], ...others: string[]): FileStore {
       },
       () => (time += 1000),
     ),
-    notes,
+    remark: ({ note }) => notes.push(note),
     backoffMs: 1,
     stallMs,
   });
@@ -320,7 +320,7 @@ describe("FileStore", () => {
       const fetched = serve(answer);
       expect(await store(["a.bin"], "y.org/n").get("a.bin", abort.signal)).toEqual(CONTENT);
       expect(asked(fetched)).toEqual(["x.org", "y.org"]);
-      expect(mirrors.remarks()).toEqual([
+      expect(mirrors.remarks().map(({ note }) => note)).toEqual([
         expect.stringMatching(/^1 of 1 files came from the mirror y.org\/n \(x.org\/m: .+\)\.$/),
       ]);
     });
