@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from typing import Any
 
-from tests.browser.miniature import CARD, MODEL, Miniature
+from tests.browser.miniature import CARD, MODEL, SHARDS, Miniature
 from tests.browser.wasm_miniature import WasmMiniature
 
 GIB = 1 << 30
@@ -16,9 +17,12 @@ Manifest = dict[str, Any]
 
 
 def shelved(model: Miniature, name: str, change: Callable[[Manifest], None]) -> dict[str, bytes]:
-    """The bundle as the folder `name`, with its manifest changed."""
+    """The bundle as the folder `name`, with its manifest changed and a shard of its own."""
     files = model.files()
     manifest = json.loads(files[f"{MODEL}/manifest.json"]) | {"name": name}
+    shard = name.encode()[:4] + files[f"{MODEL}/{SHARDS[0]}"][4:]  # the first word is nobody's
+    files[f"{MODEL}/{SHARDS[0]}"] = shard
+    manifest["files"][SHARDS[0]]["sha256"] = hashlib.sha256(shard).hexdigest()
     change(manifest)
     files[f"{MODEL}/manifest.json"] = json.dumps(manifest).encode()
     return {path.replace(MODEL, f"/models/{name}"): data for path, data in files.items()}

@@ -13,7 +13,7 @@ import type {
 
 export type ModelQuestion = Pick<
   EngineOptions,
-  "model" | "integrity" | "backend" | "variant" | "context" | "threads"
+  "model" | "mirrors" | "integrity" | "backend" | "variant" | "context" | "threads"
 >;
 
 export interface AssessOptions {

@@ -1,5 +1,6 @@
 /** The engine as any page of the site gets it: by its address, at run time. */
 
+import type { Suggestion } from "../device/fit";
 import type {
   Backend,
   CapabilityReport,
@@ -15,8 +16,10 @@ import type {
   ErrorValues,
   Progress,
   Rung,
+  StorageUse,
   StoredModel,
 } from "../engine/api";
+import type { Assessment, AssessOptions, ModelQuestion } from "../engine/assessment";
 import type { Download } from "../engine/download";
 
 export type { FinishReason, Usage } from "../engine/api";
@@ -48,6 +51,11 @@ export interface EngineModule {
   storedModel(question: DeviceQuestion): Promise<StoredModel>;
   connection(): Connection;
   Download: new () => Download;
+  assess(models: ModelQuestion[], options?: AssessOptions): Promise<Assessment[]>;
+  suggestModel(assessments: Assessment[]): Suggestion | null;
+  deleteModel(integrity: string): Promise<number>;
+  storageUse(): Promise<StorageUse>;
+  persistStorage(): Promise<boolean>;
 }
 
 // A plain string, so that neither the compiler nor the bundler follows it.

@@ -15,6 +15,11 @@ import { toWay, type Wish } from "./wish";
 
 const STORE = "webkiln.loaded";
 
+/** A model that was deleted is not loaded without being asked for. */
+export function forget(integrity: string): void {
+  if (local.read(STORE) === integrity) local.write(STORE, "");
+}
+
 export interface LoadEvents {
   onProgress(progress: Progress): void;
   onChange(info: EngineInfo): void;

@@ -20,6 +20,7 @@ import { HistoryButton } from "./history/open";
 import { change, stepDown } from "./ladder";
 import { languageWishes } from "./language";
 import { offerLanguages } from "./language-select";
+import { offerLibrary } from "./library-button";
 import { Loader } from "./loader";
 import { offerModels, openModel } from "./model-select";
 import { chooseModel, findModel, type Model, slug } from "./models";
@@ -33,7 +34,7 @@ import { StartCard } from "./start";
 import { fillTemplate } from "./template-words";
 import { processorMayDo, type Remedy } from "./trouble";
 import { startsAtOnce } from "./verdict";
-import { decide, type Way, type Wish } from "./wish";
+import { decide, toWay, type Way, type Wish } from "./wish";
 import { speak, words } from "./words";
 
 type State = "start" | "loading" | "ready";
@@ -117,6 +118,13 @@ class Page {
       return;
     }
     offerModels(models, model);
+    offerLibrary(() => ({
+      ...{ models, current: model, context: this.query.context, way: toWay(this.wish()) },
+      choose: (chosen) => {
+        if (chosen === model) void this.load();
+        else openModel(chosen, true);
+      },
+    }));
     if (model.embeds) {
       this.showEmbedder(model);
       return;

@@ -20,10 +20,11 @@ export function offerModels(all: Model[], chosen: Model): void {
   };
 }
 
-/** Opens the page anew with this model; the conversation stays. */
-export function openModel(model: Model): void {
+/** Opens the page anew with this model; the conversation stays. `load` starts its download. */
+export function openModel(model: Model, load = false): void {
   const address = new URL(location.href);
   address.searchParams.set("model", slug(model));
+  if (load) address.searchParams.set("autoload", "");
   // An address that differs in its fragment alone would not be loaded.
   if (address.href === location.href) location.reload();
   else location.assign(address);

@@ -39,7 +39,8 @@ export function noted(note: string, { remarks }: Pick<EngineInfo, "remarks">): s
   }
 }
 
-function said(cause: Cause): string {
+/** A cause as part of a sentence. */
+export function said(cause: Cause): string {
   const { reasons } = words;
   switch (cause.code) {
     case "card-lacks":

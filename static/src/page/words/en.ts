@@ -172,6 +172,91 @@ export const en = {
     embedderUse: "Use it from a page of your own: engine.embed(texts).",
   },
 
+  /** The library: every model with its verdict for this device. */
+  library: {
+    title: "Models",
+    about: "About this model",
+    compare: "Compare the models",
+    looking: "Looking at this device…",
+    measuring: "Measuring how fast this device is…",
+    fit: {
+      well: "Runs well here",
+      tight: "May struggle here",
+      unknown: "Cannot be told beforehand",
+      no: "Does not run here",
+    },
+    suggested: {
+      only: "Suggested: the only one that runs here",
+      "best-fit": "Suggested: it suits this device best",
+      largest: "Suggested: the largest of those that suit this device best",
+    },
+    because: {
+      memoryUnknown: (needed: number) =>
+        `it takes ${bytes(needed)} of memory, and browsers do not say whether this device has them to spare`,
+      ranOut: "the last time it ran out of memory here",
+      ranOutAt: (context: number) =>
+        `the last time it ran out of memory here, at a context of ${tokens(context)}`,
+      disk: (missing: number, free: number) =>
+        `it cannot be kept: ${bytes(missing)} are missing and the browser has room for ${bytes(free)}; it would be downloaded again at every visit`,
+      slow: "answers will come more slowly than people read",
+      unread: (title: string) => `what it is made of could not be read (${title})`,
+      limit: (name: string, needed: number, offered: number | undefined) =>
+        offered === undefined
+          ? `the browser does not know the limit ${name}`
+          : `it needs ${name} of ${number(needed)}, and the graphics card offers ${number(offered)}`,
+    },
+    size: "Size",
+    toFetch: (total: number, missing: number) => {
+      if (missing === 0) return `${bytes(total)}, all of it in this browser`;
+      const rest = missing < total ? `, ${bytes(missing)} still to download` : " to download once";
+      return `${bytes(total)}${rest}`;
+    },
+    speed: "Speed",
+    estimated: (rate: number) => `about ${speed(rate)}, estimated`,
+    measured: (rate: number) => `${speed(rate)}, as measured here`,
+    memory: "Memory",
+    licence: "Licence",
+    terms: "Terms",
+    languages: "Languages",
+    data: "Training data",
+    base: "Made from",
+    authors: "Authors",
+    quantization: "Quantization",
+    coded: (bits: number) => `${bits}-bit codes`,
+    plain: (bits: number) => `${bits}-bit numbers`,
+    share: (name: string, share: number) => `${name} (${number(share * 100)}%)`,
+    original: (types: string[]) => `in the checkpoint ${types.join(", ")}`,
+    parameters: "Parameters",
+    count: (count: number) => number(count),
+    context: "Context",
+    tokens: (usual: number, most: number) => `${number(usual)} of at most ${tokens(most)}`,
+    source: "Source",
+    unknown: "not known",
+    unstated: "not stated",
+    wrong: "Its answers can be wrong. Check what matters.",
+    embeds: "It turns texts into vectors and does not chat.",
+    choose: "Chat with it",
+    chosen: "Chosen",
+    download: "Download and chat",
+    of: (action: string, model: string) => `${action}: ${model}`,
+    remove: "Delete",
+    removeAsk: (model: string, kept: number) =>
+      `Delete ${model} (${bytes(kept)}) from this browser? Your conversations stay.`,
+    removeYes: "Delete it",
+    removeNo: "Keep it",
+    removed: (model: string, freed: number) =>
+      `${model} is deleted: ${bytes(freed)} are free again.`,
+    space: (used: number, free: number | null) =>
+      free === null
+        ? `Models take ${bytes(used)} in this browser.`
+        : `Models take ${bytes(used)} in this browser; there is room for ${bytes(free)} more.`,
+    persist: "Keep the models for good",
+    persistWhy:
+      "When space runs short, the browser may clear what this site keeps, and the models would be downloaded again. You can ask it not to.",
+    persisted: "The browser keeps the models until you delete them.",
+    persistRefused: "The browser did not agree. It may once you use this page more often.",
+  },
+
   progress: {
     label: "Loading the model",
     starting: "Starting…",

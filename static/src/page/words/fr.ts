@@ -162,6 +162,93 @@ export const words: Words = {
     embedderUse: "Utilisez-le depuis une page à vous : engine.embed(texts).",
   },
 
+  library: {
+    title: "Modèles",
+    about: "À propos de ce modèle",
+    compare: "Comparer les modèles",
+    looking: "Examen de cet appareil…",
+    measuring: "Mesure de la vitesse de cet appareil…",
+    fit: {
+      well: "Fonctionne bien ici",
+      tight: "Risque de peiner ici",
+      unknown: "Impossible à dire d’avance",
+      no: "Ne fonctionne pas ici",
+    },
+    suggested: {
+      only: "Conseillé : le seul qui fonctionne ici",
+      "best-fit": "Conseillé : celui qui convient le mieux à cet appareil",
+      largest: "Conseillé : le plus grand de ceux qui conviennent le mieux à cet appareil",
+    },
+    because: {
+      memoryUnknown: (needed) =>
+        `il prend ${bytes(needed)} de mémoire, et les navigateurs ne disent pas si cet appareil les a de reste`,
+      ranOut: "la dernière fois, la mémoire de cet appareil n’a pas suffi",
+      ranOutAt: (context) =>
+        `la dernière fois, la mémoire de cet appareil n’a pas suffi, avec un contexte de ${tokens(context)}`,
+      disk: (missing, free) =>
+        `il ne peut pas être gardé : il manque ${bytes(missing)} et le navigateur a de la place pour ${bytes(free)} ; il serait téléchargé à chaque visite`,
+      slow: "les réponses viendront plus lentement qu’on ne lit",
+      unread: (title) => `sa composition n’a pas pu être lue (${title})`,
+      limit: (name, needed, offered) =>
+        offered === undefined
+          ? `le navigateur ne connaît pas la limite ${name}`
+          : `il lui faut ${name} de ${number(needed)}, et la carte graphique offre ${number(offered)}`,
+    },
+    size: "Taille",
+    toFetch: (total, missing) => {
+      if (missing === 0) return `${bytes(total)}, tout est dans ce navigateur`;
+      const rest =
+        missing < total
+          ? `, encore ${bytes(missing)} à télécharger`
+          : " à télécharger une seule fois";
+      return `${bytes(total)}${rest}`;
+    },
+    speed: "Vitesse",
+    estimated: (rate) => `environ ${speed(rate)}, estimée`,
+    measured: (rate) => `${speed(rate)}, mesurée ici`,
+    memory: "Mémoire",
+    licence: "Licence",
+    terms: "Conditions",
+    languages: "Langues",
+    data: "Données d’entraînement",
+    base: "Tiré de",
+    authors: "Auteurs",
+    quantization: "Quantification",
+    coded: (bits) => `codes de ${bits} bits`,
+    plain: (bits) => `nombres de ${bits} bits`,
+    share: (name, share) => `${name} (${number(share * 100)} %)`,
+    original: (types) => `dans le point de contrôle ${types.join(", ")}`,
+    parameters: "Paramètres",
+    count: (count) => number(count),
+    context: "Contexte",
+    tokens: (usual, most) => `${number(usual)} sur ${tokens(most)} au plus`,
+    source: "Source",
+    unknown: "inconnue",
+    unstated: "non précisé",
+    wrong: "Ses réponses peuvent être fausses. Vérifiez ce qui compte.",
+    embeds: "Il transforme des textes en vecteurs et ne converse pas.",
+    choose: "Converser avec lui",
+    chosen: "Choisi",
+    download: "Télécharger et converser",
+    of: (action, model) => `${action} : ${model}`,
+    remove: "Supprimer",
+    removeAsk: (model, kept) =>
+      `Supprimer ${model} (${bytes(kept)}) de ce navigateur ? Vos conversations restent.`,
+    removeYes: "Le supprimer",
+    removeNo: "Le garder",
+    removed: (model, freed) => `${model} est supprimé : ${bytes(freed)} sont de nouveau libres.`,
+    space: (used, free) =>
+      free === null
+        ? `Les modèles prennent ${bytes(used)} dans ce navigateur.`
+        : `Les modèles prennent ${bytes(used)} dans ce navigateur ; il y a de la place pour ${bytes(free)} de plus.`,
+    persist: "Garder les modèles durablement",
+    persistWhy:
+      "Quand la place manque, le navigateur peut effacer ce que ce site garde, et les modèles seraient téléchargés de nouveau. Vous pouvez lui demander de ne pas le faire.",
+    persisted: "Le navigateur garde les modèles jusqu’à ce que vous les supprimiez.",
+    persistRefused:
+      "Le navigateur n’a pas accepté. Il le fera peut-être quand vous utiliserez cette page plus souvent.",
+  },
+
   progress: {
     label: "Chargement du modèle",
     starting: "Démarrage…",

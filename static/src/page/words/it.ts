@@ -162,6 +162,93 @@ export const words: Words = {
     embedderUse: "Usalo da una pagina tua: engine.embed(texts).",
   },
 
+  library: {
+    title: "Modelli",
+    about: "Informazioni su questo modello",
+    compare: "Confronta i modelli",
+    looking: "Esame di questo dispositivo…",
+    measuring: "Misura della velocità di questo dispositivo…",
+    fit: {
+      well: "Qui funziona bene",
+      tight: "Qui può faticare",
+      unknown: "Non si può dire in anticipo",
+      no: "Qui non funziona",
+    },
+    suggested: {
+      only: "Consigliato: l’unico che funziona qui",
+      "best-fit": "Consigliato: è il più adatto a questo dispositivo",
+      largest: "Consigliato: il più grande tra i più adatti a questo dispositivo",
+    },
+    because: {
+      memoryUnknown: (needed) =>
+        `occupa ${bytes(needed)} di memoria, e i browser non dicono se questo dispositivo li ha liberi`,
+      ranOut: "l’ultima volta la memoria di questo dispositivo non è bastata",
+      ranOutAt: (context) =>
+        `l’ultima volta la memoria di questo dispositivo non è bastata, con un contesto di ${tokens(context)}`,
+      disk: (missing, free) =>
+        `non può essere conservato: mancano ${bytes(missing)} e il browser ha posto per ${bytes(free)}; verrebbe scaricato a ogni visita`,
+      slow: "le risposte arriveranno più lentamente di quanto si legge",
+      unread: (title) => `non si è potuto leggere come è composto (${title})`,
+      limit: (name, needed, offered) =>
+        offered === undefined
+          ? `il browser non conosce il limite ${name}`
+          : `richiede ${name} di ${number(needed)}, e la scheda grafica offre ${number(offered)}`,
+    },
+    size: "Dimensione",
+    toFetch: (total, missing) => {
+      if (missing === 0) return `${bytes(total)}, tutto in questo browser`;
+      const rest =
+        missing < total
+          ? `, ancora ${bytes(missing)} da scaricare`
+          : " da scaricare una sola volta";
+      return `${bytes(total)}${rest}`;
+    },
+    speed: "Velocità",
+    estimated: (rate) => `circa ${speed(rate)}, stimata`,
+    measured: (rate) => `${speed(rate)}, misurata qui`,
+    memory: "Memoria",
+    licence: "Licenza",
+    terms: "Condizioni",
+    languages: "Lingue",
+    data: "Dati di addestramento",
+    base: "Derivato da",
+    authors: "Autori",
+    quantization: "Quantizzazione",
+    coded: (bits) => `codici a ${bits} bit`,
+    plain: (bits) => `numeri a ${bits} bit`,
+    share: (name, share) => `${name} (${number(share * 100)}%)`,
+    original: (types) => `nel checkpoint ${types.join(", ")}`,
+    parameters: "Parametri",
+    count: (count) => number(count),
+    context: "Contesto",
+    tokens: (usual, most) => `${number(usual)} su al massimo ${tokens(most)}`,
+    source: "Fonte",
+    unknown: "non nota",
+    unstated: "non indicato",
+    wrong: "Le sue risposte possono essere sbagliate. Verifica ciò che conta.",
+    embeds: "Trasforma testi in vettori e non conversa.",
+    choose: "Conversa con questo",
+    chosen: "Scelto",
+    download: "Scarica e conversa",
+    of: (action, model) => `${action}: ${model}`,
+    remove: "Elimina",
+    removeAsk: (model, kept) =>
+      `Eliminare ${model} (${bytes(kept)}) da questo browser? Le tue conversazioni restano.`,
+    removeYes: "Elimina",
+    removeNo: "Conserva",
+    removed: (model, freed) => `${model} è eliminato: ${bytes(freed)} sono di nuovo liberi.`,
+    space: (used, free) =>
+      free === null
+        ? `I modelli occupano ${bytes(used)} in questo browser.`
+        : `I modelli occupano ${bytes(used)} in questo browser; c’è posto per altri ${bytes(free)}.`,
+    persist: "Conserva i modelli in modo duraturo",
+    persistWhy:
+      "Quando lo spazio scarseggia il browser può cancellare ciò che questo sito conserva, e i modelli verrebbero scaricati di nuovo. Puoi chiedergli di non farlo.",
+    persisted: "Il browser conserva i modelli finché non li elimini.",
+    persistRefused:
+      "Il browser non ha acconsentito. Forse lo farà quando userai questa pagina più spesso.",
+  },
+
   progress: {
     label: "Caricamento del modello",
     starting: "Avvio…",
