@@ -1,10 +1,10 @@
 /** The conversation as it looks. */
 
 import { rate } from "./answer";
+import { AnswerText } from "./answer-text";
 import type { Turn } from "./conversation";
 import { copyOnClick } from "./copy-button";
 import { element, iconButton } from "./dom";
-import { GrowingMarkdown } from "./growing-markdown";
 import { words } from "./words";
 
 export interface MessageEvents {
@@ -97,7 +97,7 @@ function questionView(turn: Turn): View {
 class AnswerView implements View {
   readonly node: HTMLElement;
   private readonly body = element("div", { class: "answer-body", testid: "answer" });
-  private text = new GrowingMarkdown(this.body);
+  private text = new AnswerText(this.body);
   /** The text that is shown for good. */
   private whole: string | null = null;
   private readonly stats = element("span", { class: "stats", testid: "stats" });
@@ -136,7 +136,7 @@ class AnswerView implements View {
   /** What was drawn as an end was none. */
   redraw(): void {
     this.body.replaceChildren();
-    this.text = new GrowingMarkdown(this.body);
+    this.text = new AnswerText(this.body);
     this.text.grow(this.turn.content);
     this.whole = null;
   }
@@ -150,17 +150,25 @@ class AnswerView implements View {
   settle({ busy, last, allowed, elsewhere }: Standing): void {
     const { content, finish, stats } = this.turn;
     this.node.classList.toggle("busy", busy);
-    this.node.dataset.state = busy ? "busy" : "done";
     this.tools.hidden = busy;
     this.copy.hidden = content === "" || !navigator.clipboard;
     this.regenerate.hidden = !last || !allowed;
     this.resume.hidden = !last || !allowed || content === "" || finish === "stop";
-    if (busy) return;
-    if (this.whole !== content) this.text.end(content);
-    this.whole = content;
+    if (busy) {
+      this.node.dataset.state = "busy";
+      return;
+    }
+    if (this.whole !== content || this.node.dataset.state !== "done") this.end(content);
     const goesOn = elsewhere && finish === undefined;
     this.note.textContent = goesOn ? "" : finishNote(content, finish);
     this.stats.textContent = stats ? summary(stats) : "";
+  }
+
+  private end(content: string): void {
+    this.whole = content;
+    this.text.end(content, () => {
+      this.node.dataset.state = "done";
+    });
   }
 }
 
