@@ -12,7 +12,8 @@ import { Router } from "workbox-routing/Router.js";
 import { fileFor } from "./files";
 import { isolates, passedOn } from "./headers";
 import { asProblem, keepVersion } from "./install";
-import { APP, type Failure, INDEX, type Status, type ToServiceWorker } from "./protocol";
+import { appOf, tellPages } from "./pages";
+import { INDEX, type Status, type ToServiceWorker } from "./protocol";
 import { Versions } from "./versions";
 
 declare const self: ServiceWorkerGlobalScope;
@@ -39,7 +40,7 @@ async function install(): Promise<void> {
     await keepVersion(versions);
   } catch (error) {
     const problem = asProblem(error);
-    await tellPages({ type: "failed", app: versions.app, problem });
+    await tellPages(problem);
     await versions.forget().catch(() => false);
     // Without room the page can still be isolated; but a version that is kept is worth more.
     if (problem.cause !== "storage" || self.registration.active) throw error;
@@ -83,13 +84,4 @@ async function repair(): Promise<Status["problem"]> {
 function others(): string[] {
   const { installing, waiting } = self.registration;
   return [installing, waiting].flatMap((worker) => (worker ? appOf(worker.scriptURL) : []));
-}
-
-function appOf(address: string): string {
-  return new URL(address).searchParams.get(APP) ?? "";
-}
-
-async function tellPages(message: Failure): Promise<void> {
-  const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
-  for (const page of pages) if (page.url.startsWith(scope)) page.postMessage(message);
 }
