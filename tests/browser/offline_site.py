@@ -15,15 +15,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Frame, Page, expect
-from starlette.testclient import TestClient
 
 from tests.browser.chat_page import ChatPage
 from tests.browser.site import DIST
 from tests.browser.wasm_miniature import WasmMiniature
-from web.server import create_app
+from web.built import Built
+from web.export import export_site
+from web.models import Models
+from web.options import SiteOptions
+from web.site import Site
 
 BELOW = "some/path"  # the site lies below another one
-MADE = {"": "index.html", "models.json": "models.json", "app.json": "app.json"}
 OTHER = "0123456789ab"  # version of the other build
 
 
@@ -36,18 +38,13 @@ def write_models(root: Path) -> Path:
     return root / "models"
 
 
-def deploy(models: Path, folder: Path, dist: Path = DIST) -> None:
-    """The files of the site, and nothing of what was there before."""
+def deploy(
+    models: Path, folder: Path, dist: Path = DIST, options: SiteOptions | None = None
+) -> None:
+    """What `llm-site export` writes, and nothing of what was there before."""
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    with TestClient(create_app(models, dist)) as client:
-        for path, name in MADE.items():
-            (folder / name).write_bytes(client.get(f"/{path}").content)
-    for name in json.loads((folder / "app.json").read_bytes())["files"]:
-        if name not in MADE.values():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(dist / name, folder / name)
-    shutil.copytree(models, folder / "models")
+    options = options or SiteOptions(base_path=f"/{BELOW}/")
+    export_site(Site(Models(models), Built(dist), options), folder)
 
 
 def version(folder: Path) -> str:

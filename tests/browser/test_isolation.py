@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser, expect
 
 from tests.browser.chat_page import ChatPage, visit
-from tests.browser.offline_site import BELOW, Host, arrive, hosting, kept, relist, talk
-from web.headers import SECURITY_HEADERS
+from tests.browser.hosts import python_server
+from tests.browser.offline_site import BELOW, Host, arrive, deploy, hosting, kept, talk
+from web.headers import security_headers
+from web.options import SiteOptions
 
+HEADERS = security_headers(SiteOptions())
 TWO_THREADS = "processor (WebAssembly, 2 threads)"
 OPENER = "cross-origin-opener-policy"
 FETCH = """async ([path, headers]) => {
   const response = await fetch(path, { headers });
   return [response.status, Object.fromEntries(response.headers)];
 }"""
-
-
-@contextmanager
-def python_http_server(folder: Path) -> Iterator[str]:
-    command = [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1"]
-    with subprocess.Popen(
-        [*command, "--directory", str(folder)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as server:
-        assert server.stdout is not None
-        line = server.stdout.readline().decode()  # Serving HTTP on 127.0.0.1 port 40123 (...)
-        try:
-            yield f"http://127.0.0.1:{line.split(' port ')[1].split()[0]}"
-        finally:
-            server.terminate()
 
 
 def navigations(chat: ChatPage) -> list[str]:
@@ -46,28 +30,25 @@ def navigations(chat: ChatPage) -> list[str]:
 
 def test_threads_on_python_http_server(chromium: Browser, plain_site: Path, tmp_path: Path) -> None:
     with (
-        python_http_server(tmp_path / "root") as origin,
+        python_server(tmp_path / "root") as origin,
         visit(chromium, f"{origin}/{BELOW}", service_workers="allow") as chat,
     ):
         opened = navigations(chat)
         arrive(chat)
+        kept(chat)
+        assert len(opened) == 2
         chat.start()
         chat.expect_running(TWO_THREADS)
         talk(chat)
         kept(chat)
-        assert len(opened) == 2
         chat.assert_clean()
 
 
-def test_models_of_another_origin(guest: ChatPage, plain_site: Path, tmp_path: Path) -> None:
-    elsewhere = tmp_path / "elsewhere"
-    (plain_site / "models").rename(elsewhere)
+def test_models_of_another_origin(guest: ChatPage, plain_models: Path, plain_site: Path) -> None:
     # CORS alone: what is fetched with it needs no Cross-Origin-Resource-Policy.
-    with hosting(elsewhere, {"Access-Control-Allow-Origin": "*"}) as models:
-        listed = json.loads((plain_site / "models.json").read_bytes())
-        listed[0]["url"] = f"{models.origin}/mini/"
-        (plain_site / "models.json").write_text(json.dumps(listed))
-        relist(plain_site)
+    with hosting(plain_models, {"Access-Control-Allow-Origin": "*"}) as models:
+        options = SiteOptions(base_path=f"/{BELOW}/", models_url=f"{models.origin}/")
+        deploy(plain_models, plain_site, options=options)
         arrive(guest)
         guest.start()
         guest.expect_running(TWO_THREADS)
@@ -88,7 +69,7 @@ def test_nothing_is_added_where_the_host_isolates(chromium: Browser, mini_site: 
         assert again
         assert not first.from_service_worker
         assert again.from_service_worker
-        ours = [name.lower() for name in SECURITY_HEADERS]
+        ours = [name.lower() for name in HEADERS]
         assert {name: again.headers[name] for name in ours} == {
             name: first.headers[name] for name in ours
         }
@@ -96,7 +77,7 @@ def test_nothing_is_added_where_the_host_isolates(chromium: Browser, mini_site: 
 
 
 def test_the_policy_of_a_host_is_kept(chromium: Browser, plain_site: Path, tmp_path: Path) -> None:
-    policy = SECURITY_HEADERS["Content-Security-Policy"]
+    policy = HEADERS["Content-Security-Policy"]
     with (
         hosting(tmp_path / "root", {"Content-Security-Policy": policy}) as host,
         visit(chromium, host.address, service_workers="allow") as chat,
@@ -179,5 +160,5 @@ def test_the_page_can_be_installed(guest: ChatPage) -> None:
         }"""
     )
     guest.get("install-app").click()
-    guest.page.wait_for_function("window.prompted")
+    assert guest.page.evaluate("window.prompted")
     expect(guest.get("install-app")).to_be_hidden()

@@ -140,7 +140,7 @@ def test_an_update_that_breaks_off_leaves_the_version_that_works(
     guest.context.add_init_script(LISTEN)
     guest.page.reload()
     script = f"assets/{OTHER}/worker.js"
-    guest.page.wait_for_function(f"window.said?.problem.file === '{script}'")
+    until(guest.page, f"window.said?.problem.file === '{script}'")
     kept(guest)
     [only] = guest.page.evaluate(CACHES)
     plain_host.stop()

@@ -9,6 +9,7 @@ import {
   type Status,
   type ToServiceWorker,
 } from "../sw/protocol";
+import { ownScript } from "./own-script";
 
 export interface SiteWorkerEvents {
   /** What the version in use says of itself, or why there is none. */
@@ -52,7 +53,7 @@ export class SiteWorker {
     if (app === null) return this.container.getRegistration("./");
     this.app = app;
     const options: RegistrationOptions = { scope: "./", updateViaCache: "none" };
-    return this.container.register(`sw.js?${APP}=${app}`, options);
+    return this.container.register(ownScript(`sw.js?${APP}=${app}`), options);
   }
 
   private async watch(registration: ServiceWorkerRegistration): Promise<void> {

@@ -6,7 +6,12 @@ const FIRST = { isolated: false, framed: false, touched: false };
 
 function tab(): Memory {
   const kept = new Map<string, string>();
-  return { read: (key) => kept.get(key) ?? null, write: (key, value) => kept.set(key, value) };
+  return {
+    read: (key) => kept.get(key) ?? null,
+    write: (key, value) => kept.set(key, value),
+    remove: (key) => kept.delete(key),
+    keys: () => [...kept.keys()],
+  };
 }
 
 describe("a page that is not isolated", () => {
