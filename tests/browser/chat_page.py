@@ -206,9 +206,13 @@ class ChatPage:
         split = [(url, urlsplit(url)) for url in self.requests]
         return [url for url, parts in split if parts.scheme not in local and parts.netloc != home]
 
+    def assert_no_problems(self) -> None:
+        """Nothing was refused, and nothing failed."""
+        assert self.problems == []
+
     def assert_clean(self) -> None:
         """Nothing was refused, nothing failed, and nothing left the origin."""
-        assert self.problems == []
+        self.assert_no_problems()
         assert self.strangers() == []
 
 
@@ -245,9 +249,8 @@ def edit_manifest(chat: ChatPage, edit: Callable[[dict[str, Any]], None]) -> Non
 
 @contextmanager
 def visit(browser: Browser, address: str, **device: Any) -> Iterator[ChatPage]:
-    """A person's first visit; `device` as Playwright's `new_context` takes it. A service worker
-    would answer before any route of a test does, so there is none unless the device allows it."""
-    context = browser.new_context(**{"service_workers": "block", **device})
+    """A person's first visit; `device` as Playwright's `new_context` takes it."""
+    context = browser.new_context(**device)
     try:
         yield ChatPage(context, address)
     finally:

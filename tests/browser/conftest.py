@@ -9,7 +9,6 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.chat_page import ChatPage, visit
-from tests.browser.offline_site import BELOW, Host, deploy, hosting, write_models
 from tests.browser.wasm_miniature import WasmMiniature
 from web.browser import browser
 from web.verify import serving
@@ -31,15 +30,19 @@ def tiny_site(tiny_bundle: Path) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="module")
-def mini_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The miniature, which needs no compiler: variants f32, wasm-threads and wasm."""
-    root = tmp_path_factory.mktemp("site")
+def mini_files(root: Path) -> Path:
+    """The folder of models with the miniature: variants f32, wasm-threads and wasm."""
     for path, content in WasmMiniature(stop_tokens=[]).files().items():
         file = root / path.removeprefix("/")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
-    with serving(root / "models") as address:
+    return root / "models"
+
+
+@pytest.fixture(scope="module")
+def mini_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The miniature, which needs no compiler."""
+    with serving(mini_files(tmp_path_factory.mktemp("site"))) as address:
         yield address
 
 
@@ -101,32 +104,3 @@ def chat(loaded: ChatPage) -> Iterator[ChatPage]:
     loaded.problems.clear()
     yield loaded
     loaded.assert_clean()
-
-
-@pytest.fixture(scope="module")
-def plain_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The miniature's folder."""
-    return write_models(tmp_path_factory.mktemp("plain"))
-
-
-@pytest.fixture
-def plain_site(plain_models: Path, tmp_path: Path) -> Path:
-    """A site as files in a folder, which a test may damage or replace."""
-    folder = tmp_path / "root" / BELOW
-    deploy(plain_models, folder)
-    return folder
-
-
-@pytest.fixture
-def plain_host(plain_site: Path, tmp_path: Path) -> Iterator[Host]:
-    """They lie below another site, on a host that sets no headers of its own."""
-    with hosting(tmp_path / "root") as host:
-        yield host
-
-
-@pytest.fixture
-def guest(chromium: Browser, plain_host: Host) -> Iterator[ChatPage]:
-    """A first visit to that host, service worker and all."""
-    with visit(chromium, plain_host.address, service_workers="allow") as page:
-        yield page
-        assert page.strangers() == []

@@ -1,6 +1,7 @@
 /** Entry point of helper workers: one thread of the WebAssembly backend. */
 
 import { toWire } from "../engine/errors";
+import { requestsSoFar } from "../engine/traffic";
 import { type HelperReply, KernelThread, type ThreadStart } from "./wasm-thread";
 
 interface Orders {
@@ -21,6 +22,8 @@ async function begin({ start, port }: Orders): Promise<void> {
     return;
   }
   reply({ error: null });
+  // From here on this thread requests nothing, and could not tell of it.
+  self.postMessage(requestsSoFar("thread"));
   serve(thread);
 }
 

@@ -13,6 +13,9 @@
  */
 
 import type { Download } from "./download";
+import type { RequestRecord } from "./traffic";
+
+export type { RequestRecord };
 
 export type Backend = "webgpu" | "wasm";
 
@@ -41,6 +44,8 @@ export interface EngineOptions {
   onChange?: (info: EngineInfo) => void;
   /** Pauses, resumes and cancels the download. */
   download?: Download;
+  /** Requests that the engine's workers made; those of the page itself are on its own timeline. */
+  onRequests?: (requests: RequestRecord[]) => void;
   signal?: AbortSignal;
 }
 

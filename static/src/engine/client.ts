@@ -6,6 +6,7 @@ import { LocalCrew } from "./crew";
 import { aborted, fromWire } from "./errors";
 import type { CallName, Calls, FromWorker, ToWorker } from "./protocol";
 import { startWorker } from "./start-worker";
+import type { RequestRecord } from "./traffic";
 
 interface Pending {
   type: CallName;
@@ -27,6 +28,8 @@ export interface ClientEvents {
   loaded(outcome: LoadOutcome): void;
   change(info: EngineInfo): void;
   kept(whole: boolean): void;
+  /** The worker, or one of its threads, made these. */
+  requests(requests: RequestRecord[]): void;
   /** The worker is gone, with these calls under way. */
   lost(calls: CallName[]): void;
 }
@@ -35,7 +38,10 @@ export class WorkerClient {
   private readonly pending = new Map<number, Pending>();
   private readonly worker: Worker;
   private readonly gone = new AbortController();
-  private readonly crew = new LocalCrew((id, problem) => this.post({ type: "unfit", id, problem }));
+  private readonly crew = new LocalCrew(
+    (id, problem) => this.post({ type: "unfit", id, problem }),
+    (requests) => this.events.requests(requests),
+  );
   private nextId = 1;
   /** Why no call can succeed any more; null while the worker lives. */
   private end: WebkilnError | null = null;
@@ -126,6 +132,9 @@ export class WorkerClient {
         break;
       case "kept":
         this.events.kept(message.whole);
+        break;
+      case "requests":
+        this.events.requests(message.requests);
         break;
       case "delta":
         this.pending.get(message.id)?.onDelta?.(message.text);

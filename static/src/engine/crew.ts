@@ -7,6 +7,7 @@ import type { Crew, Hand } from "../backends/wasm-helpers";
 import type { ThreadStart } from "../backends/wasm-thread";
 import type { FromWorker } from "./protocol";
 import { startWorker } from "./start-worker";
+import type { RequestRecord } from "./traffic";
 
 /** The worker's end: asks the page. */
 export class RemoteCrew implements Crew {
@@ -36,13 +37,17 @@ export class RemoteCrew implements Crew {
 export class LocalCrew {
   private readonly workers = new Map<number, Worker>();
 
-  constructor(private readonly unfit: (id: number, problem: string) => void) {}
+  constructor(
+    private readonly unfit: (id: number, problem: string) => void,
+    private readonly requests: (requests: RequestRecord[]) => void,
+  ) {}
 
   hire(id: number, start: ThreadStart, port: MessagePort): void {
     const worker = startWorker("thread.js", `webkiln thread ${start.thread}`);
     this.workers.set(id, worker);
     worker.onerror = ({ message }) => this.unfit(id, message || "its script did not load");
     worker.onmessageerror = () => this.unfit(id, "its message could not be read");
+    worker.onmessage = ({ data }: MessageEvent<RequestRecord[]>) => this.requests(data);
     worker.postMessage({ start, port }, [port]);
   }
 

@@ -14,6 +14,7 @@ import type {
   Usage,
 } from "./api";
 import type { SamplingSettings } from "./requests";
+import type { RequestRecord } from "./traffic";
 
 export interface LoadOptions {
   /** Absolute addresses of manifest.json: the model's, then its mirrors'. */
@@ -125,5 +126,7 @@ export type FromWorker =
   /** Whether the next visit will find the whole model in this browser. */
   | { type: "kept"; whole: boolean }
   | { type: "progress"; progress: Progress }
+  /** What the worker has requested since it last told. */
+  | { type: "requests"; requests: RequestRecord[] }
   | { type: "delta"; id: number; text: string }
   | { type: "error"; id: number; error: WireError };

@@ -5,6 +5,7 @@ import type { EngineInfo, EngineOptions, Progress, Usage } from "./api";
 import type { Chronicle } from "./chronicle";
 import type { ClientEvents } from "./client";
 import type { CallName } from "./protocol";
+import type { RequestRecord } from "./traffic";
 
 const COMPUTING: CallName[] = ["chat", "generate", "evaluate", "embed"];
 
@@ -13,7 +14,7 @@ export class Watch implements ClientEvents {
   info: EngineInfo | null = null;
 
   constructor(
-    private readonly options: Pick<EngineOptions, "onProgress" | "onChange">,
+    private readonly options: Pick<EngineOptions, "onProgress" | "onChange" | "onRequests">,
     private readonly marker: Pick<CrashMarker, "begin" | "end" | "crashed">,
     private readonly chronicle: Pick<Chronicle, "trying" | "runs" | "failed" | "answered">,
     /** Remembers whether the model is kept whole. */
@@ -57,6 +58,10 @@ export class Watch implements ClientEvents {
 
   kept(whole: boolean): void {
     this.onKept(whole);
+  }
+
+  requests(requests: RequestRecord[]): void {
+    this.options.onRequests?.(requests);
   }
 
   lost(calls: CallName[]): void {

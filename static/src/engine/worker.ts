@@ -8,6 +8,7 @@ import { toWire } from "./errors";
 import { type LoadEvents, loadSession } from "./load";
 import type { Call, FromWorker, LoadOptions, Reply, ToWorker } from "./protocol";
 import { Session } from "./session";
+import { watchRequests } from "./traffic";
 
 const running = new Map<number, AbortController>();
 let session: Session | EmbedSession | null = null;
@@ -20,6 +21,8 @@ function post(message: FromWorker, transfer: Transferable[] = []): void {
 
 const crew = new RemoteCrew(post);
 const gate = new Gate();
+
+watchRequests("worker", (requests) => post({ type: "requests", requests }));
 
 self.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
   if (data.type === "abort") running.get(data.id)?.abort();

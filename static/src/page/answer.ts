@@ -1,12 +1,12 @@
 /** One request to the engine, followed to its end. */
 
 import type { Turn } from "./conversation";
-import type { ChatRequest, Engine, Usage } from "./engine";
+import type { Answerer, ChatRequest, Usage } from "./engine";
 import { words } from "./words";
 
 /** Fills `turn` from the stream and calls `onText` after every piece. */
 export async function answer(
-  engine: Engine,
+  engine: Answerer,
   request: Omit<ChatRequest, "stream">,
   turn: Turn,
   onText: (stats: string) => void,

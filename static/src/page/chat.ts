@@ -4,7 +4,7 @@ import { Announcer } from "./announce";
 import { answer } from "./answer";
 import { dropOldest, follow, rewindToQuestion, type Turn, toMessages } from "./conversation";
 import { find, paced } from "./dom";
-import { asTrouble, type Engine, type Trouble } from "./engine";
+import { type Answerer, asTrouble, type Trouble } from "./engine";
 import { MessageList } from "./messages";
 import { requestOptions, type Settings } from "./settings";
 import { type Recorder, unrecorded } from "./store/recorder";
@@ -37,7 +37,7 @@ export class Chat {
     regenerate: () => this.regenerate(),
     resume: () => this.resume(),
   });
-  private engine: Engine | null = null;
+  private engine: Answerer | null = null;
   private running: Run | null = null;
   private record: Recorder = unrecorded();
   private readOnly = false;
@@ -47,7 +47,8 @@ export class Chat {
     private readonly events: ChatEvents,
   ) {}
 
-  attach(engine: Engine | null): void {
+  /** Who answers from now on. */
+  attach(engine: Answerer | null): void {
     this.engine = engine;
     this.allow();
     this.changed();
@@ -108,10 +109,11 @@ export class Chat {
   /** Lets old turns go until a quarter of the context is free, then answers again. */
   async dropOldestAndRetry(): Promise<void> {
     if (!this.engine || this.readOnly) return;
-    const limit = this.engine.info.context * (1 - ROOM);
+    const limit = (this.engine.info.context ?? Number.POSITIVE_INFINITY) * (1 - ROOM);
     do {
       if (!dropOldest(this.turns)) break;
-    } while ((await this.engine.countTokens(this.outgoing())) > limit);
+      // Where nobody can count, one exchange at a time has to do.
+    } while (((await this.engine.countTokens(this.outgoing())) ?? 0) > limit);
     const unanswered = this.turns.at(-1)?.content === "" || this.turns.at(-1)?.role === "user";
     if (unanswered) this.regenerate();
     else this.messages.refresh();
@@ -150,7 +152,7 @@ export class Chat {
   }
 
   private async answer(
-    engine: Engine,
+    engine: Answerer,
     request: Parameters<typeof answer>[1],
     turn: Turn,
     run: Run,
@@ -167,7 +169,7 @@ export class Chat {
   }
 
   private async stream(
-    engine: Engine,
+    engine: Answerer,
     request: Parameters<typeof answer>[1],
     turn: Turn,
     record: Recorder,
@@ -223,7 +225,7 @@ export class Chat {
   private isFull(turn: Turn): boolean {
     if (turn.finish !== "length" || !turn.stats || !this.engine) return false;
     const used = turn.stats.promptTokens + turn.stats.completionTokens;
-    return used >= this.engine.info.context - 1;
+    return used >= (this.engine.info.context ?? Number.POSITIVE_INFINITY) - 1;
   }
 
   private canDrop(): boolean {

@@ -18,7 +18,7 @@ import { blank, TAB } from "./store/new";
 import { Recorder } from "./store/recorder";
 import type { Conversation } from "./store/records";
 import { recover, takeOverFormer } from "./store/recover";
-import type { Summary } from "./store/schema";
+import type { ServerPlace, Summary } from "./store/schema";
 import { ConversationStore } from "./store/store";
 import { words } from "./words";
 
@@ -86,6 +86,11 @@ export class Conversations {
   /** Who answers from now on. */
   answeredBy(model: string, system: string): void {
     this.current.record.answeredBy(model, system);
+  }
+
+  /** It goes to that server from now on, or to none. */
+  sentTo(server: ServerPlace | null): void {
+    void this.current.record.sentTo(server);
   }
 
   /** Opens a conversation of this browser. */

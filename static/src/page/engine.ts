@@ -15,12 +15,14 @@ import type {
   ErrorCode,
   ErrorValues,
   Progress,
+  RequestRecord,
   Rung,
   StorageUse,
   StoredModel,
 } from "../engine/api";
 import type { Assessment, AssessOptions, ModelQuestion } from "../engine/assessment";
 import type { Download } from "../engine/download";
+import type { ServerErrorCode, ServerValues } from "../server/errors";
 
 export type { FinishReason, Usage } from "../engine/api";
 export type {
@@ -36,8 +38,18 @@ export type {
   ErrorCode,
   ErrorValues,
   Progress,
+  RequestRecord,
   Rung,
 };
+
+/** Whoever answers: the engine in this tab, or a server somebody chose. */
+export interface Answerer {
+  readonly chat: Engine["chat"];
+  /** Positions of the context; null where they are not known. */
+  readonly info: { readonly context: number | null };
+  /** Null where nobody here can count. */
+  countTokens(messages: ChatMessage[]): Promise<number | null>;
+}
 
 export interface DeviceQuestion
   extends Pick<EngineOptions, "mirrors" | "backend" | "variant" | "context"> {
@@ -66,19 +78,26 @@ export function importEngine(): Promise<EngineModule> {
   return import(ADDRESS);
 }
 
-/** What the page shows of an error, whoever threw it. */
-export interface Trouble {
-  code: ErrorCode;
+interface Sentences {
   message: string;
   hint: string;
-  values: ErrorValues;
+}
+
+export type EngineTrouble = Sentences & { code: ErrorCode; values: ErrorValues };
+export type ServerTrouble = Sentences & { code: ServerErrorCode; values: ServerValues };
+
+/** What the page shows of an error, whoever threw it. */
+export type Trouble = EngineTrouble | ServerTrouble;
+
+export function isServerTrouble(trouble: Trouble): trouble is ServerTrouble {
+  return trouble.code.startsWith("server-");
 }
 
 /** The engine's own errors pass; anything else is an internal one. */
 export function asTrouble(error: unknown): Trouble {
   if (error instanceof Error && "code" in error && "hint" in error) {
     const { code, message, hint, values } = error as Error & Trouble;
-    return { code, message, hint, values: values ?? {} };
+    return { code, message, hint, values: values ?? {} } as Trouble;
   }
   const message = error instanceof Error ? error.message : String(error);
   return { code: "internal", message, hint: "Reload the page and try again.", values: {} };

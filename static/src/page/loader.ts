@@ -10,6 +10,7 @@ import {
   type Progress,
 } from "./engine";
 import type { Model } from "./models";
+import { ledger } from "./privacy/ledger";
 import { local } from "./storage";
 import { toWay, type Wish } from "./wish";
 
@@ -65,7 +66,12 @@ export class Loader {
     this.running = download;
     try {
       const options = this.options(wish);
-      this.engine = await createEngine({ ...options, ...events, download });
+      this.engine = await createEngine({
+        ...options,
+        ...events,
+        onRequests: (requests) => ledger.add(requests),
+        download,
+      });
       local.write(STORE, this.model.integrity);
       return this.engine;
     } finally {

@@ -10,27 +10,32 @@ import { toJson } from "./copy-report";
 import { DevicePanel } from "./device";
 import { find } from "./dom";
 import {
+  type Answerer,
   asTrouble,
   type CapabilityReport,
   type Engine,
   type EngineInfo,
+  isServerTrouble,
   type Trouble,
 } from "./engine";
 import { HistoryButton } from "./history/open";
-import { offerInstall } from "./install-app";
 import { change, stepDown } from "./ladder";
 import { languageWishes } from "./language";
 import { offerLanguages } from "./language-select";
+import { LastRung } from "./last-rung";
 import { offerLibrary } from "./library-button";
 import { Loader } from "./loader";
 import { offerModels, openModel } from "./model-select";
 import { chooseModel, findModel, type Model, slug } from "./models";
 import { type Action, Notice } from "./notice";
 import { overflow } from "./overflow";
+import { keepLedger } from "./privacy/ledger";
+import { offerPrivacy } from "./privacy/open";
 import { parseQuery } from "./query";
 import { followBottom } from "./scroll";
 import { SettingsPanel } from "./settings-panel";
 import { readSite } from "./site";
+import { readServers, siteFacts } from "./site-facts";
 import { StartCard } from "./start";
 import { fillTemplate } from "./template-words";
 import { processorMayDo, type Remedy } from "./trouble";
@@ -92,6 +97,10 @@ class Page {
     () => void this.chat.stop(),
   );
   private readonly bottom = followBottom(find("log", HTMLElement), find("jump", HTMLButtonElement));
+  private readonly lastRung = new LastRung(readServers(), {
+    chosen: (server) => this.conversations.sentTo(server),
+    changed: () => this.attach(),
+  });
   private loader: Loader | null = null;
   private models: Model[] = [];
   /** A way of running that a button on this visit asked for. */
@@ -103,6 +112,7 @@ class Page {
     for (const suggestion of document.querySelectorAll<HTMLButtonElement>(".suggestion")) {
       suggestion.addEventListener("click", () => this.composer.fill(suggestion.textContent ?? ""));
     }
+    offerPrivacy(siteFacts);
     this.setState("start");
     this.showRunOn();
     await this.reopen();
@@ -238,14 +248,32 @@ class Page {
     this.loaded = { info, wish };
     this.device.show(info, wish);
     this.showRunOn();
-    this.setState("ready");
     this.showProblems();
     const fall = stepDown(this.loader?.report ?? info.report, info);
     if (fall) this.strip.show(fall.title, fall.lines);
-    this.chat.attach(engine);
+    this.attach();
     this.offerOwnModel();
     this.bottom.follow();
-    this.composer.focus();
+  }
+
+  /** Whoever answers now: the server somebody chose for this conversation, or the engine. */
+  private attach(): void {
+    const { answerer } = this;
+    void this.chat.stop();
+    this.notice.clear();
+    this.chat.attach(answerer);
+    this.settleState();
+    this.focusComposer();
+  }
+
+  /** The server's conversation is ready without a model; one that is loading goes on loading. */
+  private settleState(): void {
+    if (this.answerer) this.setState("ready");
+    else if (document.body.dataset.state === "ready") this.setState("start");
+  }
+
+  private get answerer(): Answerer | null {
+    return this.lastRung.answerer ?? this.loader?.engine ?? null;
   }
 
   /** The engine goes on in another way; the answer under way is none the wiser. */
@@ -306,6 +334,7 @@ class Page {
     const { empty, summary, writable } = this.conversations;
     this.notice.clear();
     this.settings.useSystem(empty ? null : summary.system);
+    void this.lastRung.enter(summary.server);
     this.showChat();
     find("composer", HTMLElement).hidden = !writable;
     this.offerOwnModel();
@@ -338,11 +367,16 @@ class Page {
   }
 
   private showTrouble(trouble: Trouble): void {
+    if (isServerTrouble(trouble)) {
+      void this.lastRung.showTrouble(this.notice, trouble, () => this.chat.regenerate());
+      return;
+    }
     const others = this.elsewhere(trouble);
     this.notice.showTrouble(trouble, (remedy) => void this.remedy(remedy), others);
   }
 
   private showLoadTrouble(trouble: Trouble): void {
+    if (isServerTrouble(trouble)) return; // loading asks no server
     this.notice.showTrouble(trouble, () => void this.load(), this.elsewhere(trouble));
   }
 
@@ -385,8 +419,8 @@ class Page {
   }
 
   private async meterContext(): Promise<void> {
-    const engine = this.loader?.engine ?? null;
-    await meterContext(engine, engine ? this.chat.outgoing() : []);
+    const { answerer } = this;
+    await meterContext(answerer, answerer ? this.chat.outgoing() : []);
   }
 
   private setState(state: State): void {
@@ -405,11 +439,9 @@ class Page {
   }
 }
 
-offerInstall();
+keepLedger();
 await speak(languageWishes());
 fillTemplate();
 offerLanguages();
 delete document.documentElement.dataset.wait;
 void new Page().open();
-// Nothing on the page waits for this; without it, it is a page that needs its network.
-import("./offline").then(({ keepOffline }) => keepOffline()).catch(() => {});

@@ -1,7 +1,7 @@
 /** The one place where the page says that something went wrong or needs a decision. */
 
 import { element, find, keepFocus } from "./dom";
-import type { Trouble } from "./engine";
+import type { EngineTrouble, Trouble } from "./engine";
 import { type Remedy, remedyFor } from "./trouble";
 import { words } from "./words";
 
@@ -15,15 +15,24 @@ export class Notice {
   private readonly box = find("notice", HTMLElement);
 
   /** An error with its remedy and other ways out; `act` is called for "retry" and "reload". */
-  showTrouble(trouble: Trouble, act: (remedy: Remedy) => void, others: Action[] = []): void {
+  showTrouble(trouble: EngineTrouble, act: (remedy: Remedy) => void, others: Action[] = []): void {
+    this.showSaid(trouble, told(trouble), act, others);
+  }
+
+  /** The same with words from elsewhere. */
+  showSaid(
+    trouble: Trouble,
+    { title, lines }: Said,
+    act: (remedy: Remedy) => void,
+    others: Action[],
+  ): void {
     const remedy = remedyFor(trouble);
-    const { title, text, hint } = words.faults[trouble.code] ?? words.faults.internal;
     const run = () => {
       this.clear();
       if (remedy !== "close") act(remedy);
     };
     const first = { label: words.trouble[remedy], testid: "retry", run };
-    this.show("error", title, [text(trouble.values), hint], [first, ...others]);
+    this.show("error", title, lines, [first, ...others]);
     this.box.dataset.code = trouble.code;
     this.box.append(details(trouble));
   }
@@ -51,6 +60,17 @@ export class Notice {
     this.box.replaceChildren();
     this.box.dataset.testid = "notice";
   }
+}
+
+export interface Said {
+  title: string;
+  lines: string[];
+}
+
+/** What the page says of an error of the engine. */
+export function told(trouble: EngineTrouble): Said {
+  const { title, text, hint } = words.faults[trouble.code] ?? words.faults.internal;
+  return { title, lines: [text(trouble.values), hint] };
 }
 
 /** The engine's own sentences, in English, for whoever reports the fault. */

@@ -1,6 +1,12 @@
 /** What can be done about faults and refusals; what is said of them is in the words. */
 
-import type { Backend, CapabilityReport, ErrorCode, Trouble } from "./engine";
+import {
+  type Backend,
+  type CapabilityReport,
+  type ErrorCode,
+  isServerTrouble,
+  type Trouble,
+} from "./engine";
 import type { Wish } from "./wish";
 import { words } from "./words";
 
@@ -19,7 +25,9 @@ const RELOAD: ErrorCode[] = [
 const CLOSE: ErrorCode[] = ["context-overflow", "bad-request", "aborted"];
 
 /** What may help; a code from a newer engine is treated like an internal fault. */
-export function remedyFor({ code }: Trouble): Remedy {
+export function remedyFor(trouble: Trouble): Remedy {
+  if (isServerTrouble(trouble)) return "retry";
+  const { code } = trouble;
   if (RELOAD.includes(code) || !Object.hasOwn(words.faults, code)) return "reload";
   return CLOSE.includes(code) ? "close" : "retry";
 }
@@ -47,6 +55,7 @@ export interface Standing {
 /** Whether the processor is worth a try that nobody has made. */
 export function processorMayDo(trouble: Trouble, { backend, report, wish }: Standing): boolean {
   const able = report.rungs.some((rung) => rung.backend === "wasm" && rung.usable);
+  if (isServerTrouble(trouble)) return false;
   const forced = wish.source !== null && OF_THE_CARD.includes(trouble.code);
   return able && backend === "webgpu" && (forced || SUDDEN.includes(trouble.code));
 }

@@ -1,5 +1,7 @@
 /** What the page and its service worker say to each other, and the names that both know. */
 
+import type { RequestRecord } from "../engine/traffic";
+
 /** Parameter of sw.js's address: the SHA-256 of the app.json whose files that worker keeps. */
 export const APP = "app";
 export const LIST = "app.json";
@@ -18,8 +20,21 @@ export interface Status {
   isolates: boolean;
 }
 
-/** `status` is answered with a Status through the port that comes with it. */
-export type ToServiceWorker = { type: "status" } | { type: "take-over" } | { type: "clean" };
+/**
+ * `status` is answered with a Status through the port that comes with it, `requests` with every
+ * RequestRecord since the browser started the worker.
+ */
+export type ToServiceWorker =
+  | { type: "status" }
+  | { type: "requests" }
+  | { type: "take-over" }
+  | { type: "clean" };
+
+/** What the worker has just requested; said unasked. */
+export interface Requests {
+  type: "requests";
+  requests: RequestRecord[];
+}
 
 /** A version could not be kept; it does not come into use. */
 export interface Failure {

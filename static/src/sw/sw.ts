@@ -9,17 +9,32 @@
 
 import { Route } from "workbox-routing/Route.js";
 import { Router } from "workbox-routing/Router.js";
+import { type RequestRecord, watchRequests } from "../engine/traffic";
 import { fileFor } from "./files";
 import { isolates, passedOn } from "./headers";
 import { asProblem, keepVersion } from "./install";
-import { appOf, tellPages } from "./pages";
-import { INDEX, type Status, type ToServiceWorker } from "./protocol";
+import {
+  APP,
+  type Failure,
+  INDEX,
+  type Requests,
+  type Status,
+  type ToServiceWorker,
+} from "./protocol";
 import { Versions } from "./versions";
 
 declare const self: ServiceWorkerGlobalScope;
 
 const { scope } = self.registration;
 const versions = new Versions(scope, appOf(self.location.href));
+
+/** Since the browser started this worker, which it ends and starts as it likes. */
+const requested: RequestRecord[] = [];
+
+watchRequests("service-worker", (requests) => {
+  requested.push(...requests);
+  void tellPages({ type: "requests", requests });
+});
 
 self.addEventListener("install", (event) => event.waitUntil(install()));
 // The tab that is open at the first visit needs no reload to work without a network.
@@ -40,7 +55,7 @@ async function install(): Promise<void> {
     await keepVersion(versions);
   } catch (error) {
     const problem = asProblem(error);
-    await tellPages(problem);
+    await tellPages({ type: "failed", app: versions.app, problem });
     await versions.forget().catch(() => false);
     // Without room the page can still be isolated; but a version that is kept is worth more.
     if (problem.cause !== "storage" || self.registration.active) throw error;
@@ -62,6 +77,7 @@ async function listen({ data, ports }: ExtendableMessageEvent): Promise<void> {
   if (message.type === "take-over") await self.skipWaiting();
   else if (message.type === "clean") await versions.clean(others());
   else if (message.type === "status") ports[0]?.postMessage(await status());
+  else if (message.type === "requests") ports[0]?.postMessage(requested);
 }
 
 async function status(): Promise<Status> {
@@ -84,4 +100,13 @@ async function repair(): Promise<Status["problem"]> {
 function others(): string[] {
   const { installing, waiting } = self.registration;
   return [installing, waiting].flatMap((worker) => (worker ? appOf(worker.scriptURL) : []));
+}
+
+function appOf(address: string): string {
+  return new URL(address).searchParams.get(APP) ?? "";
+}
+
+async function tellPages(message: Failure | Requests): Promise<void> {
+  const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+  for (const page of pages) if (page.url.startsWith(scope)) page.postMessage(message);
 }

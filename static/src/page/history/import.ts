@@ -43,6 +43,8 @@ function conversation(value: unknown, index: number): Conversation {
       title: string(`${where}.title`, title),
       named,
       model: string(`${where}.model`, model),
+      // Whoever made the file does not choose where this conversation goes.
+      server: null,
       created: moment(`${where}.created`, value.created),
       updated: moment(`${where}.updated`, value.updated),
       system: string(`${where}.system`, system),

@@ -2,7 +2,7 @@
 
 import type { Assessment, Fit, ModelQuestion } from "../../engine/assessment";
 import { element } from "../dom";
-import { asTrouble, importEngine } from "../engine";
+import { asTrouble, importEngine, isServerTrouble } from "../engine";
 import { forget } from "../loader";
 import type { Model } from "../models";
 import type { Way } from "../wish";
@@ -46,7 +46,8 @@ export class LibraryPanel {
       if (document.body.dataset.state === "start") await this.assess(true);
       this.status.textContent = "";
     } catch (error) {
-      this.status.textContent = words.faults[asTrouble(error).code].title;
+      const trouble = asTrouble(error);
+      if (!isServerTrouble(trouble)) this.status.textContent = words.faults[trouble.code].title;
     }
   }
 

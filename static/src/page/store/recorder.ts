@@ -3,7 +3,7 @@
 import type { Turn } from "../conversation";
 import { blank } from "./new";
 import type { Conversation } from "./records";
-import type { StoredTurn, Summary } from "./schema";
+import type { ServerPlace, StoredTurn, Summary } from "./schema";
 import type { Change, Outcome } from "./store";
 import { titleOf } from "./title";
 import { forgetUnsaved, keepUnsaved } from "./unsaved";
@@ -33,6 +33,8 @@ export class Recorder {
   private dirty = false;
   private ended = false;
   private left = false;
+  /** Another server, or none, than is written. */
+  private moved = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private work: Promise<void> = Promise.resolve();
 
@@ -52,6 +54,13 @@ export class Recorder {
   /** Who answers from now on. */
   answeredBy(model: string, system: string): void {
     Object.assign(this.summary, { model, system });
+  }
+
+  /** The conversation goes to that server from now on, or to none. */
+  sentTo(server: ServerPlace | null): Promise<void> {
+    this.summary.server = server;
+    this.moved = true;
+    return this.save();
   }
 
   /** An answer grew: to be written soon. */
@@ -97,7 +106,8 @@ export class Recorder {
     this.dirty = false;
     const now = this.turns.map((turn) => ({ ...turn }));
     const turns = difference(this.summary.id, this.written, now);
-    if (turns.length === 0 && now.length === this.written.length) return this.keep(now);
+    const same = turns.length === 0 && now.length === this.written.length;
+    if (same && !this.moved) return this.keep(now);
     try {
       const outcome = await this.store.write(this.change(now, turns));
       if (outcome === "written") this.keep(now);
@@ -112,12 +122,12 @@ export class Recorder {
     const { summary, stored } = this;
     summary.updated = Date.now();
     if (!summary.named) summary.title = titleOf(now);
-    const { id, writer, model, system, updated, title } = summary;
+    const { id, writer, model, server, system, updated, title } = summary;
     return {
       id,
       writer,
       stored,
-      fields: { model, system, updated },
+      fields: { model, server, system, updated },
       title,
       turns,
       length: now.length,
@@ -127,6 +137,7 @@ export class Recorder {
   private keep(now: Turn[]): void {
     this.stored = true;
     this.written = now;
+    this.moved = false;
     if (this.dirty) return;
     // The page did not close after all.
     if (this.left) forgetUnsaved(this.summary.id);

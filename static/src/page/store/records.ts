@@ -4,7 +4,7 @@
  */
 
 import type { Turn, TurnStats } from "../conversation";
-import type { Summary } from "./schema";
+import type { ServerPlace, Summary } from "./schema";
 
 export interface Conversation {
   summary: Summary;
@@ -23,17 +23,25 @@ const STATS = [
 /** Null without an id: such a record cannot be addressed. */
 export function readSummary(value: unknown): Summary | null {
   if (!isObject(value) || typeof value.id !== "string" || value.id === "") return null;
-  const { id, title, named, model, created, updated, system, writer } = value;
+  const { id, title, named, model, server, created, updated, system, writer } = value;
   return {
     id,
     title: text(title),
     named: named === true,
     model: text(model),
+    server: readServer(server),
     created: moment(created),
     updated: moment(updated),
     system: text(system),
     writer: text(writer),
   };
+}
+
+/** Null for what names no server. */
+function readServer(value: unknown): ServerPlace | null {
+  if (!isObject(value)) return null;
+  const { base, model } = value;
+  return typeof base === "string" && typeof model === "string" ? { base, model } : null;
 }
 
 /** Null for what is no turn. */

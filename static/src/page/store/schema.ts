@@ -7,6 +7,13 @@ import { words } from "../words";
 
 export const DATABASE = "webkiln";
 
+/** A server that a person chose for one conversation. */
+export interface ServerPlace {
+  /** The address its interface begins at. */
+  base: string;
+  model: string;
+}
+
 /** A conversation without its turns: what a list needs. */
 export interface Summary {
   /** Random; the address names it (`#chat=<id>`). */
@@ -20,6 +27,8 @@ export interface Summary {
   /** Milliseconds since 1970, as `Date.now()` has them. */
   created: number;
   updated: number;
+  /** The server that answers it; null: the model in this tab, as always unless somebody chose. */
+  server: ServerPlace | null;
   /** The system prompt of the last answer. */
   system: string;
   /** The tab that may write: a tab that was overtaken finds another's mark here. */

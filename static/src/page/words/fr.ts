@@ -2,9 +2,10 @@
 
 import type { ErrorCode } from "../../engine/api";
 import type { Fault, Words } from "./en";
+import type { PanelWords } from "./en-panels";
 import { figures } from "./figures";
 
-const { number, counted, bytes, bytesPerSecond, duration, seconds } = figures("fr");
+const { number, counted, bytes, bytesPerSecond, duration, seconds, list } = figures("fr");
 
 const tokens = (count: number) => counted(count, { one: "token", other: "tokens" });
 const conversations = (count: number) =>
@@ -340,26 +341,6 @@ export const words: Words = {
     runs: (place) => `Le modèle fonctionne ${place}.`,
   },
 
-  offline: {
-    title: "Sans réseau",
-    preparing: "Mise en réserve pour l’usage sans réseau…",
-    kept: "Cette page fonctionne sans réseau, de même que les modèles déjà chargés ici.",
-    impossible: (why) => `L’usage sans réseau n’est pas possible : ${why}`,
-    problems: {
-      unsupported: () =>
-        "ce navigateur ne le permet pas ici, comme dans une fenêtre de navigation privée.",
-      off: () => "ce site l’a désactivé.",
-      storage: () => "le navigateur n’a pas la place, ou son stockage est fermé.",
-      network: (file) => `impossible de télécharger ${file}.`,
-      integrity: (file) => `${file} n’a pas le contenu annoncé par la liste des fichiers du site.`,
-      internal: () => "la page a rencontré une erreur qu’elle ne connaît pas.",
-    },
-    newVersion:
-      "Une nouvelle version de cette page est prête. Les onglets ouverts gardent la leur jusqu’à leur fermeture.",
-    update: "Mettre à jour",
-    install: "Installer comme application",
-  },
-
   numbers: {
     temperature: {
       label: "Température",
@@ -619,6 +600,19 @@ export const words: Words = {
     onProcessor: "Charger sur le processeur",
   },
 
+  server: {
+    offer: "Faire répondre un serveur",
+    host: (host) => `Serveur : ${host}`,
+    sign: (origin) => `Ce que vous envoyez part vers ${origin}.`,
+    change: "Adresse et jeton",
+    leave: "Ne plus envoyer",
+    since: (origin, model) => `${model}, sur ${origin}, répond dans cette conversation.`,
+  },
+
+  privacy: {
+    open: "Ce que cette page a demandé",
+  },
+
   faults,
 
   reasons: {
@@ -651,5 +645,142 @@ export const words: Words = {
       "kernel-fault": "le programme du modèle s’est arrêté sur un défaut",
     },
     failed: "l’essai a échoué",
+  },
+};
+
+/** Texts of panels that arrive when they are asked for. */
+export const panels: PanelWords = {
+  server: {
+    title: "Faire répondre un serveur dans cette conversation",
+    lead:
+      "En règle générale, le modèle tourne dans cet onglet et rien de ce que vous tapez n’en sort. " +
+      "Vous pouvez faire répondre un serveur à sa place, pour cette conversation seulement.",
+    address: "Adresse du serveur",
+    allowed: (origins) => `Ce site peut contacter ${list(origins)}, et rien d’autre.`,
+    token: "Jeton d’accès",
+    tokenHelp:
+      "Vide si le serveur n’en demande pas. Il n’est envoyé qu’à ce serveur et ne figure dans aucune exportation.",
+    keepToken: "Le garder dans cet onglet quand la page est rechargée",
+    connect: "Afficher ses modèles",
+    connecting: "Le serveur est interrogé…",
+    model: "Modèle",
+    sends: (origin) =>
+      `Dès lors, à chaque message envoyé, toute cette conversation part vers ${origin} : ce que vous ` +
+      "avez écrit auparavant, les réponses et l’invite système. Ce qu’il en advient là-bas dépend de " +
+      "qui exploite ce serveur.",
+    thisDevice: "D’après son adresse, ce serveur tourne sur cet appareil.",
+    onlyHere: "Les nouvelles conversations n’y sont pas envoyées.",
+    use: "Y envoyer cette conversation",
+    faults: {
+      "server-address": {
+        title: "Ce n’est pas l’adresse d’un serveur",
+        text: ({ address }) => `« ${address} » ne peut pas être interrogé.`,
+        hint: () => "Écrivez-la comme http://localhost:11434.",
+      },
+      "server-not-allowed": {
+        title: "Ce site ne peut pas contacter ce serveur",
+        text: ({ address, allowed }) => `${address} n’est pas parmi ${list(allowed ?? [])}.`,
+        hint: () => "Le propriétaire du site peut l’autoriser avec --allow-server.",
+      },
+      "server-mixed": {
+        title: "Le navigateur l’interdit",
+        text: ({ address }) =>
+          `Cette page est venue par https ; ${address} serait interrogé en simple http.`,
+        hint: () =>
+          "Donnez https au serveur, ou exécutez-le sur cet appareil sous le nom localhost.",
+      },
+      "server-unreachable": {
+        title: "Le serveur n’a donné aucune réponse lisible par cette page",
+        text: ({ address, permission }) =>
+          permission === "denied"
+            ? `Le navigateur ne doit pas laisser ce site atteindre des serveurs sur cet appareil ou dans son réseau, comme ${address}.`
+            : `Soit rien ne répond à ${address}, soit il n’admet pas ce site. Les navigateurs ne disent pas lequel des deux.`,
+        hint: ({ permission }) =>
+          permission === "denied"
+            ? "Autorisez-le dans les réglages du navigateur pour ce site, puis réessayez."
+            : `Vérifiez que le serveur tourne. Faites-lui ensuite admettre ce site (CORS) : son origine est ${location.origin}.`,
+      },
+      "server-token": {
+        title: "Le serveur demande un jeton d’accès",
+        text: ({ address, said }) => `${address} a refusé la requête${said ? ` : ${said}` : ""}.`,
+        hint: () => "Entrez le jeton avec lequel le serveur a été démarré.",
+      },
+      "server-missing": {
+        title: "Le serveur ne connaît pas cela",
+        text: ({ address, said }) => `${address} n’existe pas${said ? ` : ${said}` : ""}.`,
+        hint: () => "Vérifiez l’adresse et choisissez l’un des modèles du serveur.",
+      },
+      "server-refused": {
+        title: "Le serveur signale une erreur",
+        text: ({ address, status, said }) =>
+          [address, status && String(status), said].filter(Boolean).join(" : "),
+        hint: () => "Le journal du serveur peut en dire plus.",
+      },
+      "server-strange": {
+        title: "La réponse du serveur est illisible",
+        text: ({ address }) => `${address} a répondu autre chose que ce qui était demandé.`,
+        hint: () => "Vérifiez que l’adresse est celle d’un serveur compatible avec OpenAI.",
+      },
+      "server-broke-off": {
+        title: "La réponse s’est interrompue",
+        text: ({ address }) => `${address} y a mis fin avant qu’elle soit entière.`,
+        hint: () => "Redemandez ; le journal du serveur peut en dire plus.",
+      },
+    },
+  },
+
+  privacy: {
+    title: "Ce que cette page a demandé",
+    requests: (count) => counted(count, { one: "requête", other: "requêtes" }),
+    allHere: (requests) =>
+      `${requests}, toutes vers ce site ; rien de ce que vous avez tapé n’a été envoyé.`,
+    listed: (requests, origins) =>
+      `${requests} : vers ce site et vers ${list(origins)}, où il garde ses modèles. Rien de ce que ` +
+      "vous avez tapé n’a été envoyé.",
+    toServer: (requests, origin) =>
+      `${requests}. Les conversations auxquelles ${origin} a répondu y ont été envoyées, et nulle part ailleurs.`,
+    unlisted: (origins) =>
+      `Il y a eu des requêtes vers ${list(origins)}, que ce site n’annonce pas. Signalez-le à son propriétaire.`,
+    since: "Depuis le chargement de la page ; le compte continue tant que ce panneau est ouvert.",
+    network: (size) => `${bytes(size)} par le réseau`,
+    kept: "de ce navigateur",
+    untold: "taille non communiquée",
+    sent: (size) => `${bytes(size)} envoyés`,
+    why: {
+      page: "Page",
+      engine: "Moteur",
+      model: "Fichiers du modèle",
+      offline: "Service worker",
+      server: "Serveur choisi par vous",
+    },
+    by: {
+      page: "la page",
+      worker: "le worker du modèle",
+      thread: "un fil d’exécution",
+      "service-worker": "le service worker",
+    },
+    failed: "échec",
+    byWorker: "réponse du service worker",
+    origins: "Ce qu’elle peut contacter",
+    thisSite: "ce site",
+    forModels: "modèles",
+    forServer: "serveur, seulement si vous le choisissez",
+    policy: "Le navigateur fait respecter cette liste, par la Content Security Policy du site.",
+    refused: (addresses) => `Il a refusé ${list(addresses)}.`,
+    noWorker: "Il n’y a pas de service worker.",
+    silentWorker: "Le service worker n’a pas répondu.",
+    blind: "Ce que cette liste ne voit pas",
+    blindItems: [
+      "Les requêtes que le navigateur fait de lui-même : pour mettre à jour le service worker, pour remplir des formulaires, pour son propre compte.",
+      "Celles d’autres onglets et des extensions, qui peuvent voir et envoyer ce que vous tapez.",
+      "Le contenu d’une requête : elle connaît adresses et tailles. Ce que vous tapez n’est envoyé qu’au serveur que vous avez choisi.",
+      "Les tailles que d’autres origines gardent pour elles, et ce qu’une partie de la page demandait au moment où elle a été arrêtée.",
+      "Ce que note le serveur du site : votre adresse, et quand vous avez demandé quel fichier.",
+    ],
+    check:
+      "Pour vérifier sans passer par cette page, ouvrez la vue réseau des outils de développement du navigateur et rechargez.",
+    copy: "Copier la liste",
+    copied: "Copié dans votre presse-papiers ; rien n’a été envoyé.",
+    notCopied: "Le navigateur a refusé son presse-papiers : sélectionnez la liste et copiez-la.",
   },
 };

@@ -2,9 +2,10 @@
 
 import type { ErrorCode } from "../../engine/api";
 import type { Fault, Words } from "./en";
+import type { PanelWords } from "./en-panels";
 import { figures } from "./figures";
 
-const { number, counted, bytes, bytesPerSecond, duration, seconds } = figures("it");
+const { number, counted, bytes, bytesPerSecond, duration, seconds, list } = figures("it");
 
 const tokens = (count: number) => counted(count, { one: "token", other: "token" });
 const conversations = (count: number) =>
@@ -340,26 +341,6 @@ export const words: Words = {
     runs: (place) => `Il modello funziona ${place}.`,
   },
 
-  offline: {
-    title: "Senza rete",
-    preparing: "In preparazione per l’uso senza rete…",
-    kept: "Questa pagina funziona senza rete, e così i modelli già caricati qui.",
-    impossible: (why) => `L’uso senza rete non è possibile: ${why}`,
-    problems: {
-      unsupported: () =>
-        "questo browser non lo permette qui, come in una finestra di navigazione privata.",
-      off: () => "questo sito lo ha disattivato.",
-      storage: () => "il browser non ha spazio, o la sua memoria è chiusa.",
-      network: (file) => `non è stato possibile scaricare ${file}.`,
-      integrity: (file) => `${file} non ha il contenuto che indica l’elenco dei file del sito.`,
-      internal: () => "la pagina ha incontrato un errore che non conosce.",
-    },
-    newVersion:
-      "È pronta una nuova versione di questa pagina. Le schede aperte tengono la propria finché restano aperte.",
-    update: "Aggiorna ora",
-    install: "Installa come app",
-  },
-
   numbers: {
     temperature: {
       label: "Temperatura",
@@ -620,6 +601,19 @@ export const words: Words = {
     onProcessor: "Carica sul processore",
   },
 
+  server: {
+    offer: "Far rispondere un server",
+    host: (host) => `Server: ${host}`,
+    sign: (origin) => `Ciò che invii va a ${origin}.`,
+    change: "Indirizzo e token",
+    leave: "Non inviare più",
+    since: (origin, model) => `In questa conversazione risponde ${model} su ${origin}.`,
+  },
+
+  privacy: {
+    open: "Che cosa ha richiesto questa pagina",
+  },
+
   faults,
 
   reasons: {
@@ -651,5 +645,143 @@ export const words: Words = {
       "kernel-fault": "il programma del modello si è fermato per un difetto",
     },
     failed: "il tentativo non è riuscito",
+  },
+};
+
+/** Texts of panels that arrive when they are asked for. */
+export const panels: PanelWords = {
+  server: {
+    title: "Far rispondere un server in questa conversazione",
+    lead:
+      "Di regola il modello gira in questa scheda e niente di ciò che scrivi ne esce. Puoi far " +
+      "rispondere un server al suo posto, solo per questa conversazione.",
+    address: "Indirizzo del server",
+    allowed: (origins) => `Questo sito può contattare ${list(origins)}, e nient’altro.`,
+    token: "Token di accesso",
+    tokenHelp:
+      "Vuoto se il server non ne chiede. Viene inviato solo a questo server e non fa parte di nessuna esportazione.",
+    keepToken: "Tienilo in questa scheda quando la pagina viene ricaricata",
+    connect: "Mostra i suoi modelli",
+    connecting: "Si interroga il server…",
+    model: "Modello",
+    sends: (origin) =>
+      `Da allora, a ogni messaggio inviato, l’intera conversazione va a ${origin}: ciò che hai ` +
+      "scritto prima, le risposte e il prompt di sistema. Che cosa ne sia là dipende da chi gestisce " +
+      "quel server.",
+    thisDevice: "A giudicare dall’indirizzo, quel server gira su questo dispositivo.",
+    onlyHere: "Le nuove conversazioni non vengono inviate là.",
+    use: "Invia là questa conversazione",
+    faults: {
+      "server-address": {
+        title: "Non è l’indirizzo di un server",
+        text: ({ address }) => `«${address}» non può essere interrogato.`,
+        hint: () => "Scrivilo come http://localhost:11434.",
+      },
+      "server-not-allowed": {
+        title: "Questo sito non può contattare quel server",
+        text: ({ address, allowed }) => `${address} non è tra ${list(allowed ?? [])}.`,
+        hint: () => "Il proprietario del sito può permetterlo con --allow-server.",
+      },
+      "server-mixed": {
+        title: "Il browser lo vieta",
+        text: ({ address }) =>
+          `Questa pagina è arrivata via https; ${address} verrebbe interrogato in semplice http.`,
+        hint: () => "Dai https al server, o eseguilo su questo dispositivo con il nome localhost.",
+      },
+      "server-unreachable": {
+        title: "Il server non ha dato una risposta che questa pagina possa leggere",
+        text: ({ address, permission }) =>
+          permission === "denied"
+            ? `Al browser è stato detto di non far raggiungere a questo sito server su questo dispositivo o nella sua rete, come ${address}.`
+            : `O niente risponde a ${address}, o non ammette questo sito. I browser non dicono quale dei due.`,
+        hint: ({ permission }) =>
+          permission === "denied"
+            ? "Permettilo nelle impostazioni del browser per questo sito e riprova."
+            : `Verifica che il server sia in funzione. Poi fagli ammettere questo sito (CORS): la sua origine è ${location.origin}.`,
+      },
+      "server-token": {
+        title: "Il server chiede un token di accesso",
+        text: ({ address, said }) =>
+          `${address} ha rifiutato la richiesta${said ? `: ${said}` : ""}.`,
+        hint: () => "Inserisci il token con cui il server è stato avviato.",
+      },
+      "server-missing": {
+        title: "Il server non lo conosce",
+        text: ({ address, said }) => `${address} non c’è${said ? `: ${said}` : ""}.`,
+        hint: () => "Controlla l’indirizzo e scegli uno dei modelli del server.",
+      },
+      "server-refused": {
+        title: "Il server segnala un errore",
+        text: ({ address, status, said }) =>
+          [address, status && String(status), said].filter(Boolean).join(": "),
+        hint: () => "Il registro del server può dire di più.",
+      },
+      "server-strange": {
+        title: "La risposta del server non si può leggere",
+        text: ({ address }) => `${address} ha risposto altro da ciò che era stato chiesto.`,
+        hint: () => "Verifica che l’indirizzo sia quello di un server compatibile con OpenAI.",
+      },
+      "server-broke-off": {
+        title: "La risposta si è interrotta",
+        text: ({ address }) => `${address} l’ha chiusa prima che fosse intera.`,
+        hint: () => "Chiedi di nuovo; il registro del server può dire di più.",
+      },
+    },
+  },
+
+  privacy: {
+    title: "Che cosa ha richiesto questa pagina",
+    requests: (count) => counted(count, { one: "richiesta", other: "richieste" }),
+    allHere: (requests) =>
+      `${requests}, tutte a questo sito; niente di ciò che hai scritto è stato inviato.`,
+    listed: (requests, origins) =>
+      `${requests}: a questo sito e a ${list(origins)}, dove tiene i suoi modelli. Niente di ciò che ` +
+      "hai scritto è stato inviato.",
+    toServer: (requests, origin) =>
+      `${requests}. Le conversazioni a cui ha risposto ${origin} sono state inviate là, e da nessun’altra parte.`,
+    unlisted: (origins) =>
+      `Ci sono state richieste a ${list(origins)}, che questo sito non elenca. Avvisa il suo proprietario.`,
+    since:
+      "Da quando la pagina è stata caricata; il conto continua finché questo pannello è aperto.",
+    network: (size) => `${bytes(size)} dalla rete`,
+    kept: "da questo browser",
+    untold: "dimensione non comunicata",
+    sent: (size) => `${bytes(size)} inviati`,
+    why: {
+      page: "Pagina",
+      engine: "Motore",
+      model: "File del modello",
+      offline: "Service worker",
+      server: "Server scelto da te",
+    },
+    by: {
+      page: "la pagina",
+      worker: "il worker del modello",
+      thread: "un thread",
+      "service-worker": "il service worker",
+    },
+    failed: "non riuscita",
+    byWorker: "risposta del service worker",
+    origins: "Che cosa può contattare",
+    thisSite: "questo sito",
+    forModels: "modelli",
+    forServer: "server, solo se lo scegli",
+    policy: "Il browser fa rispettare questo elenco, con la Content Security Policy del sito.",
+    refused: (addresses) => `Ha rifiutato ${list(addresses)}.`,
+    noWorker: "Non c’è un service worker.",
+    silentWorker: "Il service worker non ha risposto.",
+    blind: "Che cosa questo elenco non vede",
+    blindItems: [
+      "Le richieste che il browser fa da sé: per aggiornare il service worker, per compilare moduli, per il proprio account.",
+      "Quelle di altre schede e delle estensioni, che possono vedere e inviare ciò che scrivi.",
+      "Il contenuto di una richiesta: conosce indirizzi e dimensioni. Ciò che scrivi viene inviato solo al server che hai scelto.",
+      "Le dimensioni che altre origini tengono per sé, e ciò che una parte della pagina richiedeva nel momento in cui è stata chiusa.",
+      "Ciò che annota il server del sito: il tuo indirizzo, e quando hai chiesto quale file.",
+    ],
+    check:
+      "Per verificare senza passare da questa pagina, apri la vista di rete degli strumenti di sviluppo del browser e ricarica.",
+    copy: "Copia l’elenco",
+    copied: "Copiato negli appunti; niente è stato inviato.",
+    notCopied: "Il browser ha rifiutato gli appunti: seleziona l’elenco e copialo.",
   },
 };

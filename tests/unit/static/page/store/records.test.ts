@@ -6,6 +6,7 @@ const SUMMARY = {
   title: "Clay",
   named: true,
   model: "tiny",
+  server: { base: "http://localhost:1/v1", model: "mini" },
   created: 1,
   updated: 2,
   system: "Be brief.",
@@ -23,8 +24,16 @@ describe("a summary", () => {
   test("survives", () => expect(readSummary(SUMMARY)).toEqual(SUMMARY));
 
   test("that is damaged gets defaults", () => {
-    const damaged = { id: "a1", title: 7, named: "yes", created: -1, updated: 1e300, model: null };
-    const empty = { title: "", named: false, model: "", created: 0, updated: 0 };
+    const damaged = {
+      id: "a1",
+      title: 7,
+      named: "yes",
+      created: -1,
+      updated: 1e300,
+      model: null,
+      server: { base: 3, model: "mini" },
+    };
+    const empty = { title: "", named: false, model: "", server: null, created: 0, updated: 0 };
     expect(readSummary(damaged)).toEqual({ id: "a1", ...empty, system: "", writer: "" });
   });
 

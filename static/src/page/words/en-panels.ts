@@ -1,0 +1,152 @@
+/**
+ * Texts of panels that arrive when they are asked for, in English. The other languages have theirs
+ * in their own file, which is fetched as a whole.
+ */
+
+import type { Requester } from "../../engine/traffic";
+import type { ServerErrorCode, ServerValues } from "../../server/errors";
+import { figures } from "./figures";
+
+const { bytes, counted, list } = figures("en");
+
+/** What is said of an error of a server that a person named. */
+interface ServerFault {
+  title: string;
+  text: (values: ServerValues) => string;
+  hint: (values: ServerValues) => string;
+}
+
+export const panels = {
+  server: {
+    title: "Let a server answer this conversation",
+    lead:
+      "As a rule the model runs in this tab, and nothing you type leaves it. You can have a server " +
+      "answer instead, for this conversation alone.",
+    address: "Address of the server",
+    allowed: (origins: string[]) => `This site may contact ${list(origins)}, and no other.`,
+    token: "Access token",
+    tokenHelp:
+      "Empty where the server wants none. It is sent to this server only, and is part of no export.",
+    keepToken: "Keep it in this tab when the page is reloaded",
+    connect: "Show its models",
+    connecting: "Asking the server…",
+    model: "Model",
+    sends: (origin: string) =>
+      `From then on, whenever you send a message, this conversation as a whole goes to ${origin}: ` +
+      "what you wrote before, the answers, and the system prompt. What becomes of it there is up " +
+      "to whoever runs that server.",
+    thisDevice: "By its address, that server runs on this device.",
+    onlyHere: "New conversations are not sent there.",
+    use: "Send this conversation there",
+    faults: {
+      "server-address": {
+        title: "That is no address of a server",
+        text: ({ address }) => `“${address}” cannot be asked.`,
+        hint: () => "Write it like http://localhost:11434.",
+      },
+      "server-not-allowed": {
+        title: "This site may not contact that server",
+        text: ({ address, allowed }) => `${address} is not among ${list(allowed ?? [])}.`,
+        hint: () => "The site's owner can allow it with --allow-server.",
+      },
+      "server-mixed": {
+        title: "The browser forbids it",
+        text: ({ address }) => `This page came by https; ${address} would be asked by plain http.`,
+        hint: () => "Give the server https, or run it on this device and call it localhost.",
+      },
+      "server-unreachable": {
+        title: "The server gave no answer this page may read",
+        text: ({ address, permission }) =>
+          permission === "denied"
+            ? `The browser was told not to let this site reach servers on this device or in its network, such as ${address}.`
+            : `Either nothing answers at ${address}, or it does not admit this site. Browsers do not tell which.`,
+        hint: ({ permission }) =>
+          permission === "denied"
+            ? "Allow it in the browser's settings for this site, and try again."
+            : `See that the server runs. Then have it admit this site (CORS): its origin is ${location.origin}.`,
+      },
+      "server-token": {
+        title: "The server wants an access token",
+        text: ({ address, said }) => `${address} refused the request${said ? `: ${said}` : ""}.`,
+        hint: () => "Enter the token that the server was started with.",
+      },
+      "server-missing": {
+        title: "The server does not know that",
+        text: ({ address, said }) => `${address} is not there${said ? `: ${said}` : ""}.`,
+        hint: () => "Check the address, and choose one of the server's models.",
+      },
+      "server-refused": {
+        title: "The server reports an error",
+        text: ({ address, status, said }) =>
+          [address, status && String(status), said].filter(Boolean).join(": "),
+        hint: () => "The server's own log may say more.",
+      },
+      "server-strange": {
+        title: "The server's answer cannot be read",
+        text: ({ address }) => `${address} answered with something else than was asked for.`,
+        hint: () => "See that the address is that of an OpenAI-compatible server.",
+      },
+      "server-broke-off": {
+        title: "The answer broke off",
+        text: ({ address }) => `${address} ended it before it was whole.`,
+        hint: () => "Ask again; the server's own log may say more.",
+      },
+    } as Record<ServerErrorCode, ServerFault>,
+  },
+
+  privacy: {
+    title: "What this page has requested",
+    requests: (count: number) => counted(count, { one: "request", other: "requests" }),
+    allHere: (requests: string) => `${requests}, all to this site; nothing you typed was sent.`,
+    listed: (requests: string, origins: string[]) =>
+      `${requests}: to this site and to ${list(origins)}, where it keeps its models. Nothing you ` +
+      "typed was sent.",
+    toServer: (requests: string, origin: string) =>
+      `${requests}. The conversations you had answered by ${origin} were sent there, and nowhere else.`,
+    unlisted: (origins: string[]) =>
+      `There were requests to ${list(origins)}, which this site does not list. Please tell its owner.`,
+    since: "Since the page was loaded; it counts on while this panel is open.",
+    network: (size: number) => `${bytes(size)} over the network`,
+    kept: "from this browser",
+    untold: "size not told",
+    sent: (size: number) => `${bytes(size)} sent`,
+    why: {
+      page: "Page",
+      engine: "Engine",
+      model: "Model files",
+      offline: "Service worker",
+      server: "Server you chose",
+    },
+    by: {
+      page: "the page",
+      worker: "the model's worker",
+      thread: "a thread",
+      "service-worker": "the service worker",
+    } as Record<Requester, string>,
+    failed: "failed",
+    byWorker: "answered by the service worker",
+    origins: "What it may contact",
+    thisSite: "this site",
+    forModels: "models",
+    forServer: "server, only if you choose it",
+    policy: "The browser enforces this list, by the site's Content Security Policy.",
+    refused: (addresses: string[]) => `It refused ${list(addresses)}.`,
+    noWorker: "There is no service worker.",
+    silentWorker: "The service worker did not answer.",
+    blind: "What this list cannot see",
+    blindItems: [
+      "Requests the browser makes by itself: for updates of the service worker, for filling in forms, for its own account.",
+      "Requests of other tabs, and of extensions, which may see and send what you type.",
+      "What was sent in a request: it knows addresses and sizes. Only the server you chose is ever sent what you type.",
+      "Sizes at other origins that keep them to themselves, and what a part of the page requested in the moment it was ended.",
+      "What the site's own server writes down: your address, and when you asked for which file.",
+    ],
+    check:
+      "To check independently of this page, open the network view of your browser's developer tools and reload.",
+    copy: "Copy the list",
+    copied: "Copied to your clipboard; nothing was sent anywhere.",
+    notCopied: "The browser refused its clipboard: select the list and copy it.",
+  },
+};
+
+export type PanelWords = typeof panels;

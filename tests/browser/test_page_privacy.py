@@ -1,0 +1,136 @@
+"""The privacy panel: what it lists is what the browser requested, and what it says is so."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, expect
+
+from tests.browser.chat_page import ChatPage, visit
+from tests.browser.conftest import mini_files
+from tests.browser.fault_server import ANSWER, FaultServer, fault_server
+from tests.browser.server_site import ServerDialog, allowing
+
+
+class Panel:
+    """The privacy panel."""
+
+    def __init__(self, chat: ChatPage) -> None:
+        self.chat = chat
+
+    def open(self, button: str) -> None:
+        self.chat.get(button).click()
+        expect(self.summary).to_be_visible()
+
+    def close(self) -> None:
+        self.chat.get("privacy-close").click()
+
+    @property
+    def summary(self) -> Locator:
+        return self.chat.get("privacy-summary")
+
+    def addresses(self) -> Counter[str]:
+        """What is listed, unfolded or not; paths alone are of the site."""
+        found = self.chat.page.locator(".privacy-address").all_text_contents()
+        home = self.chat.address
+        return Counter(home + each if each.startswith("/") else each for each in found)
+
+    def said(self, group: str) -> Locator:
+        return self.chat.get(f"privacy-{group}")
+
+
+def network(chat: ChatPage) -> Counter[str]:
+    """What Playwright saw of the browser, but for addresses that need no network."""
+    return Counter(url for url in chat.requests if not url.startswith(("data:", "blob:")))
+
+
+@pytest.fixture(scope="module")
+def faults() -> Iterator[FaultServer]:
+    with fault_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return mini_files(tmp_path_factory.mktemp("site"))
+
+
+@pytest.mark.parametrize("backend", ["webgpu", "wasm"])
+def test_the_panel_lists_every_request(climber: ChatPage, backend: str) -> None:
+    climber.climb(backend=backend)
+    panel = Panel(climber)
+    panel.open("privacy-start")
+    expect(panel.summary).to_have_text(re.compile(r"^\d+ requests, all to this site;"))
+    panel.close()
+    climber.start()
+    climber.ask("What is clay?")
+    panel.open("privacy")
+    expect(panel.summary).to_contain_text("nothing you typed was sent.")
+    # The panel itself came over the network, too, and is listed as soon as it is told.
+    expect(panel.chat.page.locator(".privacy-address")).to_have_count(network(climber).total())
+    assert panel.addresses() == network(climber)
+    expect(panel.said("model")).to_contain_text(
+        re.compile("the model's worker · .* over the network")
+    )
+    expect(panel.said("engine")).to_contain_text("engine.js")
+    expect(climber.get("privacy-origins")).to_have_text(f"{climber.address} (this site)")
+    expect(climber.get("privacy-blind")).to_contain_text("extensions")
+
+
+def test_the_list_can_be_copied(climber: ChatPage) -> None:
+    climber.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    climber.climb()
+    climber.start()
+    Panel(climber).open("privacy")
+    climber.get("privacy-copy").click()
+    expect(climber.get("privacy-dialog")).to_contain_text("Copied to your clipboard")
+    text: str = climber.page.evaluate("navigator.clipboard.readText()")
+    [sentence, empty, head, *rows, last] = text.split("\n")
+    assert (empty, last) == ("", "")
+    assert sentence.endswith("nothing you typed was sent.")
+    assert head.split("\t") == ["time", "by", "why", "status", "bytes", "address"]
+    assert Counter(row.split("\t")[-1] for row in rows) == network(climber)
+    assert {row.split("\t")[1] for row in rows} == {"page", "worker"}
+
+
+def test_a_request_the_policy_refuses_is_told(climber: ChatPage) -> None:
+    climber.climb()
+    expect(climber.get("load")).to_be_enabled()
+    outside = "http://localhost:9/collect"
+    climber.page.evaluate(
+        "(url) => fetch(url, { method: 'POST', body: 'x' }).catch(() => 0)", outside
+    )
+    panel = Panel(climber)
+    panel.open("privacy-start")
+    expect(climber.get("privacy-refused")).to_have_text(f"It refused {outside}.")
+    expect(panel.summary).to_contain_text("all to this site")
+    assert climber.problems != []  # the browser's words on it
+    climber.problems.clear()
+
+
+def test_with_a_server_the_panel_says_what_was_sent(
+    chromium: Browser, models: Path, faults: FaultServer
+) -> None:
+    with allowing(models, faults.origin) as address, visit(chromium, address) as chat:
+        chat.climb()
+        dialog = ServerDialog(chat)
+        dialog.get("start").click()
+        dialog.connect(faults.base("answer"))
+        expect(dialog.get("offer")).to_be_visible()
+        panel = Panel(chat)
+        dialog.get("close").click()
+        panel.open("privacy-start")
+        expect(panel.summary).to_contain_text("Nothing you typed was sent.")
+        panel.close()
+        dialog.get("start").click()
+        dialog.choose(faults.base("answer"))
+        assert chat.ask("What is clay?") == "".join(ANSWER)
+        chat.page.get_by_role("button", name="What this page has requested").last.click()
+        expect(panel.summary).to_contain_text(f"answered by {faults.origin} were sent there")
+        expect(panel.said("server")).to_contain_text(re.compile(r"\d+ bytes sent"))
+        assert panel.addresses() == network(chat)
+        expect(chat.get("privacy-origins")).to_contain_text(f"{faults.origin} (server, only if")
