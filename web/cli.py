@@ -24,6 +24,7 @@ from web.errors import SiteError
 from web.export import export_site
 from web.models import Models
 from web.options import SiteOptions, is_loopback, site_options
+from web.patience import PatientProtocol
 from web.server import MODELS_VARIABLE, OPTIONS_VARIABLE, create_app
 from web.site import Site
 
@@ -167,6 +168,7 @@ def _config(application: Starlette | str) -> uvicorn.Config:
         factory=by_name,
         reload=by_name,
         reload_dirs=[str(Path(__file__).parent)] if by_name else None,
+        http=PatientProtocol,
         log_level="warning",
         server_header=False,
         ws="none",

@@ -249,8 +249,9 @@ def edit_manifest(chat: ChatPage, edit: Callable[[dict[str, Any]], None]) -> Non
 
 @contextmanager
 def visit(browser: Browser, address: str, **device: Any) -> Iterator[ChatPage]:
-    """A person's first visit; `device` as Playwright's `new_context` takes it."""
-    context = browser.new_context(**device)
+    """A person's first visit; `device` as Playwright's `new_context` takes it. A service worker
+    would answer before any route of a test does, so there is none unless the device allows it."""
+    context = browser.new_context(**{"service_workers": "block", **device})
     try:
         yield ChatPage(context, address)
     finally:

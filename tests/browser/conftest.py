@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.chat_page import ChatPage, visit
+from tests.browser.offline_site import BELOW, Host, deploy, hosting, write_models
 from tests.browser.wasm_miniature import WasmMiniature
 from web.browser import browser
 from web.verify import serving
@@ -104,3 +105,32 @@ def chat(loaded: ChatPage) -> Iterator[ChatPage]:
     loaded.problems.clear()
     yield loaded
     loaded.assert_clean()
+
+
+@pytest.fixture(scope="module")
+def plain_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The miniature's folder."""
+    return write_models(tmp_path_factory.mktemp("plain"))
+
+
+@pytest.fixture
+def plain_site(plain_models: Path, tmp_path: Path) -> Path:
+    """A site as files in a folder, which a test may damage or replace."""
+    folder = tmp_path / "root" / BELOW
+    deploy(plain_models, folder)
+    return folder
+
+
+@pytest.fixture
+def plain_host(plain_site: Path, tmp_path: Path) -> Iterator[Host]:
+    """They lie below another site, on a host that sets no headers of its own."""
+    with hosting(tmp_path / "root") as host:
+        yield host
+
+
+@pytest.fixture
+def guest(chromium: Browser, plain_host: Host) -> Iterator[ChatPage]:
+    """A first visit to that host, service worker and all."""
+    with visit(chromium, plain_host.address, service_workers="allow") as page:
+        yield page
+        assert page.strangers() == []

@@ -20,8 +20,33 @@ export async function checkDevice() {
   return { report: REPORT };
 }
 
-export async function createEngine({ onProgress, signal }) {
-  if (window.stuck) await half(onProgress, signal);
+export function connection() {
+  return { online: true, metered: false, saveData: false, type: null };
+}
+
+export class Download {
+  controller = new AbortController();
+  paused = false;
+
+  get signal() {
+    return this.controller.signal;
+  }
+
+  pause() {
+    this.paused = true;
+  }
+
+  resume() {
+    this.paused = false;
+  }
+
+  cancel() {
+    this.controller.abort();
+  }
+}
+
+export async function createEngine({ onProgress, download }) {
+  if (window.stuck) await half(onProgress, download.signal);
   let next = 0;
   const info = {
     model: "scripted",

@@ -19,6 +19,7 @@ import {
   type Trouble,
 } from "./engine";
 import { HistoryButton } from "./history/open";
+import { offerInstall } from "./install-app";
 import { change, stepDown } from "./ladder";
 import { languageWishes } from "./language";
 import { offerLanguages } from "./language-select";
@@ -439,9 +440,12 @@ class Page {
   }
 }
 
+offerInstall();
 keepLedger();
 await speak(languageWishes());
 fillTemplate();
 offerLanguages();
 delete document.documentElement.dataset.wait;
 void new Page().open();
+// Nothing on the page waits for this; without it, it is a page that needs its network.
+import("./offline").then(({ keepOffline }) => keepOffline()).catch(() => {});

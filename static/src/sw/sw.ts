@@ -13,14 +13,8 @@ import { type RequestRecord, watchRequests } from "../engine/traffic";
 import { fileFor } from "./files";
 import { isolates, passedOn } from "./headers";
 import { asProblem, keepVersion } from "./install";
-import {
-  APP,
-  type Failure,
-  INDEX,
-  type Requests,
-  type Status,
-  type ToServiceWorker,
-} from "./protocol";
+import { appOf, tellPages, tellProblem } from "./pages";
+import { INDEX, type Status, type ToServiceWorker } from "./protocol";
 import { Versions } from "./versions";
 
 declare const self: ServiceWorkerGlobalScope;
@@ -55,7 +49,7 @@ async function install(): Promise<void> {
     await keepVersion(versions);
   } catch (error) {
     const problem = asProblem(error);
-    await tellPages({ type: "failed", app: versions.app, problem });
+    await tellProblem(problem);
     await versions.forget().catch(() => false);
     // Without room the page can still be isolated; but a version that is kept is worth more.
     if (problem.cause !== "storage" || self.registration.active) throw error;
@@ -100,13 +94,4 @@ async function repair(): Promise<Status["problem"]> {
 function others(): string[] {
   const { installing, waiting } = self.registration;
   return [installing, waiting].flatMap((worker) => (worker ? appOf(worker.scriptURL) : []));
-}
-
-function appOf(address: string): string {
-  return new URL(address).searchParams.get(APP) ?? "";
-}
-
-async function tellPages(message: Failure | Requests): Promise<void> {
-  const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
-  for (const page of pages) if (page.url.startsWith(scope)) page.postMessage(message);
 }

@@ -48,11 +48,11 @@ export class Versions {
   /** Whether every file of this version is here: people and browsers delete, too. */
   async isWhole(): Promise<boolean> {
     try {
-      const list = await this.list(this.prefix + this.app);
-      const cache = list && (await this.open());
-      if (!cache) return false;
-      const kept = new Set((await cache.keys()).map(({ url }) => url));
-      return keptFiles(list).every(([path]) => kept.has(this.address(path)));
+      const name = this.prefix + this.app;
+      const list = await this.list(name);
+      if (!list) return false;
+      const found = keptFiles(list).map(([path]) => this.match(name, path));
+      return (await Promise.all(found)).every((file) => file !== undefined);
     } catch {
       return false;
     }
@@ -79,9 +79,9 @@ export class Versions {
     return (await caches.keys()).filter((name) => name.startsWith(this.prefix));
   }
 
-  private async match(name: string, path: string): Promise<Response | undefined> {
-    if (!(await caches.has(name))) return undefined;
-    return (await caches.open(name)).match(this.address(path));
+  /** Never makes a cache, as opening it would: another worker may just have deleted it. */
+  private match(cacheName: string, path: string): Promise<Response | undefined> {
+    return caches.match(this.address(path), { cacheName });
   }
 
   /** The list that a version was kept by; it is written last, so a broken-off one has none. */

@@ -146,9 +146,11 @@ def test_verify_names_what_is_wrong_with_a_bundle(tmp_path: Path) -> None:
 
 
 @contextmanager
-def _running(models: Path, page: Path, *options: str) -> Iterator[str]:
-    """A real `llm-site serve` on a free port; its address."""
-    code = "import sys; from pathlib import Path; from web import cli, server; "
+def running(
+    models: Path, page: Path, *options: str, prelude: str = ""
+) -> Iterator[tuple[str, int]]:
+    """A real `llm-site serve` on a free port; its address and process. `prelude` runs first."""
+    code = f"import sys; from pathlib import Path; from web import cli, server; {prelude}"
     code += f"cli.find_page = server.find_page = lambda: Path({str(page)!r}); cli.main()"
     command = [sys.executable, "-c", code, "serve", "--models", str(models), "--port", "0"]
     process = subprocess.Popen(
@@ -156,7 +158,7 @@ def _running(models: Path, page: Path, *options: str) -> Iterator[str]:
     )
     try:
         assert process.stdout is not None
-        yield process.stdout.readline().removeprefix("open ").strip()
+        yield process.stdout.readline().removeprefix("open ").strip(), process.pid
     finally:
         process.terminate()
         process.communicate(timeout=20)
@@ -164,7 +166,7 @@ def _running(models: Path, page: Path, *options: str) -> Iterator[str]:
 
 def test_a_real_server_answers(models: Path, page: Path) -> None:
     with (
-        _running(models, page) as address,
+        running(models, page) as (address, _),
         urllib.request.urlopen(address + "models.json", timeout=10) as response,
     ):
         assert json.load(response)[0]["name"] == "tiny"

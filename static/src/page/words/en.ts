@@ -4,6 +4,7 @@
  */
 
 import type { Backend, ErrorCode, ErrorValues } from "../../engine/api";
+import type { Problem } from "../../sw/protocol";
 import { figures } from "./figures";
 
 const { number, counted, bytes, bytesPerSecond, duration, seconds } = figures("en");
@@ -138,6 +139,16 @@ const faults: Record<ErrorCode, Fault> = {
     text: () => "The page met a fault that it does not know.",
     hint: "Reload the page and try again; if it happens again, please report it with the details.",
   },
+};
+
+/** Why the page cannot be kept; the ends of sentences. */
+const problems: Record<Problem["cause"], (file: string) => string> = {
+  unsupported: () => "this browser does not offer it here, as in private windows.",
+  off: () => "this site has switched it off.",
+  storage: () => "the browser has no room for it, or keeps its storage shut.",
+  network: (file) => `${file} could not be fetched.`,
+  integrity: (file) => `${file} has other content than the site's list of files says.`,
+  internal: () => "the page met a fault that it does not know.",
 };
 
 export const en = {
@@ -352,6 +363,17 @@ export const en = {
     stillRuns: (place: string) =>
       `The model still runs ${place}. Reloading it keeps the conversation.`,
     runs: (place: string) => `The model runs ${place}.`,
+  },
+
+  offline: {
+    title: "Without a network",
+    preparing: "Being kept for use without a network…",
+    kept: "This page works without a network, and so do models that were loaded here before.",
+    impossible: (why: string) => `Use without a network is not possible: ${why}`,
+    problems,
+    newVersion: "A new version of this page is ready. Tabs that are open keep theirs until closed.",
+    update: "Update now",
+    install: "Install as an app",
   },
 
   /** Name and explanation of each number that can be set. */

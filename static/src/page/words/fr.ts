@@ -341,6 +341,26 @@ export const words: Words = {
     runs: (place) => `Le modèle fonctionne ${place}.`,
   },
 
+  offline: {
+    title: "Sans réseau",
+    preparing: "Mise en réserve pour l’usage sans réseau…",
+    kept: "Cette page fonctionne sans réseau, de même que les modèles déjà chargés ici.",
+    impossible: (why) => `L’usage sans réseau n’est pas possible : ${why}`,
+    problems: {
+      unsupported: () =>
+        "ce navigateur ne le permet pas ici, comme dans une fenêtre de navigation privée.",
+      off: () => "ce site l’a désactivé.",
+      storage: () => "le navigateur n’a pas la place, ou son stockage est fermé.",
+      network: (file) => `impossible de télécharger ${file}.`,
+      integrity: (file) => `${file} n’a pas le contenu annoncé par la liste des fichiers du site.`,
+      internal: () => "la page a rencontré une erreur qu’elle ne connaît pas.",
+    },
+    newVersion:
+      "Une nouvelle version de cette page est prête. Les onglets ouverts gardent la leur jusqu’à leur fermeture.",
+    update: "Mettre à jour",
+    install: "Installer comme application",
+  },
+
   numbers: {
     temperature: {
       label: "Température",

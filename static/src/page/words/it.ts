@@ -341,6 +341,26 @@ export const words: Words = {
     runs: (place) => `Il modello funziona ${place}.`,
   },
 
+  offline: {
+    title: "Senza rete",
+    preparing: "In preparazione per l’uso senza rete…",
+    kept: "Questa pagina funziona senza rete, e così i modelli già caricati qui.",
+    impossible: (why) => `L’uso senza rete non è possibile: ${why}`,
+    problems: {
+      unsupported: () =>
+        "questo browser non lo permette qui, come in una finestra di navigazione privata.",
+      off: () => "questo sito lo ha disattivato.",
+      storage: () => "il browser non ha spazio, o la sua memoria è chiusa.",
+      network: (file) => `non è stato possibile scaricare ${file}.`,
+      integrity: (file) => `${file} non ha il contenuto che indica l’elenco dei file del sito.`,
+      internal: () => "la pagina ha incontrato un errore che non conosce.",
+    },
+    newVersion:
+      "È pronta una nuova versione di questa pagina. Le schede aperte tengono la propria finché restano aperte.",
+    update: "Aggiorna ora",
+    install: "Installa come app",
+  },
+
   numbers: {
     temperature: {
       label: "Temperatura",
