@@ -2,6 +2,8 @@
 // model says and how fast: {answers: [...], perSecond: tokens, or null for all at once}.
 // `window.stuck = true` holds the download in the middle, until the page cancels it;
 // `window.fault = code` makes requests fail.
+export * from "./engine.js?real"; // whatever is not below
+
 const TOKEN = 4; // characters
 
 const REPORT = {
@@ -18,31 +20,6 @@ const REPORT = {
 
 export async function checkDevice() {
   return { report: REPORT };
-}
-
-export function connection() {
-  return { online: true, metered: false, saveData: false, type: null };
-}
-
-export class Download {
-  controller = new AbortController();
-  paused = false;
-
-  get signal() {
-    return this.controller.signal;
-  }
-
-  pause() {
-    this.paused = true;
-  }
-
-  resume() {
-    this.paused = false;
-  }
-
-  cancel() {
-    this.controller.abort();
-  }
 }
 
 export async function createEngine({ onProgress, download }) {
