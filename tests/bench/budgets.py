@@ -2,8 +2,9 @@
 
 A headless Chromium opens the chat page on a local server, loads the default model and asks for
 words. Payload is what the server sent until the answer was there, compressed as it was sent,
-without weights, tokenizer and manifest, nor what is fetched only when there are words to show. Device memory is what the engine's worker asked the
-browser for: WebGPU buffers that are alive, or the pages of linear memory.
+without weights, tokenizer and manifest, nor what is fetched only when there are words to show.
+Device memory is what the engine's worker asked the browser for: WebGPU buffers that are alive, or
+the pages of linear memory.
 """
 
 from __future__ import annotations
