@@ -24,7 +24,7 @@ from tests.browser.site import DIST
 
 CACHES = "caches.keys().then((names) => names.filter((name) => name.startsWith('webkiln http')))"
 LISTEN = """navigator.serviceWorker.addEventListener("message", ({ data }) => {
-  window.said = data;
+  if (data.type === "failed") window.said = data;
 });"""
 REGISTRATIONS = "navigator.serviceWorker.getRegistrations().then((all) => all.length)"
 

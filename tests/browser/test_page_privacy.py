@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Locator, expect
 from tests.browser.chat_page import ChatPage, visit
 from tests.browser.conftest import mini_files
 from tests.browser.fault_server import ANSWER, FaultServer, fault_server
+from tests.browser.offline_site import kept
 from tests.browser.server_site import ServerDialog, allowing
 
 
@@ -79,6 +80,30 @@ def test_the_panel_lists_every_request(climber: ChatPage, backend: str) -> None:
     expect(panel.said("engine")).to_contain_text("engine.js")
     expect(climber.get("privacy-origins")).to_have_text(f"{climber.address} (this site)")
     expect(climber.get("privacy-blind")).to_contain_text("extensions")
+
+
+def test_the_service_worker_tells_what_it_requested(chromium: Browser, mini_site: str) -> None:
+    with visit(chromium, mini_site, service_workers="allow") as chat:
+        seen: set[str] = set()
+        chat.context.on("request", lambda each: seen.add(each.url) if each.service_worker else None)
+        chat.climb(backend="wasm")
+        chat.start()
+        kept(chat)
+        panel = Panel(chat)
+        panel.open("privacy")
+        own = panel.said("offline")
+        expect(own).to_contain_text("app.json")
+        expect(own).to_contain_text("the service worker · ")
+        expect(panel.summary).to_contain_text("all to this site")
+        # Whatever it keeps, it fetched itself, as Playwright saw it do.
+        listed = own.locator(".privacy-address").all_text_contents()
+        script = {url for url in seen if "/sw.js?" in url}  # the browser fetches that itself
+        assert {chat.address + each for each in listed} == seen - script
+        panel.close()
+        chat.page.reload()
+        expect(chat.get("input")).to_be_visible()
+        panel.open("privacy")
+        expect(panel.said("page")).to_contain_text("answered by the service worker")
 
 
 def test_the_list_can_be_copied(climber: ChatPage) -> None:

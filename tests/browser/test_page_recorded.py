@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 from tests.browser.chat_page import visit
 from tests.browser.conftest import mini_files
 from tests.browser.fault_server import fault_server
+from tests.browser.offline_site import kept
 from tests.browser.server_site import ServerDialog, allowing
 from web.browser import browser
 
@@ -59,9 +60,13 @@ def test_a_recorded_conversation(tmp_path: Path, server: bool) -> None:
     log = tmp_path / "net.json"
     flags = (f"--log-net-log={log}", "--net-log-capture-mode=Everything")
     with fault_server() as faults, allowing(models, faults.origin) as address:
-        with browser(flags=flags) as chromium, visit(chromium, address) as chat:
+        with (
+            browser(flags=flags) as chromium,
+            visit(chromium, address, service_workers="allow") as chat,
+        ):
             chat.climb()
             chat.start()
+            kept(chat)  # by the service worker, which is at work from here on
             chat.ask("What is clay?")
             if server:
                 chat.get("rung").click()

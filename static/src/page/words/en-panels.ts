@@ -135,7 +135,7 @@ export const panels = {
     silentWorker: "The service worker did not answer.",
     blind: "What this list cannot see",
     blindItems: [
-      "Requests the browser makes by itself: for updates of the service worker, for filling in forms, for its own account.",
+      "Requests the browser makes by itself: for the service worker's script, for filling in forms, for its own account.",
       "Requests of other tabs, and of extensions, which may see and send what you type.",
       "What was sent in a request: it knows addresses and sizes. Only the server you chose is ever sent what you type.",
       "Sizes at other origins that keep them to themselves, and what a part of the page requested in the moment it was ended.",

@@ -791,7 +791,7 @@ export const panels: PanelWords = {
     silentWorker: "Le service worker n’a pas répondu.",
     blind: "Ce que cette liste ne voit pas",
     blindItems: [
-      "Les requêtes que le navigateur fait de lui-même : pour mettre à jour le service worker, pour remplir des formulaires, pour son propre compte.",
+      "Les requêtes que le navigateur fait de lui-même : pour le script du service worker, pour remplir des formulaires, pour son propre compte.",
       "Celles d’autres onglets et des extensions, qui peuvent voir et envoyer ce que vous tapez.",
       "Le contenu d’une requête : elle connaît adresses et tailles. Ce que vous tapez n’est envoyé qu’au serveur que vous avez choisi.",
       "Les tailles que d’autres origines gardent pour elles, et ce qu’une partie de la page demandait au moment où elle a été arrêtée.",

@@ -792,7 +792,7 @@ export const panels: PanelWords = {
     silentWorker: "Il service worker non ha risposto.",
     blind: "Che cosa questo elenco non vede",
     blindItems: [
-      "Le richieste che il browser fa da sé: per aggiornare il service worker, per compilare moduli, per il proprio account.",
+      "Le richieste che il browser fa da sé: per lo script del service worker, per compilare moduli, per il proprio account.",
       "Quelle di altre schede e delle estensioni, che possono vedere e inviare ciò che scrivi.",
       "Il contenuto di una richiesta: conosce indirizzi e dimensioni. Ciò che scrivi viene inviato solo al server che hai scelto.",
       "Le dimensioni che altre origini tengono per sé, e ciò che una parte della pagina richiedeva nel momento in cui è stata chiusa.",
