@@ -1,0 +1,400 @@
+/** Puts the page's parts together and moves between start, loading and chat. */
+
+import { ChangeStrip } from "./change-strip";
+import { Chat } from "./chat";
+import { ChatNote } from "./chat-note";
+import { Composer } from "./composer";
+import { meterContext } from "./context-meter";
+import { Conversations } from "./conversations";
+import { toJson } from "./copy-report";
+import { DevicePanel } from "./device";
+import { find } from "./dom";
+import {
+  type Answerer,
+  asTrouble,
+  type CapabilityReport,
+  type Engine,
+  type EngineInfo,
+  isServerTrouble,
+  type Trouble,
+} from "./engine";
+import { HistoryButton } from "./history/open";
+import { change, stepDown } from "./ladder";
+import { LastRung } from "./last-rung";
+import { offerLibrary } from "./library-button";
+import { Loader } from "./loader";
+import { offerModels, openModel } from "./model-select";
+import { chooseModel, findModel, type Model, slug } from "./models";
+import { type Action, Notice } from "./notice";
+import { askMetered, sayEmbedder, sayNoModel, sayProblems } from "./notices";
+import { overflow } from "./overflow";
+import { offerPrivacy } from "./privacy/open";
+import { parseQuery } from "./query";
+import { followBottom } from "./scroll";
+import { SettingsPanel } from "./settings-panel";
+import { readSite } from "./site";
+import { readServers, siteFacts } from "./site-facts";
+import { StartCard } from "./start";
+import { processorMayDo, type Remedy } from "./trouble";
+import { startsAtOnce } from "./verdict";
+import { decide, toWay, type Way, type Wish } from "./wish";
+import { words } from "./words";
+
+type State = "start" | "loading" | "ready";
+
+export class ChatPage {
+  private readonly query = parseQuery(location.search);
+  private readonly notice = new Notice();
+  private readonly device = new DevicePanel(
+    (way) => this.take(way),
+    () => this.findings(),
+  );
+  private readonly strip = new ChangeStrip(() => this.device.open());
+  private readonly settings = new SettingsPanel({
+    changed: () => this.meterContext(),
+    runOn: () => this.runOnChanged(),
+    reload: () => void this.load(),
+  });
+  private readonly start = new StartCard(
+    () => void this.load(),
+    () => this.loader?.togglePause() ?? false,
+    () => this.loader?.cancel(),
+  );
+  private readonly chat = new Chat(() => this.settings.value, {
+    busy: (busy) => this.composer.setBusy(busy),
+    trouble: (trouble) => this.showTrouble(trouble),
+    overflow: (canDrop) => this.showOverflow(canDrop),
+    changed: (turns) => {
+      find("welcome", HTMLElement).hidden = turns.length > 0;
+      this.showChat();
+      this.meterContext();
+    },
+    grown: () => this.bottom.keep(),
+    answering: () => {
+      const { loader, settings } = this;
+      if (loader) this.conversations.answeredBy(slug(loader.model), settings.value.system);
+    },
+  });
+  private readonly chatNote = new ChatNote();
+  private readonly conversations = new Conversations(this.chat, this.chatNote, {
+    opened: () => this.showConversation(),
+    trouble: (trouble) => this.showTrouble(trouble),
+  });
+  private readonly history = new HistoryButton(this.conversations, {
+    chosen: (done) => void this.chosen(done),
+    modelName: (folder) => findModel(this.models, folder)?.name ?? folder,
+    failed: (error) => this.showTrouble(asTrouble(error)),
+  });
+  private readonly composer = new Composer(
+    (text) => {
+      this.notice.clear();
+      this.bottom.follow();
+      this.chat.send(text);
+    },
+    () => void this.chat.stop(),
+  );
+  private readonly bottom = followBottom(find("log", HTMLElement), find("jump", HTMLButtonElement));
+  private readonly lastRung = new LastRung(readServers(), {
+    chosen: (server) => this.conversations.sentTo(server),
+    changed: () => this.attach(),
+  });
+  private loader: Loader | null = null;
+  private models: Model[] = [];
+  /** A way of running that a button on this visit asked for. */
+  private click: Way | null = null;
+  private loaded: { info: EngineInfo; wish: Wish } | null = null;
+
+  async open(): Promise<void> {
+    find("new-chat", HTMLButtonElement).addEventListener("click", () => this.newChat());
+    for (const suggestion of document.querySelectorAll<HTMLButtonElement>(".suggestion")) {
+      suggestion.addEventListener("click", () => this.composer.fill(suggestion.textContent ?? ""));
+    }
+    offerPrivacy(siteFacts);
+    this.setState("start");
+    this.showRunOn();
+    await this.reopen();
+  }
+
+  private async prepare(): Promise<void> {
+    const { models } = readSite();
+    this.models = models;
+    await this.conversations.ready;
+    const remembered = findModel(models, this.conversations.summary.model);
+    const model = chooseModel(models, this.query.model ?? (remembered && slug(remembered)));
+    if (!model) {
+      this.start.showUnchecked();
+      return sayNoModel(this.notice, models, this.query.model);
+    }
+    offerModels(models, model);
+    offerLibrary(() => ({
+      ...{ models, current: model, context: this.query.context, way: toWay(this.wish()) },
+      choose: (chosen) => {
+        if (chosen === model) void this.load();
+        else openModel(chosen, true);
+      },
+    }));
+    if (model.embeds) {
+      this.start.showUnchecked();
+      return sayEmbedder(this.notice, model);
+    }
+    this.loader = new Loader(model, this.query.context);
+    this.start.showModel(model, this.loader.known);
+    sayProblems(this.notice, this.query.problems);
+    await this.check();
+  }
+
+  private wish(): Wish {
+    return decide(this.query, this.settings.value.runOn, this.click);
+  }
+
+  /** Looks at the device; `mayLoad` says whether what is known already may be loaded at once. */
+  private async check(mayLoad = true): Promise<void> {
+    const { loader } = this;
+    if (!loader) return;
+    this.start.showChecking();
+    this.showRunOn();
+    const wish = this.wish();
+    const report = await this.look(loader, wish);
+    const wanted = loader.known || this.query.autoload;
+    if (mayLoad && startsAtOnce(report, wish, wanted)) await this.load();
+  }
+
+  private async look(loader: Loader, wish: Wish): Promise<CapabilityReport> {
+    const report = await loader.check(wish);
+    const onWay = (way: Way) => this.take(way);
+    // Another wish may have been made, and checked, in the meantime.
+    if (loader.isChecked(this.wish())) {
+      this.start.showReport(report, wish, onWay, () => this.findings());
+    }
+    return report;
+  }
+
+  /** `mayCost`: the person has agreed to a download over a metered connection. */
+  private async load(mayCost = false): Promise<void> {
+    const { loader } = this;
+    if (!loader) return;
+    const wish = this.wish();
+    const costs = mayCost ? 0 : await loader.costs(wish).catch(() => 0);
+    if (costs > 0) return askMetered(this.notice, costs, () => void this.load(true));
+    this.notice.clear();
+    this.strip.clear();
+    this.device.clear();
+    this.loaded = null;
+    void this.chat.stop();
+    this.chat.attach(null);
+    this.setState("loading");
+    this.start.showLoading(true);
+    try {
+      if (!loader.isChecked(wish)) await this.look(loader, wish);
+      const engine = await loader.load(wish, {
+        onProgress: (progress) => this.start.showProgress(progress),
+        onChange: (info) => this.changed(info),
+      });
+      this.begin(engine, wish);
+    } catch (error) {
+      this.setState("start");
+      this.showRunOn();
+      const trouble = asTrouble(error);
+      if (trouble.code !== "aborted") this.showLoadTrouble(trouble);
+      // "Run on" may have been set while it loaded.
+      else if (!loader.isChecked(this.wish())) void this.recheck(false);
+    } finally {
+      this.start.showLoading(false);
+    }
+  }
+
+  private begin(engine: Engine, wish: Wish): void {
+    const { info } = engine;
+    this.loaded = { info, wish };
+    this.device.show(info, wish);
+    this.showRunOn();
+    sayProblems(this.notice, this.query.problems);
+    const fall = stepDown(this.loader?.report ?? info.report, info);
+    if (fall) this.strip.show(fall.title, fall.lines);
+    this.attach();
+    this.offerOwnModel();
+    this.bottom.follow();
+  }
+
+  /** Whoever answers now: the server somebody chose for this conversation, or the engine. */
+  private attach(): void {
+    const { answerer } = this;
+    void this.chat.stop();
+    this.notice.clear();
+    this.chat.attach(answerer);
+    this.settleState();
+    this.focusComposer();
+  }
+
+  /** The server's conversation is ready without a model; one that is loading goes on loading. */
+  private settleState(): void {
+    if (this.answerer) this.setState("ready");
+    else if (document.body.dataset.state === "ready") this.setState("start");
+  }
+
+  private get answerer(): Answerer | null {
+    return this.lastRung.answerer ?? this.loader?.engine ?? null;
+  }
+
+  /** The engine goes on in another way; the answer under way is none the wiser. */
+  private changed(info: EngineInfo): void {
+    if (!this.loaded) return; // still loading: what counts is how that ends
+    const { title, lines } = change(this.loaded.info, info);
+    this.loaded.info = info;
+    this.device.show(info, this.loaded.wish);
+    this.showRunOn();
+    this.strip.show(title, lines);
+  }
+
+  /** A button asks for a way of running: from now on it goes before address and setting. */
+  private take(way: Way): void {
+    this.click = way;
+    this.notice.clear();
+    if (this.loaded) void this.load();
+    else void this.recheck().then(() => this.start.takeFocus());
+  }
+
+  private runOnChanged(): void {
+    this.click = null;
+    this.showRunOn();
+    if (document.body.dataset.state === "start") void this.recheck(false);
+  }
+
+  private async recheck(mayLoad = true): Promise<void> {
+    try {
+      await this.check(mayLoad);
+    } catch (error) {
+      this.start.showUnchecked();
+      this.showTrouble(asTrouble(error));
+    }
+  }
+
+  private showRunOn(): void {
+    this.settings.showRunOn({ wish: this.wish(), loaded: this.loaded });
+  }
+
+  /** What "Copy as JSON" copies. */
+  private findings(): string {
+    const { loader, loaded } = this;
+    const report = loaded?.info.report ?? loader?.report;
+    if (!loader || !report) return "";
+    const wish = loaded?.wish ?? this.wish();
+    const found = { model: loader.model.name, wish, report, info: loaded?.info };
+    return toJson(found, navigator.userAgent);
+  }
+
+  private newChat(): void {
+    this.notice.clear();
+    void this.conversations.anew();
+    this.composer.focus();
+  }
+
+  /** Another conversation is on the page: its system prompt holds, and its model may be another. */
+  private showConversation(): void {
+    const { empty, summary, writable } = this.conversations;
+    this.notice.clear();
+    this.settings.useSystem(empty ? null : summary.system);
+    void this.lastRung.enter(summary.server);
+    this.showChat();
+    find("composer", HTMLElement).hidden = !writable;
+    this.offerOwnModel();
+    this.bottom.follow();
+    this.history.moved();
+    if (document.activeElement === document.body) this.focusComposer();
+  }
+
+  /** Somebody chose a conversation: what comes next is most likely a question. */
+  private async chosen(done: Promise<void>): Promise<void> {
+    await done;
+    this.focusComposer();
+  }
+
+  private focusComposer(): void {
+    const ready = document.body.dataset.state === "ready";
+    if (ready && this.conversations.writable) this.composer.focus();
+  }
+
+  private offerOwnModel(): void {
+    const { empty, summary } = this.conversations;
+    this.chatNote.hide("model");
+    const model = findModel(this.models, summary.model);
+    if (empty || !model || !this.loader || model === this.loader.model) return;
+    this.chatNote.show("model", words.conversation.otherModel(model.name), {
+      label: words.conversation.useModel(model.name),
+      testid: "use-model",
+      run: () => openModel(model),
+    });
+  }
+
+  private showTrouble(trouble: Trouble): void {
+    if (isServerTrouble(trouble)) {
+      void this.lastRung.showTrouble(this.notice, trouble, () => this.chat.regenerate());
+      return;
+    }
+    const others = this.elsewhere(trouble);
+    this.notice.showTrouble(trouble, (remedy) => void this.remedy(remedy), others);
+  }
+
+  private showLoadTrouble(trouble: Trouble): void {
+    if (isServerTrouble(trouble)) return; // loading asks no server
+    this.notice.showTrouble(trouble, () => void this.load(), this.elsewhere(trouble));
+  }
+
+  /** The processor, where a fault of the graphics card left it untried. */
+  private elsewhere(trouble: Trouble): Action[] {
+    const report = this.loaded?.info.report ?? this.loader?.report;
+    const chosen = report?.rungs.find(({ variant }) => variant === report.chosen);
+    const backend = this.loaded?.info.backend ?? chosen?.backend;
+    const wish = this.loaded?.wish ?? this.wish();
+    if (!report || !backend || !processorMayDo(trouble, { backend, report, wish })) return [];
+    const run = () => {
+      this.click = { backend: "wasm" };
+      void this.load();
+    };
+    return [{ label: words.trouble.onProcessor, testid: "load-wasm", run }];
+  }
+
+  private async remedy(remedy: Remedy): Promise<void> {
+    if (this.loader && remedy === "reload") await this.load();
+    else if (this.loader) await this.recheck();
+    else await this.reopen();
+  }
+
+  private async reopen(): Promise<void> {
+    try {
+      await this.prepare();
+    } catch (error) {
+      this.start.showUnchecked();
+      this.showTrouble(asTrouble(error));
+    }
+  }
+
+  private showOverflow(canDrop: boolean): void {
+    const drop = () => {
+      this.notice.clear();
+      this.chat.dropOldestAndRetry().catch((error) => this.showTrouble(asTrouble(error)));
+    };
+    const { line, actions } = overflow(canDrop, { drop, anew: () => this.newChat() });
+    this.notice.show("overflow", words.overflow.title, [line], actions);
+  }
+
+  private async meterContext(): Promise<void> {
+    const { answerer } = this;
+    await meterContext(answerer, answerer ? this.chat.outgoing() : []);
+  }
+
+  private setState(state: State): void {
+    document.body.dataset.state = state;
+    find("start", HTMLElement).hidden = state === "ready";
+    this.showChat();
+    find("dock", HTMLElement).hidden = state !== "ready";
+    find("new-chat", HTMLButtonElement).hidden = state !== "ready";
+  }
+
+  /** A conversation can be read before its model is loaded. */
+  private showChat(): void {
+    const ready = document.body.dataset.state === "ready";
+    find("chat", HTMLElement).hidden = !ready && this.conversations.empty;
+    document.body.classList.toggle("reading", !ready && !this.conversations.empty);
+  }
+}

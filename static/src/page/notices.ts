@@ -1,0 +1,37 @@
+/** What the page has to say beside the conversation, apart from troubles. */
+
+import { find } from "./dom";
+import { type Model, slug } from "./models";
+import type { Notice } from "./notice";
+import { words } from "./words";
+
+/** `wanted` is what the address asks for, if it does. */
+export function sayNoModel(notice: Notice, models: Model[], wanted: string | undefined): void {
+  find("model-name", HTMLElement).textContent = words.start.noModel;
+  const lines =
+    wanted === undefined
+      ? [words.start.noBundle]
+      : [words.start.notHere(wanted), words.start.siteHas(models.map(slug))];
+  notice.show("error", words.start.noModelTitle, lines, []);
+}
+
+export function sayEmbedder(notice: Notice, model: Model): void {
+  find("model-name", HTMLElement).textContent = model.name;
+  const { embedder, embedderUse, embedderTitle } = words.start;
+  notice.show("notice", embedderTitle, [embedder, embedderUse], []);
+}
+
+/** `problems` are parts of the address that mean nothing. */
+export function sayProblems(notice: Notice, problems: string[]): void {
+  if (problems.length > 0) notice.show("notice", words.address.title, problems, []);
+}
+
+/** A download of `costs` bytes over a metered connection waits for the person's word. */
+export function askMetered(notice: Notice, costs: number, goOn: () => void): void {
+  const { title, line, download, later } = words.metered;
+  const actions = [
+    { label: download, testid: "metered-download", run: goOn },
+    { label: later, testid: "metered-later", run: () => notice.clear() },
+  ];
+  notice.show("metered", title, [line(costs)], actions);
+}
