@@ -246,7 +246,7 @@ ANSWERS: dict[str, tuple[Callable[[Answer], Answer], str]] = {
     "truncated on the way": (lambda answer: replace(answer, cut=SIZE // 3), "network"),
     "truncated": (lambda answer: replace(answer, body=answer.body[:-1]), "integrity"),
     "too long": (lambda answer: replace(answer, body=answer.body + b"!"), "integrity"),
-    "wrong length": (lambda answer: replace(answer, length=len(answer.body) + 9), "network"),
+    "wrong length": (lambda answer: replace(answer, length=len(answer.body) - 9), "integrity"),
     "empty": (lambda answer: replace(answer, body=b""), "integrity"),
 }
 

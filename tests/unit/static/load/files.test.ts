@@ -199,6 +199,13 @@ describe("FileStore", () => {
       );
   }
 
+  test("all bytes are enough, however the connection ends", async () => {
+    stallMs = 20;
+    const fetched = serve(slowly(CONTENT));
+    expect(await store().get("a.bin", abort.signal)).toEqual(CONTENT);
+    expect(fetched).toHaveBeenCalledTimes(1);
+  });
+
   test.each([
     ["a server that sends the whole again", () => new Response(CONTENT), 2],
     ["a server that sends another part", rest(4), 3],
