@@ -386,6 +386,8 @@ export interface ErrorValues {
   /** A file's address or its name in the bundle, and how the server answered. */
   file?: string;
   status?: number;
+  /** Another origin than the page's, which did not answer, or not for this page to read. */
+  origin?: string;
   /** Bytes that were asked for, and the most there can be. */
   bytes?: number;
   allowed?: number;

@@ -3,6 +3,7 @@
 import { WebkilnError } from "../engine/api";
 import { isExpected, manifestLabel } from "./bundle";
 import type { Bytes } from "./files";
+import { otherOrigin, unanswered } from "./unread";
 
 /** From the first of the addresses that has it; the first one's error when none does. */
 export async function fetchManifest(addresses: string[], integrity: string | null): Promise<Bytes> {
@@ -21,7 +22,9 @@ async function fetchFrom(address: string, integrity: string | null): Promise<Byt
   const { name, file, wrong, ifWrong, ifMissing } = manifestLabel(address);
   // Its name does not change with its content, so the browser has to ask the server.
   const response = await fetch(address, { cache: "no-cache" }).catch((error: unknown) => {
-    throw new WebkilnError("network", `${name}: ${error}`, ifMissing, { file });
+    const origin = otherOrigin(address);
+    const values = { file, ...(origin === undefined ? {} : { origin }) };
+    throw new WebkilnError("network", `${name}: ${unanswered(address, error)}`, ifMissing, values);
   });
   const { ok, status } = response;
   if (!ok) {

@@ -137,8 +137,12 @@ export class Attempts {
 
   private alone(failure: Failure): WebkilnError {
     const { name, file, wrong, ifWrong, ifMissing } = this.label;
-    const { kind, message, status } = failure;
-    const values = { file, ...(status === undefined ? {} : { status }) };
+    const { kind, message, status, origin } = failure;
+    const values = {
+      file,
+      ...(status === undefined ? {} : { status }),
+      ...(origin === undefined ? {} : { origin }),
+    };
     switch (kind) {
       case "content":
         return new WebkilnError("integrity", wrong, ifWrong, values);

@@ -3,6 +3,7 @@
 import type { Bytes } from "./files";
 import type { ProgressMeter } from "./progress";
 import { retryAfter } from "./retry";
+import { otherOrigin, unanswered } from "./unread";
 
 const STALL_MS = 30_000; // without a byte
 const WORTH_KEEPING = 64 * 1024; // new bytes that make a failure no reason to give up
@@ -22,6 +23,8 @@ export class Failure extends Error {
     readonly waitMs = 0,
     /** The server's, where it answered with an error. */
     readonly status?: number,
+    /** Another origin than the page's, of which no answer could be read. */
+    readonly origin?: string,
   ) {
     super(message);
   }
@@ -56,15 +59,20 @@ export class Transfer {
     if (!this.resumes) this.restart();
     if (this.length > 0) init.headers = { Range: `bytes=${this.length}-` };
     this.buffer ??= new Uint8Array(this.expected ?? UNKNOWN);
+    let answered = false;
     try {
       const response = await fetch(address, init);
+      answered = true;
       await this.receive(this.bodyOf(response), stall);
     } catch (error) {
       if (error instanceof Failure || signal.aborted) throw error;
       // All of it is here, and the hash decides: how the connection ended is no matter.
       if (this.length > 0 && this.length === this.expected) return;
       const silent = `nothing arrived for ${this.stallMs / 1000} seconds`;
-      throw new Failure("again", stall.signal.aborted ? silent : String(error));
+      if (stall.signal.aborted) throw new Failure("again", silent);
+      if (answered) throw new Failure("again", String(error));
+      const unread = unanswered(address, error);
+      throw new Failure("again", unread, 0, undefined, otherOrigin(address));
     } finally {
       stall.end();
       done();

@@ -65,9 +65,11 @@ const faults: Record<ErrorCode, Fault> = {
   },
   network: {
     title: "A download failed",
-    text: ({ file, status }) => {
+    text: ({ file, status, origin }) => {
       const name = file ?? "a file";
       if (status) return `The server answered ${status} when asked for ${name}.`;
+      if (origin)
+        return `${name} did not come: ${origin} cannot be reached, or does not let this site read its files (Access-Control-Allow-Origin).`;
       return `The connection broke off at ${name}.`;
     },
     hint: "Check the connection and try again; what has arrived is kept.",

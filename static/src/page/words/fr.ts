@@ -55,9 +55,11 @@ const faults: Record<ErrorCode, Fault> = {
   },
   network: {
     title: "Un téléchargement a échoué",
-    text: ({ file, status }) => {
+    text: ({ file, status, origin }) => {
       const name = file ?? "un fichier";
       if (status) return `Le serveur a répondu ${status} à la demande de ${name}.`;
+      if (origin)
+        return `${name} n’est pas arrivé : ${origin} est injoignable, ou ne laisse pas ce site lire ses fichiers (Access-Control-Allow-Origin).`;
       return `La connexion s’est interrompue sur ${name}.`;
     },
     hint: "Vérifiez la connexion et réessayez ; ce qui est arrivé est gardé.",

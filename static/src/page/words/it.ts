@@ -55,9 +55,11 @@ const faults: Record<ErrorCode, Fault> = {
   },
   network: {
     title: "Un download non è riuscito",
-    text: ({ file, status }) => {
+    text: ({ file, status, origin }) => {
       const name = file ?? "un file";
       if (status) return `Il server ha risposto ${status} alla richiesta di ${name}.`;
+      if (origin)
+        return `${name} non è arrivato: ${origin} non è raggiungibile, o non lascia leggere i suoi file a questo sito (Access-Control-Allow-Origin).`;
       return `La connessione si è interrotta durante il download di ${name}.`;
     },
     hint: "Controlla la connessione e riprova; ciò che è arrivato resta conservato.",
