@@ -2,7 +2,7 @@
 
 A headless Chromium opens the chat page on a local server, loads the default model and asks for
 words. Payload is what the server sent until the answer was there, compressed as it was sent,
-without weights, tokenizer and manifest, nor what is fetched only when there are words to show.
+without weights, tokenizer and manifest, nor what is fetched only once the model is ready.
 Device memory is what the engine's worker asked the browser for: WebGPU buffers that are alive, or
 the pages of linear memory.
 """
@@ -34,7 +34,7 @@ IN_FLIGHT = 4  # shards: MAX_IN_FLIGHT in static/src/load/files.ts, held to by w
 HELD = 96 * 2**20  # bytes of shards on the JavaScript side
 FREE = ("/weights/", "/tokenizer/", "/manifest.json")  # what the payload leaves out
 
-LATER = "**/growing-markdown-*.js"  # asked for when the first words are there
+LATER = "**/growing-markdown-*.js"  # asked for when the model is ready
 
 WATCH = """if (globalThis.WorkerGlobalScope) {
   const watched = (globalThis.watched = { gpu: 0, most: 0, memories: [] });

@@ -74,7 +74,7 @@ def test_worker_killed_in_mid_answer(talker: ChatPage) -> None:
     expect(talker.get("finish-note").last).to_contain_text("interrupted")
     seen = shown(talker)
     assert seen != ""
-    assert [turn["content"] for turn in talker.turns] == [FIRST, seen]
+    assert [turn["content"].strip() for turn in talker.turns] == [FIRST, seen]
     talker.page.reload()
     expect(talker.get("input")).to_be_visible()
     assert shown(talker) == seen

@@ -1,6 +1,6 @@
 /**
- * An answer's text. Markdown, which is a quarter of the page's scripts, is fetched once there are
- * words to show: they wait for nothing, and stand plain until it has come.
+ * An answer's text. Markdown, which is a quarter of the page's scripts, is fetched once the model
+ * is there: words wait for nothing, and stand plain until it has come.
  */
 
 import type { GrowingMarkdown } from "./growing-markdown";
@@ -11,7 +11,7 @@ let loaded: Module | null = null;
 let loading: Promise<void> | null = null;
 
 /** Resolves either way; where it could not be fetched, the next answer tries again. */
-function load(): Promise<void> {
+export function loadMarkdown(): Promise<void> {
   loading ??= import("./growing-markdown")
     .then((module) => {
       loaded = module;
@@ -46,8 +46,12 @@ export class AnswerText {
       if (this.ready()) this.markdown?.end(text);
       drawn();
     };
-    if (text === "" || this.ready()) draw();
-    else void load().then(draw);
+    if (text === "" || this.ready()) {
+      draw();
+      return;
+    }
+    this.box.textContent = text;
+    void loadMarkdown().then(draw);
   }
 
   private ready(): boolean {
@@ -61,7 +65,7 @@ export class AnswerText {
     this.box.textContent = this.text;
     if (this.waits) return;
     this.waits = true;
-    void load().then(() => {
+    void loadMarkdown().then(() => {
       this.waits = false;
       if (this.ready()) this.markdown?.grow(this.text);
     });

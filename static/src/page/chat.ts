@@ -2,6 +2,7 @@
 
 import { Announcer } from "./announce";
 import { answer } from "./answer";
+import { loadMarkdown } from "./answer-text";
 import { dropOldest, follow, rewindToQuestion, type Turn, toMessages } from "./conversation";
 import { find, paced } from "./dom";
 import { type Answerer, asTrouble, type Trouble } from "./engine";
@@ -49,6 +50,7 @@ export class Chat {
 
   /** Who answers from now on. */
   attach(engine: Answerer | null): void {
+    if (engine) void loadMarkdown(); // now, so that the network may go
     this.engine = engine;
     this.allow();
     this.changed();
