@@ -14,6 +14,7 @@ from playwright.sync_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
+    Error,
     Locator,
     Page,
     Route,
@@ -220,8 +221,13 @@ def replace(change: Callable[[bytes], bytes]) -> Callable[[Route], None]:
     """Fetches for real and changes the body; the headers stay."""
 
     def handle(route: Route) -> None:
-        response = route.fetch()
-        route.fulfill(response=response, body=change(response.body()))
+        try:
+            response = route.fetch()
+            route.fulfill(response=response, body=change(response.body()))
+        except Error as error:
+            # The page was closed with this request under way.
+            if not any(word in error.message for word in ("closed", "disposed")):
+                raise
 
     return handle
 
