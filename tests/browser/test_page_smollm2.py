@@ -25,7 +25,7 @@ def test_smollm2_answers(chromium: Browser, smollm2_bundle: Path, backend: str) 
         chat.page.evaluate(WATCH_ANSWERS)
         answer = chat.ask("What is the capital of France?")
         assert "Paris" in answer
-        assert len(chat.page.evaluate("window.seen")) > 3  # word by word
+        assert len(chat.page.evaluate("window.seen")) > 2  # not only the whole
         assert chat.turns[-1]["finish"] == "stop"  # the model's own end
         first = chat.stats
         chat.ask("And of Italy?")
