@@ -20,8 +20,8 @@ from playwright.sync_api import Browser, CDPSession
 from rich.console import Console
 
 from tests.browser.chat_page import ChatPage, visit
+from tests.browser.offline_site import write_models
 from tests.browser.scripted import say
-from tests.browser.wasm_miniature import WasmMiniature
 from web.browser import browser
 from web.verify import serving
 
@@ -82,7 +82,7 @@ def main() -> None:
     console = Console()
     with (
         tempfile.TemporaryDirectory() as folder,
-        serving(_site(Path(folder))) as address,
+        serving(write_models(Path(folder))) as address,
         browser() as chromium,
     ):
         lines = [*_head(chromium), "", *_openings(chromium, address), ""]
@@ -98,15 +98,6 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--print-only", action="store_true", help="write no file")
     return parser.parse_args()
-
-
-def _site(root: Path) -> Path:
-    """A bundle for the page to offer; it is never loaded."""
-    for path, content in WasmMiniature(stop_tokens=[]).files().items():
-        file = root / path.removeprefix("/")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
-    return root / "models"
 
 
 def _head(chromium: Browser) -> list[str]:

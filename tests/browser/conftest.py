@@ -10,6 +10,7 @@ from playwright.sync_api import Browser
 
 from tests.browser.chat_page import ChatPage, visit
 from tests.browser.offline_site import BELOW, Host, deploy, hosting, write_models
+from tests.browser.site import write_files
 from tests.browser.wasm_miniature import WasmMiniature
 from web.browser import browser
 from web.verify import serving
@@ -31,32 +32,19 @@ def tiny_site(tiny_bundle: Path) -> Iterator[str]:
         yield address
 
 
-def mini_files(root: Path) -> Path:
-    """The folder of models with the miniature: variants f32, wasm-threads and wasm."""
-    for path, content in WasmMiniature(stop_tokens=[]).files().items():
-        file = root / path.removeprefix("/")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
-    return root / "models"
-
-
 @pytest.fixture(scope="module")
 def mini_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The miniature, which needs no compiler."""
-    with serving(mini_files(tmp_path_factory.mktemp("site"))) as address:
+    """The miniature, which needs no compiler: variants f32, wasm-threads and wasm."""
+    with serving(write_models(tmp_path_factory.mktemp("site"))) as address:
         yield address
 
 
 @pytest.fixture(scope="module")
 def slow_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The miniature at some 100 tokens a second, under two names."""
-    root = tmp_path_factory.mktemp("slow")
-    for path, content in WasmMiniature(stop_tokens=[], busy=3_000_000).files().items():
-        for folder in ("mini", "other"):
-            file = root / path.removeprefix("/").replace("models/mini", f"models/{folder}")
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(content)
-    with serving(root / "models") as address:
+    mini = WasmMiniature(stop_tokens=[], busy=3_000_000).files()
+    other = {path.replace("/mini/", "/other/"): content for path, content in mini.items()}
+    with serving(write_files({**mini, **other}, tmp_path_factory.mktemp("slow"))) as address:
         yield address
 
 

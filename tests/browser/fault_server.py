@@ -13,8 +13,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.browser.listening import listening
 
 TOKEN = "let me in"
 ANSWER = ["Clay", " is", " earth", "."]
@@ -229,14 +231,8 @@ def fault_server() -> Iterator[FaultServer]:
     """Serves on a free port of this machine."""
     faults = FaultServer()
     handler = type("BoundHandler", (Handler,), {"faults": faults})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    faults.origin = f"http://127.0.0.1:{server.server_port}"
-    try:
-        yield faults
-    finally:
-        faults.hung_up.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with listening(handler) as faults.origin:
+        try:
+            yield faults
+        finally:
+            faults.hung_up.set()

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Frame, Page, expect
 
 from tests.browser.chat_page import ChatPage
-from tests.browser.site import DIST
+from tests.browser.site import DIST, write_files
 from tests.browser.wasm_miniature import WasmMiniature
 from web.built import Built
 from web.export import export_site
@@ -31,11 +31,7 @@ OTHER = "0123456789ab"  # version of the other build
 
 def write_models(root: Path) -> Path:
     """The miniature, which needs no compiler."""
-    for path, content in WasmMiniature(stop_tokens=[]).files().items():
-        file = root / path.removeprefix("/")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
-    return root / "models"
+    return write_files(WasmMiniature(stop_tokens=[]).files(), root)
 
 
 def deploy(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
+from tests.browser.listening import listening
 from web.built import Built
 
 DIST = Path(__file__).parents[2] / "static" / "dist"
@@ -114,16 +115,8 @@ def serve(site: Site) -> Iterator[Site]:
         def log_message(self, format: str, *args: Any) -> None:
             """Requests are counted, not printed."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    site.address = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with listening(Handler) as site.address:
         yield site
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def engine_files() -> dict[str, bytes]:
@@ -139,3 +132,12 @@ def folder_files(root: Path, prefix: str) -> dict[str, bytes]:
         for path in root.rglob("*")
         if path.is_file()
     }
+
+
+def write_files(files: Mapping[str, bytes], root: Path) -> Path:
+    """The other way round, below `root`; its folder of models."""
+    for path, content in files.items():
+        file = root / path.removeprefix("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    return root / "models"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -238,20 +239,21 @@ def test_the_check_sees_faults(visitor_with: Callable[..., ChatPage]) -> None:
 FOCUSED = "document.activeElement?.dataset.testid ?? document.activeElement.id"
 
 
+def press_until(chat: ChatPage, testid: str, key: str = "Tab") -> None:
+    """Presses a key until that element has the focus."""
+    passed: list[str] = []
+    for _ in range(60):
+        chat.page.keyboard.press(key)
+        passed.append(chat.page.evaluate(FOCUSED))
+        if passed[-1] == testid:
+            return
+    pytest.fail(f"{key} never reaches {testid}, only {passed}")
+
+
 def test_keys_alone_lead_through_an_answer(visitor_with: Callable[..., ChatPage]) -> None:
     """Skip link, code, answering again, a full context, language: the focus is never lost."""
     chat = visitor_with(permissions=["clipboard-read", "clipboard-write"])
-    keyboard = chat.page.keyboard
-
-    def tab_to(testid: str, key: str = "Tab") -> None:
-        passed: list[str] = []
-        for _ in range(60):
-            keyboard.press(key)
-            passed.append(chat.page.evaluate(FOCUSED))
-            if passed[-1] == testid:
-                return
-        pytest.fail(f"{key} never reaches {testid}, only {passed}")
-
+    keyboard, tab_to = chat.page.keyboard, partial(press_until, chat)
     say(chat, ANSWER)
     chat.climb()
     expect(chat.get("load")).to_be_enabled()

@@ -290,13 +290,18 @@ def test_a_mirror_helps_out(page: EnginePage, expected: dict[str, Any], name: st
     record(f"server answers: {name}, with a mirror", "recovered")
 
 
+def begin_and_pause(page: EnginePage, expected: dict[str, Any]) -> None:
+    """With the first file held up, and all others there."""
+    begin_with_controls(page, expected)
+    wait_for_kept(page, PADDED[1:])
+    page.value("download.pause()")
+
+
 def test_paused_resumed_and_cancelled(page: EnginePage, expected: dict[str, Any]) -> None:
     """What has arrived is not fetched again, and other tabs may go on in the meantime."""
     path = PADDED[0]
     with held(page.site, path):
-        begin_with_controls(page, expected)
-        wait_for_kept(page, PADDED[1:])
-        page.value("download.pause()")
+        begin_and_pause(page, expected)
         page.page.wait_for_function(WAITING, arg="paused")
         other = EnginePage(page.page.context.new_page(), page.site)
         other.loaded(**expected)
@@ -312,9 +317,7 @@ def test_paused_resumed_and_cancelled(page: EnginePage, expected: dict[str, Any]
 def test_a_paused_file_goes_on_where_it_was(page: EnginePage, expected: dict[str, Any]) -> None:
     path = PADDED[0]
     with held(page.site, path):
-        begin_with_controls(page, expected)
-        wait_for_kept(page, PADDED[1:])
-        page.value("download.pause()")
+        begin_and_pause(page, expected)
         page.page.wait_for_function(WAITING, arg="paused")
     page.value("download.resume()")
     assert finished(page)["model"] == "mini"
@@ -324,9 +327,7 @@ def test_a_paused_file_goes_on_where_it_was(page: EnginePage, expected: dict[str
 
 def test_cancelled(page: EnginePage, expected: dict[str, Any]) -> None:
     with held(page.site, PADDED[0]):
-        begin_with_controls(page, expected)
-        wait_for_kept(page, PADDED[1:])
-        page.value("download.pause()")
+        begin_and_pause(page, expected)
         page.value("download.cancel()")
         assert finished(page) == {"code": "aborted"}
         page.value(f"arg = {{ ...arg, download }}; {BEGIN}", expected)

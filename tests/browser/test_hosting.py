@@ -16,25 +16,15 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.chat_page import ChatPage, visit
 from tests.browser.hosts import BASE_PATH, export, nginx, python_server
+from tests.browser.offline_site import write_models
 from tests.browser.test_page_ladder import CARD, assert_talks, threads
-from tests.browser.wasm_miniature import WasmMiniature
 from web.headers import IMMUTABLE, security_headers
 from web.options import SiteOptions
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("bundles")
-    write(root)
-    return root / "models"
-
-
-def write(root: Path) -> None:
-    """The miniature as `models/mini` below `root`."""
-    for path, content in WasmMiniature(stop_tokens=[]).files().items():
-        file = root / path.removeprefix("/")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
+    return write_models(tmp_path_factory.mktemp("bundles"))
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import mini_files
 from tests.browser.hosts import export, python_server
+from tests.browser.offline_site import write_models
 from tests.browser.site import Site, folder_files, serve
 from web.headers import security_headers
 from web.options import SiteOptions
@@ -35,7 +35,7 @@ addEventListener("error", ({ message }) => note(message ?? "a file did not load"
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return mini_files(tmp_path_factory.mktemp("bundles"))
+    return write_models(tmp_path_factory.mktemp("bundles"))
 
 
 @pytest.fixture(scope="module")

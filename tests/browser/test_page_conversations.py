@@ -14,7 +14,7 @@ from tests.browser.conftest import TALK
 from tests.browser.conversations import FIRST, PHONE, SECOND, Panel, exported, kept, write
 
 
-def test_list_open_rename(talker: ChatPage) -> None:
+def test_list_and_open(talker: ChatPage) -> None:
     panel = Panel(talker.page)
     first = talker.ask(FIRST)
     address = talker.page.url
@@ -39,6 +39,12 @@ def test_list_open_rename(talker: ChatPage) -> None:
     talker.page.go_forward()
     expect(talker.page.locator(".bubble")).to_have_text([FIRST])
 
+
+def test_rename(talker: ChatPage) -> None:
+    panel = Panel(talker.page)
+    ask_twice(talker)
+    panel.open()
+    panel.choose(FIRST)
     panel.act(FIRST, "rename")
     expect(panel.get("rename-field")).to_be_focused()
     panel.get("rename-field").fill("Pottery")
@@ -63,12 +69,18 @@ def test_list_open_rename(talker: ChatPage) -> None:
     expect(panel.titles).to_have_text([FIRST, SECOND])  # the first question's again
 
 
+def ask_twice(chat: ChatPage) -> str:
+    """In a conversation each; the first one's answer."""
+    answer = chat.ask(FIRST)
+    chat.get("new-chat").click()
+    expect(chat.get("answer")).to_have_count(0)
+    chat.ask(SECOND)
+    return answer
+
+
 def test_delete_for_good(talker: ChatPage) -> None:
     panel = Panel(talker.page)
-    answer = talker.ask(FIRST)
-    talker.get("new-chat").click()
-    expect(talker.get("answer")).to_have_count(0)
-    talker.ask(SECOND)
+    answer = ask_twice(talker)
     panel.open()
     panel.choose(FIRST)
     expect(talker.get("answer")).to_have_text([answer])
@@ -92,6 +104,10 @@ def test_delete_for_good(talker: ChatPage) -> None:
     expect(talker.get("input")).to_be_visible()
     expect(talker.get("answer")).to_have_count(0)
 
+
+def test_delete_all(talker: ChatPage) -> None:
+    panel = Panel(talker.page)
+    talker.ask(SECOND)
     panel.open()
     panel.tools()
     panel.get("delete-all").click()
@@ -257,17 +273,23 @@ def focus(page: Page) -> str:
     return found
 
 
-def test_keyboard_alone_and_a_phone(climber: ChatPage, tmp_path: Path) -> None:
+@pytest.fixture
+def phone(climber: ChatPage) -> ChatPage:
+    """A drawer's width, with one conversation."""
     climber.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
     climber.climb()
     climber.start()
     climber.configure(temperature=0, max_tokens=TALK)
     climber.ask(FIRST)
-    panel, keyboard = Panel(climber.page), climber.page.keyboard
+    return climber
+
+
+def test_keyboard_alone(phone: ChatPage) -> None:
+    panel, keyboard = Panel(phone.page), phone.page.keyboard
 
     def tab_to(testid: str) -> None:
         for _ in range(60):
-            if focus(climber.page) == testid:
+            if focus(phone.page) == testid:
                 return
             keyboard.press("Tab")
         pytest.fail(f"Tab never reaches {testid}")
@@ -275,10 +297,10 @@ def test_keyboard_alone_and_a_phone(climber: ChatPage, tmp_path: Path) -> None:
     tab_to("history")
     keyboard.press("Enter")
     expect(panel.get("history-dialog")).to_be_visible()
-    assert climber.page.evaluate("document.querySelector('.history').matches(':modal')")
+    assert phone.page.evaluate("document.querySelector('.history').matches(':modal')")
     keyboard.press("Escape")
     expect(panel.get("history-dialog")).to_be_hidden()
-    assert focus(climber.page) == "history"
+    assert focus(phone.page) == "history"
     keyboard.press("Enter")
     expect(panel.get("history-dialog")).to_be_visible()
     tab_to("more")
@@ -288,26 +310,31 @@ def test_keyboard_alone_and_a_phone(climber: ChatPage, tmp_path: Path) -> None:
     keyboard.type("Pottery")
     keyboard.press("Enter")
     expect(panel.titles).to_have_text(["Pottery"])
-    assert focus(climber.page) == "open-conversation"
+    assert focus(phone.page) == "open-conversation"
     keyboard.press("Enter")
     expect(panel.get("history-dialog")).to_be_hidden()  # a drawer gives way
-    expect(climber.get("input")).to_be_focused()
+    expect(phone.get("input")).to_be_focused()
 
     panel.open()
     panel.act("Pottery", "delete")
     expect(panel.get("undo")).to_be_focused()
     keyboard.press("Enter")
     expect(panel.titles).to_have_text(["Pottery"])
+
+
+def test_on_a_phone(phone: ChatPage, tmp_path: Path) -> None:
+    panel = Panel(phone.page)
+    panel.open()
     panel.tools()
     panel.bring(write(tmp_path / "some.json", exported(30)))
     panel.expect_status("30 conversations imported.")
     wide = "document.documentElement.scrollWidth > innerWidth"
     body = "(node) => node.scrollWidth > node.clientWidth"
-    assert not climber.page.evaluate(wide)
+    assert not phone.page.evaluate(wide)
     assert not panel.get("history-dialog").evaluate(body)
     panel.get("history-search").fill("needle7")
     panel.expect_status("1 conversation found.")
     panel.choose("Question 7")
     expect(panel.get("history-dialog")).to_be_hidden()
-    expect(climber.page.locator(".bubble")).to_have_text(["Question 7"])
-    assert not climber.page.evaluate(wide)
+    expect(phone.page.locator(".bubble")).to_have_text(["Question 7"])
+    assert not phone.page.evaluate(wide)

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Locator, expect
 
 from tests.browser.chat_page import ChatPage, visit
 from tests.browser.shelf import SMALL_DEVICE, shelf
+from tests.browser.site import write_files
 from tests.browser.test_accessibility import DESKTOP, PHONE, violations
 from web.verify import serving
 
@@ -30,12 +31,8 @@ DARK_PHONE: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def shelf_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    root = tmp_path_factory.mktemp("shelf")
-    for path, content in shelf().items():
-        file = root / path.removeprefix("/")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
-    with serving(root / "models") as address:
+    models = write_files(shelf(), tmp_path_factory.mktemp("shelf"))
+    with serving(models) as address:
         yield address
 
 

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.chat_page import WATCH_ANSWERS, ChatPage, visit
-from tests.browser.conftest import mini_files
+from tests.browser.offline_site import write_models
 from tests.browser.server_site import ServerDialog, allowing, on_server
 from tests.support.llama_cpp_python import llama_cpp_python
 from tests.support.llama_server import llama_server
@@ -42,7 +42,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[str]:
 def guest(
     chromium: Browser, server: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ChatPage]:
-    models = mini_files(tmp_path_factory.mktemp("site"))
+    models = write_models(tmp_path_factory.mktemp("site"))
     with allowing(models, server) as address, visit(chromium, address) as page:
         yield page
         assert all(url.startswith(f"{server}/v1/") for url in page.strangers())
@@ -92,7 +92,7 @@ def test_a_real_server_answers(guest: ChatPage, server: str) -> None:
 def test_a_real_server_tells_that_its_context_is_full(chromium: Browser, tmp_path: Path) -> None:
     with (
         llama_server(smollm2_gguf(), TOKEN) as server,
-        allowing(mini_files(tmp_path), server) as address,
+        allowing(write_models(tmp_path), server) as address,
         visit(chromium, address) as guest,
     ):
         on_server(guest, server, TOKEN)

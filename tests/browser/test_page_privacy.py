@@ -11,9 +11,8 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from tests.browser.chat_page import ChatPage, visit
-from tests.browser.conftest import mini_files
 from tests.browser.fault_server import ANSWER, FaultServer, fault_server
-from tests.browser.offline_site import kept
+from tests.browser.offline_site import kept, write_models
 from tests.browser.server_site import ServerDialog, allowing
 
 
@@ -57,7 +56,7 @@ def faults() -> Iterator[FaultServer]:
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return mini_files(tmp_path_factory.mktemp("site"))
+    return write_models(tmp_path_factory.mktemp("site"))
 
 
 @pytest.mark.parametrize("backend", ["webgpu", "wasm"])

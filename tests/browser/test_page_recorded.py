@@ -11,9 +11,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.chat_page import visit
-from tests.browser.conftest import mini_files
 from tests.browser.fault_server import fault_server
-from tests.browser.offline_site import kept
+from tests.browser.offline_site import kept, write_models
 from tests.browser.server_site import ServerDialog, allowing
 from web.browser import browser
 
@@ -56,7 +55,7 @@ def origin(url: str) -> str:
 
 @pytest.mark.parametrize("server", [False, True], ids=["in the tab", "with a server"])
 def test_a_recorded_conversation(tmp_path: Path, server: bool) -> None:
-    models = mini_files(tmp_path / "site")
+    models = write_models(tmp_path / "site")
     log = tmp_path / "net.json"
     flags = (f"--log-net-log={log}", "--net-log-capture-mode=Everything")
     with fault_server() as faults, allowing(models, faults.origin) as address:

@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.chat_page import WATCH_ANSWERS, ChatPage, visit
-from tests.browser.conftest import mini_files
 from tests.browser.fault_server import ANSWER, TOKEN, FaultServer, fault_server
+from tests.browser.offline_site import write_models
 from tests.browser.server_site import ServerDialog, allowing, on_server
 
 QUESTION = "What is clay?"
@@ -24,7 +24,7 @@ def faults() -> Iterator[FaultServer]:
 
 @pytest.fixture(scope="module")
 def site(faults: FaultServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    models = mini_files(tmp_path_factory.mktemp("site"))
+    models = write_models(tmp_path_factory.mktemp("site"))
     with allowing(models, faults.origin, "http://127.0.0.1:1") as address:
         yield address
 

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.chat_page import ChatPage, visit
-from tests.browser.conftest import mini_files
+from tests.browser.offline_site import write_models
 from tests.browser.site import Site, folder_files, serve
 from tests.browser.test_page_ladder import assert_talks
 from web.options import site_options
@@ -22,7 +22,7 @@ SHARED = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "c
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return mini_files(tmp_path_factory.mktemp("bundles"))
+    return write_models(tmp_path_factory.mktemp("bundles"))
 
 
 @contextmanager

@@ -1,6 +1,14 @@
 /** What the browser tells of the network: the Network Information API, where there is one. */
 
-import type { Connection } from "../engine/api";
+/** The connection, as far as the browser tells: many do not. */
+export interface Connection {
+  online: boolean;
+  /** Whether a large download may cost: data saving is on, or the network is a mobile one. */
+  metered: boolean;
+  saveData: boolean;
+  /** "wifi", "cellular", "ethernet" and the like; null: the browser does not say. */
+  type: string | null;
+}
 
 export interface NetworkInformation {
   saveData?: boolean;

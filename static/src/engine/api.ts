@@ -12,10 +12,12 @@
  * ```
  */
 
+import type { Connection } from "../device/connection";
+import type { StorageUse, StoredModel } from "../load/stored";
 import type { Download } from "./download";
 import type { RequestRecord } from "./traffic";
 
-export type { RequestRecord };
+export type { Connection, RequestRecord, StorageUse, StoredModel };
 
 export type Backend = "webgpu" | "wasm";
 
@@ -322,40 +324,6 @@ export interface Engine {
   evaluate(ids: number[], first: number): Promise<Float32Array>;
   /** Frees the device and ends the worker; the engine is unusable afterwards. */
   dispose(): Promise<void>;
-}
-
-/** What this browser keeps of one model. */
-export interface StoredModel {
-  name: string;
-  /** SHA-256 of its manifest, `sha256-<hex>`. */
-  integrity: string;
-  /** Bytes of the files that running it takes: of the variant that is nearest to complete. */
-  total: number;
-  /** Of `total`, what is still to be fetched. */
-  missing: number;
-  /** Bytes of its files on this disk, those of other variants and of other models included. */
-  kept: number;
-}
-
-/** The disk, as far as the browser tells; null where it does not. */
-export interface StorageUse {
-  /** Bytes of the models' files. */
-  models: number;
-  /** Bytes of everything this site keeps, and how many more it may. */
-  used: number | null;
-  free: number | null;
-  /** Whether the browser has promised not to clear it when space runs short. */
-  persisted: boolean | null;
-}
-
-/** The connection, as far as the browser tells: many do not. */
-export interface Connection {
-  online: boolean;
-  /** Whether a large download may cost: data saving is on, or the network is a mobile one. */
-  metered: boolean;
-  saveData: boolean;
-  /** "wifi", "cellular", "ethernet" and the like; null: the browser does not say. */
-  type: string | null;
 }
 
 export type ErrorCode =

@@ -4,7 +4,7 @@ import type { LoadOutcome } from "../device/crash";
 import { type EngineInfo, type Progress, WebkilnError } from "./api";
 import { LocalCrew } from "./crew";
 import { aborted, fromWire } from "./errors";
-import type { CallName, Calls, FromWorker, ToWorker } from "./protocol";
+import type { Answer, CallName, Calls, FromWorker, ToWorker } from "./protocol";
 import { startWorker } from "./start-worker";
 import type { RequestRecord } from "./traffic";
 
@@ -136,16 +136,16 @@ export class WorkerClient {
       case "requests":
         this.events.requests(message.requests);
         break;
-      case "delta":
-        this.pending.get(message.id)?.onDelta?.(message.text);
-        break;
-      case "reply":
-        this.pending.get(message.id)?.resolve(message.value);
-        break;
-      case "error":
-        this.pending.get(message.id)?.reject(fromWire(message.error));
-        break;
+      default:
+        this.settle(message, this.pending.get(message.id));
     }
+  }
+
+  /** What answers a call. */
+  private settle(message: Answer, call: Pending | undefined): void {
+    if (message.type === "delta") call?.onDelta?.(message.text);
+    else if (message.type === "reply") call?.resolve(message.value);
+    else call?.reject(fromWire(message.error));
   }
 
   /** A worker that is killed says nothing, but the lock it held becomes free. */

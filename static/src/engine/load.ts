@@ -4,7 +4,8 @@ import type { Crew } from "../backends/wasm-helpers";
 import { checkDevice, type Wishes } from "../device/check";
 import { isWished, requireChoice } from "../device/choose";
 import { findManifest } from "../load/bundle";
-import { openKept } from "../load/cache";
+import { type Kept, openKept } from "../load/cache";
+import type { Line } from "../load/download";
 import { FileStore } from "../load/files";
 import type { Gate } from "../load/gate";
 import { badBundle, variantFor } from "../load/manifest";
@@ -47,14 +48,10 @@ export async function loadSession(
   const meter = new ProgressMeter((progress) => {
     if (loading) events.progress(progress);
   });
-  meter.setPhase("manifest");
   const kept = await openKept();
   const mirrors = new Mirrors(options.manifests);
   const line = { mirrors, meter, gate: events.gate };
-  const { integrity } = options;
-  const fetch = () => downloadManifest(line, integrity, signal);
-  const { manifest } = await findManifest({ integrity, kept: kept?.manifests ?? null, fetch });
-  meter.restart(0, 0, 0); // what the manifest took does not count
+  const manifest = await seekManifest(options, line, kept, signal);
   const { backend, variant, crashed, threads, tuned } = options;
   const context = chooseContext(manifest, options.context);
   const wishes: Wishes = { backend, variant, context, crashed };
@@ -63,16 +60,16 @@ export async function loadSession(
   const notes = [...manifest.notes];
   const remarks: Remark[] = [];
   const remark = (said: Remark): void => addRemark({ notes, remarks }, said);
-  const cache = kept?.files ?? null;
-  const store = new FileStore({ ...line, files: manifest.files, cache, remark });
+  const { files } = manifest;
+  const store = new FileStore({ ...line, files, cache: kept?.files ?? null, remark });
   const before = await store.sizes();
   if (options.expected) noteLosses(manifest, before, remark);
   const { crew } = events;
   const shared = { manifest, report, store, meter, context, notes, remarks };
   const ground: Ground = { ...shared, threads, tuned, crew };
+  const asked = report.rungs.filter((rung) => isWished(rung, wishes));
   const [codec, ladder, footing] = await together(signal, (signal) => {
     const codec = loadCodec(manifest, store, signal);
-    const asked = report.rungs.filter((rung) => isWished(rung, wishes));
     const ladder = new Ladder(report, asked, order, rungOpener(ground, codec, before), events);
     return [codec, Promise.resolve(ladder), ladder.climb(signal)];
   });
@@ -82,8 +79,26 @@ export async function loadSession(
   events.kept(store.keeps);
   const { change } = events;
   const loaded: Loaded = { manifest, context, notes, remarks, codec, ladder, footing, change };
-  const { embedding } = manifest;
+  return sessionOf(loaded);
+}
+
+function sessionOf(loaded: Loaded): Session | EmbedSession {
+  const { embedding } = loaded.manifest;
   return embedding === null ? new Session(loaded) : new EmbedSession(loaded, embedding);
+}
+
+/** The manifest this browser keeps, or the site's; `integrity`, where given, holds for both. */
+async function seekManifest(
+  { integrity }: LoadOptions,
+  line: Line,
+  kept: Kept | null,
+  signal: AbortSignal,
+): Promise<Manifest> {
+  line.meter.setPhase("manifest");
+  const fetch = () => downloadManifest(line, integrity, signal);
+  const { manifest } = await findManifest({ integrity, kept: kept?.manifests ?? null, fetch });
+  line.meter.restart(0, 0, 0); // what the manifest took does not count
+  return manifest;
 }
 
 /** Opens rungs; the first one's files arrive side by side with the tokenizer's. */

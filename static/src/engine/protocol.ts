@@ -130,3 +130,6 @@ export type FromWorker =
   | { type: "requests"; requests: RequestRecord[] }
   | { type: "delta"; id: number; text: string }
   | { type: "error"; id: number; error: WireError };
+
+/** What answers a call, in part or whole. */
+export type Answer = Extract<FromWorker, { type: "delta" | "reply" | "error" }>;

@@ -1,6 +1,5 @@
 /** What this browser keeps of models, and what can be done about it. */
 
-import type { StorageUse, StoredModel } from "../engine/api";
 import { FORMAT, type Manifest, type Variant } from "../plan";
 import { type Found, readKept } from "./bundle";
 import { type Kept, openKept } from "./cache";
@@ -9,6 +8,7 @@ import type { Bytes } from "./files";
 import { parseManifest } from "./manifest";
 import { markKept } from "./marks";
 import { filesOf, keptOf, type Program, sizeOf } from "./needs";
+import type { StorageUse, StoredModel } from "./stored";
 
 /** The models of which something is kept here; nothing is fetched. */
 export async function storedModels(): Promise<StoredModel[]> {

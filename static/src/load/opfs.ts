@@ -73,7 +73,7 @@ function writeInPlace(file: SyncAccess, bytes: Bytes): void {
   try {
     file.truncate(0);
     file.write(bytes, { at: 0 });
-    // What it returns is no proof: Chromium says "all" where the quota took a part.
+    // The size tells, whatever `write` returns: a file may end where the quota does.
     if (file.getSize() !== bytes.length) {
       throw new DOMException("the disk took a part of it", "QuotaExceededError");
     }
