@@ -27,6 +27,13 @@ KEPT = """async () => {
   database.close();
   return JSON.stringify({ ...stores, local: { ...localStorage }, session: { ...sessionStorage } });
 }"""
+# What an answer shows, kept where a reload does not reach: `name` of a window outlives documents.
+NOTE_SHOWN = """() => {
+  window.name = "";
+  new MutationObserver(() => {
+    window.name = [...document.querySelectorAll(".answer-body")].at(-1)?.textContent ?? "";
+  }).observe(document.getElementById("log"), { childList: true, subtree: true });
+}"""
 PUT = """async ([store, record]) => {
   const answer = (request) => new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);

@@ -27,6 +27,15 @@ OVERFLOW = {
     "n_prompt_tokens": 931,
     "n_ctx": 512,
 }
+# llama-cpp-python's, to a request for no stream; a stream it ends without a word.
+OVERFLOW_AFTERWARDS = {
+    "message": "This model's maximum context length is 512 tokens. However, you requested 632 "
+    "tokens (631 in the messages, 1 in the completion). Please reduce the length of the messages "
+    "or completion.",
+    "type": "invalid_request_error",
+    "param": "messages",
+    "code": "context_length_exceeded",
+}
 
 
 @dataclass
@@ -148,6 +157,21 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.answer()
 
+    def wordless(self) -> None:
+        asked = self.faults.seen[-1].body
+        if len(asked["messages"]) == 1:
+            self.answer()
+        elif asked["stream"]:
+            self._silence()
+        else:
+            self._error(400, OVERFLOW_AFTERWARDS)
+
+    def silent(self) -> None:
+        if self.faults.seen[-1].body["stream"]:
+            self._silence()
+        else:
+            self._json(200, {"choices": [{"index": 0, "message": {"content": "Clay"}}]})
+
     def elsewhere(self) -> None:
         self.send_response(307)
         self._admit()
@@ -179,6 +203,12 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
+
+    def _silence(self) -> None:
+        """A stream that ends before it begins."""
+        self._begin()
+        self._part(b"")
+        self.close_connection = True
 
     def _event(self, data: dict[str, Any]) -> None:
         self._part(f"data: {json.dumps(data)}\n\n".encode())
@@ -217,6 +247,8 @@ FAULTS: dict[str, Callable[[Handler], None]] = {
     "missing": Handler.missing,
     "fault": Handler.fault,
     "overflow": Handler.overflow,
+    "wordless": Handler.wordless,
+    "silent": Handler.silent,
     "elsewhere": Handler.elsewhere,
 }
 

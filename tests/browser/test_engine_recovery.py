@@ -10,6 +10,7 @@ from playwright.sync_api import Browser
 
 from tests.browser.engine_page import ANSWER, EnginePage, ask, engine_page
 from tests.browser.miniature import MODEL, Miniature, continuation, decode, encode
+from tests.browser.outcomes import record
 from tests.browser.wasm_miniature import SINGLE, THREADED, WasmMiniature
 
 LOSE = "lose device"
@@ -69,6 +70,7 @@ def test_a_second_loss_in_one_answer_is_the_end_of_the_only_rung(page: EnginePag
     page.loaded()
     ids = encode("again")
     assert page.value("return engine.generate(arg, 5)", ids) == continuation(ids, 5)
+    record("GPU device lost twice in one answer, no other rung", "refused")
 
 
 def test_an_answer_can_be_aborted_while_it_is_repaired(page: EnginePage) -> None:
@@ -130,6 +132,7 @@ def test_a_device_lost_twice_is_left_for_webassembly(tall: EnginePage) -> None:
     assert sorted(path.rsplit(".")[-1] for path in fetched) == ["json", "wasm"]
     ids = encode("again")
     assert tall.value("return engine.generate(arg, 5)", ids) == continuation(ids, 5)
+    record("GPU device lost twice in one answer", "recovered")
 
 
 def test_memory_that_runs_out_in_mid_answer(tall: EnginePage) -> None:
@@ -142,6 +145,7 @@ def test_memory_that_runs_out_in_mid_answer(tall: EnginePage) -> None:
     # The next visit's verdict knows (see test_engine_assess.py).
     (full,) = tall.page.evaluate("JSON.parse(localStorage['webkiln.out-of-memory'])")
     assert (full["variant"], full["context"]) == ("f32", info["context"])
+    record("GPU memory full twice in one answer", "recovered")
 
 
 def test_a_sampled_answer_with_penalties_is_the_same(tiny_bundle: Path, chromium: Browser) -> None:
@@ -168,6 +172,7 @@ def test_a_kernel_that_faults_again_and_again(chromium: Browser) -> None:
         assert result["text"] == expected(60)
         variants = [change["variant"] for change in page.page.evaluate("changes")]
         assert variants == [THREADED, SINGLE, SINGLE, "f32"]
+    record("kernel fault in mid-answer, WebAssembly", "recovered")
 
 
 def test_a_kernel_fault_that_nothing_is_left_for(chromium: Browser) -> None:

@@ -10,15 +10,10 @@ from playwright.sync_api import Error, expect
 
 from tests.browser.chat_page import PATIENCE, ChatPage
 from tests.browser.conftest import TALK
-from tests.browser.conversations import FIRST, SECOND, Panel, kept, put
+from tests.browser.conversations import FIRST, NOTE_SHOWN, SECOND, Panel, kept, put
+from tests.browser.outcomes import record
 
 LONG = 3000  # tokens: time enough for what happens meanwhile
-# What an answer shows, kept where a reload does not reach: `name` of a window outlives documents.
-NOTE_SHOWN = """() => {
-  new MutationObserver(() => {
-    window.name = [...document.querySelectorAll(".answer-body")].at(-1)?.textContent ?? "";
-  }).observe(document.getElementById("log"), { childList: true, subtree: true });
-}"""
 
 
 def begin_long(chat: ChatPage) -> None:
@@ -92,6 +87,8 @@ def test_tab_closed_in_mid_answer(talker: ChatPage) -> None:
     expect(talker.page.locator(".bubble")).to_have_text([FIRST])
     assert shown(talker).startswith(seen)
     expect(talker.get("finish-note")).to_have_text("This answer was interrupted.")
+    expect(talker.get("continue")).to_be_visible()
+    record("tab closed in mid-answer", "recovered")
 
 
 def written(chat: ChatPage) -> str:
@@ -116,6 +113,8 @@ def test_tab_crashed_in_mid_answer(talker: ChatPage) -> None:
     expect(talker.page.locator(".bubble")).to_have_text([FIRST])
     assert shown(talker).startswith(before)
     expect(talker.get("finish-note")).to_have_text("This answer was interrupted.")
+    expect(talker.get("continue")).to_be_visible()
+    record("tab crashed in mid-answer", "recovered")
 
 
 def second_tab(chat: ChatPage, address: str) -> ChatPage:
@@ -185,6 +184,7 @@ def test_taken_over_in_mid_answer(talker: ChatPage) -> None:
     assert part != ""
     assert shown(talker) == part
     assert other.turns[-1]["finish"] == "abort"
+    record("taken over by another tab in mid-answer", "recovered")
 
 
 def test_tab_that_sleeps_is_overtaken(talker: ChatPage) -> None:

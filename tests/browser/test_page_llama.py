@@ -89,12 +89,7 @@ def test_a_real_server_answers(guest: ChatPage, server: str) -> None:
     guest.assert_no_problems()
 
 
-def test_a_real_server_tells_that_its_context_is_full(chromium: Browser, tmp_path: Path) -> None:
-    with (
-        llama_server(smollm2_gguf(), TOKEN) as server,
-        allowing(write_models(tmp_path), server) as address,
-        visit(chromium, address) as guest,
-    ):
-        on_server(guest, server, TOKEN)
-        guest.send("clay " * 600)
-        expect(guest.get("overflow")).to_contain_text("takes up the model's whole context")
+def test_a_real_server_tells_that_its_context_is_full(guest: ChatPage, server: str) -> None:
+    on_server(guest, server, TOKEN)
+    guest.send("clay " * 600)
+    expect(guest.get("overflow")).to_contain_text("takes up the model's whole context")

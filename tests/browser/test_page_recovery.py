@@ -10,6 +10,7 @@ from playwright.sync_api import Error, Route, expect
 
 from tests.browser.chat_page import PATIENCE, ChatPage
 from tests.browser.conftest import ANSWER
+from tests.browser.outcomes import record
 from tests.browser.test_page_ladder import CARD, PROCESSOR, REAL_CARD, threads
 
 # In the worker: a way to lose the device, as a driver's crash would.
@@ -74,6 +75,7 @@ def test_a_lost_device_is_no_end(climber: ChatPage) -> None:
     assert_whole(climber, answer)
     climber.expect_running(threads(2), "The graphics card is not used.")
     expect(climber.get("rung")).to_have_text("Processor · WebAssembly")
+    record("GPU device lost twice in one answer, on the page", "recovered")
 
 
 def test_compiled_kernels_take_over(visitor: ChatPage) -> None:

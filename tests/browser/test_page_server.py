@@ -176,6 +176,7 @@ def test_the_conversation_remembers_its_server_but_no_token(
     [
         ("cut", "server-broke-off", "ended it before it was whole"),
         ("reset", "server-broke-off", "Ask again"),
+        ("silent", "server-broke-off", "Ask again"),
         ("amid", "server-refused", "the model fell over"),
         ("page", "server-strange", "OpenAI-compatible"),
         ("garbage", "server-strange", "something else"),
@@ -232,8 +233,11 @@ def test_stop_hangs_up(guest: ChatPage, faults: FaultServer) -> None:
     guest.assert_no_problems()
 
 
-def test_a_full_context_is_the_servers_to_tell(guest: ChatPage, faults: FaultServer) -> None:
-    on_server(guest, faults.base("overflow"))
+@pytest.mark.parametrize("fault", ["overflow", "wordless"])
+def test_a_full_context_is_the_servers_to_tell(
+    guest: ChatPage, faults: FaultServer, fault: str
+) -> None:
+    on_server(guest, faults.base(fault))
     assert guest.ask(QUESTION) == "".join(ANSWER)
     guest.send("And a kiln?")
     guest.get("drop-oldest").click()

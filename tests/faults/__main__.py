@@ -21,6 +21,9 @@ from tests.browser.outcomes import VARIABLE, read
 JSON = Path("docs/faults.json")
 MARKDOWN = Path("docs/faults.md")
 DOWNLOADS = "tests/browser/test_downloads.py"
+MID_ANSWER = "tests/browser/test_mid_answer.py"
+CONVERSATION = "tests/browser/test_page_conversation_faults.py"
+RECOVERY = "tests/browser/test_engine_recovery.py"
 # Tests by the name of their row: each notes the outcome of its trials (tests/browser/outcomes.py).
 ROWS: dict[str, list[str]] = {
     "cuts": [f"{DOWNLOADS}::test_connections_cut_anywhere"],
@@ -37,13 +40,29 @@ ROWS: dict[str, list[str]] = {
     "worker": [f"{DOWNLOADS}::test_a_worker_killed_in_mid_download"],
     "network": [f"{DOWNLOADS}::test_a_lost_network_is_waited_for"],
     "pause": [f"{DOWNLOADS}::test_paused_resumed_and_cancelled"],
+    "answer": [f"{MID_ANSWER}::test_interrupted_at_random_moments"],
+    "tab": [
+        f"{CONVERSATION}::test_tab_closed_in_mid_answer",
+        f"{CONVERSATION}::test_tab_crashed_in_mid_answer",
+        f"{CONVERSATION}::test_taken_over_in_mid_answer",
+    ],
+    "device": [
+        f"{MID_ANSWER}::test_device_lost_at_random_moments",
+        f"{RECOVERY}::test_a_device_lost_twice_is_left_for_webassembly",
+        f"{RECOVERY}::test_a_second_loss_in_one_answer_is_the_end_of_the_only_rung",
+        f"{RECOVERY}::test_memory_that_runs_out_in_mid_answer",
+        "tests/browser/test_page_recovery.py::test_a_lost_device_is_no_end",
+    ],
+    "kernel": [f"{RECOVERY}::test_a_kernel_that_faults_again_and_again"],
 }
 INTRODUCTION = """# Faults
 
 What `make faults` injected, how often, and what came of it, in Chromium. *Recovered*: the model
-loaded all the same, and gave the known answer. *Refused*: loading ended in one typed error, nothing
-wrong was kept, and the next load, without the fault, gave the known answer. A trial that ended in
-any other way (something lost, a corrupt byte used) would have failed its test and kept the row out.
+loaded all the same, and gave the known answer; in mid-answer, nothing that had been shown was lost,
+and the answer went on to be the one it would have been or, where the page or its worker had ended,
+could be continued. *Refused*: it ended in one typed error, nothing wrong was kept, and the
+next load, without the fault, gave the known answer. A trial that ended in any other way (something
+lost, a corrupt byte used) would have failed its test and kept the row out.
 
 | fault | trials | recovered | refused | lost or corrupt | run on |
 |---|---:|---:|---:|---:|---|

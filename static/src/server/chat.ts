@@ -9,8 +9,11 @@ import type {
   Usage,
 } from "../engine/api";
 import { aborted } from "../engine/errors";
-import { ask, type Server } from "./request";
+import { ServerError } from "./errors";
+import { type Ask, ask, refusal, type Server, serverFault } from "./request";
 import { type Piece, pieces, type ServerUsage } from "./stream";
+
+const PATH = "/chat/completions";
 
 export interface ServerChoice extends Server {
   model: string;
@@ -43,16 +46,37 @@ export class ServerChat {
     const signals = signal ? [stop.signal, signal] : [stop.signal];
     const body = requestBody(this.server.model, request);
     const start = performance.now();
-    const path = "/chat/completions";
-    const asked = { path, body, signal: AbortSignal.any(signals) };
+    const asked = { path: PATH, body, signal: AbortSignal.any(signals) };
     const response = await ask(this.server, asked);
-    const source = pieces(this.server.base + path, response);
+    const source = pieces(this.server.base + PATH, response);
     const stream = new Answer(this.server.model, start, signal).chunks(source, stop);
     // As with the engine: what is wrong with the prompt is an error of `create` itself.
-    const first = await stream.next();
+    const first = await stream.next().catch(async (error) => {
+      if (!(error instanceof ServerError && error.values.empty)) throw error;
+      throw (await reason(this.server, { path: PATH, body: unstreamed(body), signal })) ?? error;
+    });
     const whole = again(first, stream);
     return request.stream ? whole : collect(whole);
   }
+}
+
+/**
+ * Why a stream ended before it began: llama-cpp-python tells of faults, a full context among them,
+ * only whoever asks for no stream. Null: the server has nothing to say against the request.
+ */
+async function reason(server: Server, asked: Ask): Promise<Error | null> {
+  try {
+    const response = await ask(server, asked);
+    const body = await response.text().catch(() => "");
+    return serverFault(body) ? refusal(server.base + asked.path, response.status, body) : null;
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+/** The same request for an answer in one piece, as short as there is one. */
+function unstreamed({ stream_options, ...body }: Record<string, unknown>) {
+  return { ...body, stream: false, max_tokens: 1 };
 }
 
 /** A generator whose first value was taken out already. */

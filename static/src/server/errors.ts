@@ -10,6 +10,8 @@ export interface ServerValues {
   said?: string;
   /** The browser's permission for servers on this device or in its network, where it has one. */
   permission?: PermissionState;
+  /** The answer ended before anything of it came. */
+  empty?: true;
   /** Origins the site allows. */
   allowed?: string[];
 }

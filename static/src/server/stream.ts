@@ -32,14 +32,16 @@ export async function* pieces(address: string, response: Response): AsyncGenerat
       : strange(address, `it is ${type || "of no type"}, not a stream of events`);
   }
   let over = false;
+  let empty = true;
   for await (const data of events(address, response.body)) {
+    empty = false;
     if (data === END) return;
     const piece = readPiece(address, data);
     over ||= piece.finish !== null;
     yield piece;
   }
   // Some servers leave the end mark out; without either there is more that did not arrive.
-  if (!over) throw brokeOff(address, "it ended before the answer did");
+  if (!over) throw brokeOff(address, "it ended before the answer did", empty);
 }
 
 async function* events(
@@ -149,11 +151,11 @@ function strange(address: string, what: string): ServerError {
   );
 }
 
-function brokeOff(address: string, how: string): ServerError {
+function brokeOff(address: string, how: string, empty = false): ServerError {
   return new ServerError(
     "server-broke-off",
     `the answer of ${address} broke off: ${how}`,
     "Ask again; if it happens often, look into the server's log.",
-    { address },
+    { address, ...(empty && { empty }) },
   );
 }
