@@ -25,8 +25,13 @@ def faults() -> Iterator[FaultServer]:
 @pytest.fixture(scope="module")
 def site(faults: FaultServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     models = write_models(tmp_path_factory.mktemp("site"))
-    with allowing(models, faults.origin, "http://127.0.0.1:1") as address:
+    with allowing(models, faults.origin, alias(faults), "http://127.0.0.1:1") as address:
         yield address
+
+
+def alias(faults: FaultServer) -> str:
+    """The same server as another origin."""
+    return faults.origin.replace("127.0.0.1", "localhost")
 
 
 @pytest.fixture
@@ -35,7 +40,8 @@ def guest(chromium: Browser, site: str, faults: FaultServer) -> Iterator[ChatPag
     faults.seen.clear()
     with visit(chromium, site) as page:
         yield page
-        assert {url for url in page.strangers() if not url.startswith(faults.origin)} <= {
+        allowed = (faults.origin, alias(faults))
+        assert {url for url in page.strangers() if not url.startswith(allowed)} <= {
             "http://127.0.0.1:1/v1/models"
         }
 
@@ -129,6 +135,25 @@ def test_a_token_is_forgotten_unless_it_is_to_be_kept(guest: ChatPage, faults: F
     dialog.get("keep").uncheck()
     dialog.choose(faults.base("locked"), TOKEN)
     assert TOKEN not in guest.page.evaluate(stores)
+
+
+def test_one_servers_token_goes_to_no_other(guest: ChatPage, faults: FaultServer) -> None:
+    """The same server under another name is another origin, and another's to the page."""
+    dialog = on_server(guest, faults.base("answer"), TOKEN)
+    dialog.get("chip").click()
+    expect(dialog.get("token")).to_have_value(TOKEN)
+    faults.seen.clear()
+    dialog.get("address").fill(f"{alias(faults)}/locked")
+    dialog.get("connect").click()
+    dialog.expect_fault("server-token", "refused")
+    expect(dialog.get("token")).to_have_value("")
+    assert {seen.headers.get("Authorization") for seen in faults.seen} == {None}
+    dialog.get("token").fill("of the other")
+    dialog.get("address").press("End")
+    dialog.get("address").press_sequentially("/v1")
+    dialog.get("connect").click()
+    dialog.expect_fault("server-token", "refused")
+    assert faults.asked("GET")[-1].headers["Authorization"] == "Bearer of the other"
 
 
 KEPT = """() => new Promise((resolve) => {

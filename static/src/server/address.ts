@@ -20,6 +20,12 @@ export function baseAddress(typed: string, allowed: readonly string[]): string {
   return url.origin + (path === "" ? INTERFACE : path);
 }
 
+/** The server that a typed address names; "" for none, and for one this site may not contact. */
+export function allowedOrigin(typed: string, allowed: readonly string[]): string {
+  const origin = URL.canParse(typed.trim()) ? new URL(typed.trim()).origin : "";
+  return allowed.includes(origin) ? origin : "";
+}
+
 function parsed(typed: string): URL {
   const url = URL.canParse(typed) ? new URL(typed) : null;
   // A user name, a query or a fragment would be left out or, worse, sent along.

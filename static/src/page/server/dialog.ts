@@ -1,6 +1,6 @@
 /** The dialog in which a person names a server, and is told what that means. */
 
-import { baseAddress, isLoopback } from "../../server/address";
+import { allowedOrigin, baseAddress, isLoopback } from "../../server/address";
 import { ServerChat } from "../../server/chat";
 import { listModels, modelName, type ServerModel } from "../../server/models";
 import { element, iconButton } from "../dom";
@@ -10,7 +10,8 @@ import { panels } from "../panel-words";
 import { ledger } from "../privacy/ledger";
 import type { ServerPlace } from "../store/schema";
 import { words } from "../words";
-import { isKept, rememberToken, tokenOf } from "./tokens";
+import { type Draft, TokenDrafts } from "./token-drafts";
+import { rememberToken, tokenOf } from "./tokens";
 
 export interface Chosen extends ServerPlace {
   origin: string;
@@ -31,6 +32,7 @@ export class ServerDialog {
     attributes: { role: "status" },
   });
   private readonly offer = element("div", { class: "server-offer", testid: "server-offer" });
+  private readonly drafts = new TokenDrafts();
   private models: ServerModel[] = [];
   private base = "";
   private asking = new AbortController();
@@ -43,6 +45,8 @@ export class ServerDialog {
     document.body.append(this.dialog);
     this.select.dataset.testid = "server-model";
     this.address.addEventListener("input", () => this.forget());
+    // Not at every letter: a port that is half typed may be that of another server.
+    this.address.addEventListener("change", () => this.turnTo());
     this.token.addEventListener("input", () => this.forget());
     this.use.addEventListener("click", () => this.choose());
     this.dialog.addEventListener("close", () => this.asking.abort());
@@ -52,10 +56,20 @@ export class ServerDialog {
   open(place: Chosen | null): void {
     const origin = place?.origin ?? this.origins[0] ?? "";
     this.address.value = place?.base ?? origin;
-    this.token.value = tokenOf(origin);
-    this.keep.checked = isKept(origin);
+    this.fill(this.drafts.begin(origin));
     this.forget();
     this.dialog.showModal();
+  }
+
+  /** Token and tick become those of the server that the address names now. */
+  private turnTo(): void {
+    const stands = { token: this.token.value, keep: this.keep.checked };
+    this.fill(this.drafts.move(allowedOrigin(this.address.value, this.origins), stands));
+  }
+
+  private fill({ token, keep }: Draft): void {
+    this.token.value = token;
+    this.keep.checked = keep;
   }
 
   /** What was learned of another address or with another token holds no longer. */
@@ -69,6 +83,7 @@ export class ServerDialog {
 
   private async ask(): Promise<void> {
     this.forget();
+    this.turnTo();
     const asking = new AbortController();
     this.asking = asking;
     this.connect.disabled = true;
