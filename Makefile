@@ -48,7 +48,7 @@ build: $(PAGE) ## Build the browser code.
 
 test: check browser $(GPU_PROGRAM) $(VALIDATOR_READY) ## Every check and every test; sets up a browser too.
 	$(SAY) "Tests, in the browser where it matters (several minutes)"
-	@$(PYTHON) -m pytest tests/unit -m "slow and not soak" $(SPREAD)
+	@$(PYTHON) -m pytest tests/unit -m "slow and not soak" --numprocesses auto --dist worksteal
 	@$(PYTHON) -m pytest tests/fuzz
 	@$(PYTHON) -m pytest tests/validator tests/kernels -m "not soak" --numprocesses auto
 	@$(PYTHON) -m pytest tests/parity tests/browser tests/bench -m "not soak" $(SPREAD) --durations 20

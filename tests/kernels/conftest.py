@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
@@ -10,6 +11,7 @@ from playwright.sync_api import Browser
 from compiler.kernels.gpu.language import BASE, HALF, Language
 from tests.support.gpu import Gpu
 from tests.support.half import EMULATED
+from tests.support.tiers import thin_out
 from tests.support.wasm import Wasm
 from web.browser import browser
 
@@ -20,6 +22,11 @@ LANGUAGES = {
     "webgpu-f16-subgroups": Language(subgroups=True, half=HALF),
     "webgpu-f16-emulated": EMULATED,
 }
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest looks at the marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    thin_out(items, Path(__file__).parent, ["machine", "each_gpu"], every=3)
 
 
 @pytest.fixture(scope="package")

@@ -285,6 +285,7 @@ print(peak_bytes() - before)
 """
 
 
+@pytest.mark.soak
 def test_memory_is_far_below_the_model(tmp_path: Path) -> None:
     """450 MB of weights, of which no more than one is in memory at a time."""
     model = tiny.llama(
