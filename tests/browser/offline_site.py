@@ -58,6 +58,8 @@ def other_build(dist: Path, folder: Path) -> Path:
     script.write_text(script.read_text() + "document.title = 'Other';")
     for name in ("engine.js", "app.json"):
         (folder / name).write_text((folder / name).read_text().replace(old, OTHER))
+    worker = folder / "sw.js"
+    worker.write_text(worker.read_text() + "// another version's")
     relist(folder)
     return folder
 

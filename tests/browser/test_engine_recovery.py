@@ -107,6 +107,26 @@ def test_generate_and_evaluate_survive_a_loss_between_calls(page: EnginePage) ->
     assert found == continuation(ids, 30)
 
 
+def test_a_pause_that_comes_after_the_load_holds_nothing_up(page: EnginePage) -> None:
+    """Even where the way back needs what is no longer on the disk."""
+    ids = encode("some prompt")
+    found = page.value(
+        """
+        const { createEngine, Download } = await import("/engine.js");
+        const download = new Download();
+        const engine = await createEngine({ model: arg.model, download });
+        download.pause();
+        const root = await navigator.storage.getDirectory();
+        await root.removeEntry("webkiln", { recursive: true });
+        new BroadcastChannel("test").postMessage("lose device");
+        return engine.generate(arg.ids, 30);
+        """,
+        {"model": f"{MODEL}/", "ids": ids},
+    )
+    assert found == continuation(ids, 30)
+    assert any("/weights/" in path for path in page.site.hits)
+
+
 def test_a_device_lost_twice_is_left_for_webassembly(tall: EnginePage) -> None:
     length = 3000
     orders = [[5, LOSE], [400, LOSE]]

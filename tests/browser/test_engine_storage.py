@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -157,6 +158,69 @@ def test_deleting_a_model_leaves_what_others_need(page: EnginePage) -> None:
     assert (left["integrity"], left["missing"]) == (first, 0)
     assert call(page, "deleteModel", first) == before - own
     assert call(page, "storedModels") == []
+
+
+def test_models_of_another_format_are_another_versions(page: EnginePage) -> None:
+    """Its tabs may run them: they stay until somebody deletes them."""
+    page.loaded()
+    mine = integrity(page.site.files[MANIFEST])
+    foreign = keep_foreign(page, b"weights of an older format")
+    listed = {each["name"]: each for each in call(page, "storedModels")}
+    assert listed.keys() == {"mini", "theirs"}
+    assert (listed["theirs"]["integrity"], listed["theirs"]["kept"]) == (foreign, 26)
+    call(page, "deleteModel", mine)
+    [left] = call(page, "storedModels")
+    assert (left["name"], left["kept"]) == ("theirs", 26)
+    assert call(page, "deleteModel", foreign) == 26
+    assert call(page, "storedModels") == []
+
+
+def keep_foreign(page: EnginePage, weights: bytes) -> str:
+    """Keeps a model whose manifest this version cannot read; its integrity."""
+    hashed = hashlib.sha256(weights).hexdigest()
+    manifest = json.dumps({"format": 1, "name": "theirs", "files": {"w": {"sha256": hashed}}})
+    keep(page, "files", hashed, weights.decode())
+    keep(page, "manifests", integrity(manifest.encode()).removeprefix("sha256-"), manifest)
+    return integrity(manifest.encode())
+
+
+def keep(page: EnginePage, folder: str, name: str, text: str) -> None:
+    page.value(
+        """
+        const root = await navigator.storage.getDirectory();
+        const folder = await (await root.getDirectoryHandle("webkiln")).getDirectoryHandle(arg[0]);
+        const file = await folder.getFileHandle(arg[1], { create: true });
+        const stream = await file.createWritable();
+        await stream.write(arg[2]);
+        await stream.close();
+        """,
+        [folder, name, text],
+    )
+
+
+def test_nothing_is_deleted_where_a_manifest_cannot_be_read(page: EnginePage) -> None:
+    """Its weights would count as nobody's."""
+    page.loaded()
+    mine = integrity(page.site.files[MANIFEST])
+    foreign = keep_foreign(page, b"weights of an older format")
+    error = page.error(
+        """
+        const { arrayBuffer } = File.prototype;
+        File.prototype.arrayBuffer = async function () {
+          if (this.name === arg[1]) throw new DOMException("a bad sector", "NotReadableError");
+          return arrayBuffer.call(this);
+        };
+        try {
+          return await (await import("/engine.js")).deleteModel(arg[0]);
+        } finally {
+          delete File.prototype.arrayBuffer;
+        }
+        """,
+        [mine, foreign.removeprefix("sha256-")],
+    )
+    assert error["code"] == "storage"
+    assert "a bad sector" in error["message"]
+    assert {each["name"] for each in call(page, "storedModels")} == {"mini", "theirs"}
 
 
 def test_the_disk_is_told(page: EnginePage) -> None:

@@ -26,6 +26,19 @@ CACHES = "caches.keys().then((names) => names.filter((name) => name.startsWith('
 LISTEN = """navigator.serviceWorker.addEventListener("message", ({ data }) => {
   if (data.type === "failed") window.said = data;
 });"""
+# Until the worker that came with it is installed, or has failed.
+RENEW = """(async () => {
+  const registration = await navigator.serviceWorker.getRegistration();
+  const found = new Promise((go) => {
+    registration.addEventListener("updatefound", () => go(registration.installing));
+  });
+  await registration.update();
+  const worker = await found;
+  while (worker.state === "installing") {
+    await new Promise((go) => worker.addEventListener("statechange", go, { once: true }));
+  }
+  return worker.state;
+})()"""
 REGISTRATIONS = "navigator.serviceWorker.getRegistrations().then((all) => all.length)"
 
 
@@ -152,6 +165,27 @@ def test_an_update_that_breaks_off_leaves_the_version_that_works(
     guest.page.reload()
     expect(guest.get("update")).to_contain_text("A new version of this page is ready")
     assert only in guest.page.evaluate(CACHES)
+
+
+@pytest.mark.parametrize("fault", ["the list is the next version's", "the network is lost"])
+def test_a_service_worker_that_is_renewed_takes_nothing_away(
+    guest: ChatPage, plain_host: Host, plain_models: Path, other: Path, plain_site: Path, fault: str
+) -> None:
+    """Browsers look by themselves for another sw.js at the address of the one in use."""
+    arrive(guest)
+    kept(guest)
+    guest.start()
+    if "network" in fault:
+        plain_host.cut.add("app.json")
+    deploy(plain_models, plain_site, other)
+    guest.page.evaluate(RENEW)
+    assert len(guest.page.evaluate(CACHES)) == 1
+    plain_host.stop()
+    guest.page.reload()
+    kept(guest)
+    assert guest.page.title() == "Webkiln"
+    expect(guest.get("input")).to_be_visible()
+    talk(guest)
 
 
 def test_a_damaged_file_is_never_kept(guest: ChatPage, plain_site: Path) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.browser.chat_page import WATCH_ANSWERS, ChatPage, visit
 from tests.browser.fault_server import ANSWER, TOKEN, FaultServer, fault_server
@@ -14,6 +14,7 @@ from tests.browser.offline_site import write_models
 from tests.browser.server_site import ServerDialog, allowing, on_server
 
 QUESTION = "What is clay?"
+DIALOG = "**/dialog-*.js"  # the script of the dialog, fetched when it is needed
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +100,32 @@ def test_it_ends_with_the_conversation(guest: ChatPage, faults: FaultServer) -> 
     asked = len(faults.seen)
     assert guest.ask(QUESTION) != "".join(ANSWER)
     guest.page.reload()
+    expect(dialog.get("chip")).to_be_hidden()
+    assert len(faults.seen) == asked
+    guest.assert_no_problems()
+
+
+def test_what_comes_late_chooses_nothing(guest: ChatPage, faults: FaultServer) -> None:
+    """A conversation's server is looked up while its successor is begun already."""
+    guest.climb()
+    guest.start()
+    dialog = ServerDialog(guest)
+    guest.get("rung").click()
+    dialog.get("offer-device").click()
+    dialog.choose(faults.base("answer"))
+    guest.ask(QUESTION)
+    held: list[Route] = []
+    guest.page.route(DIALOG, lambda route: held.append(route))
+    guest.page.reload()
+    expect(guest.get("input")).to_be_visible()
+    expect(guest.get("answer")).to_have_count(1)
+    guest.get("new-chat").click()
+    expect(guest.get("answer")).to_have_count(0)
+    [late] = held
+    with guest.page.expect_response(DIALOG):
+        late.continue_()
+    asked = len(faults.seen)
+    assert guest.ask(QUESTION) != "".join(ANSWER)
     expect(dialog.get("chip")).to_be_hidden()
     assert len(faults.seen) == asked
     guest.assert_no_problems()

@@ -10,6 +10,8 @@ import type { Call, FromWorker, LoadOptions, Reply, ToWorker } from "./protocol"
 import { Session } from "./session";
 import { watchRequests } from "./traffic";
 
+/** Whether the load is over. */
+let ended = false;
 const running = new Map<number, AbortController>();
 let session: Session | EmbedSession | null = null;
 /** What waits for the page to have noted the load that begins. */
@@ -27,7 +29,7 @@ watchRequests("worker", (requests) => post({ type: "requests", requests }));
 self.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
   if (data.type === "abort") running.get(data.id)?.abort();
   else if (data.type === "noted") noted();
-  else if (data.type === "pause") gate.pause();
+  else if (data.type === "pause") pause();
   else if (data.type === "resume") gate.resume();
   else if (data.type === "online") gate.found();
   else if (data.type === "unfit") crew.unfit(data.id, data.problem);
@@ -93,7 +95,17 @@ async function perform(call: Call, signal: AbortSignal): Promise<Reply> {
 
 async function load(options: LoadOptions, signal: AbortSignal): Promise<Session | EmbedSession> {
   holdLock(options.lock);
-  return loadSession(options, events, signal);
+  try {
+    return await loadSession(options, events, signal);
+  } finally {
+    ended = true;
+    gate.resume();
+  }
+}
+
+/** A load alone can be paused: what is fetched later, after a fault, nobody would let go on. */
+function pause(): void {
+  if (!ended) gate.pause();
 }
 
 const events: LoadEvents = {

@@ -1,10 +1,12 @@
 /** What this browser keeps of models, and what can be done about it. */
 
-import { FORMAT, type Manifest, type Variant } from "../plan";
-import { type Found, readKept } from "./bundle";
+import { WebkilnError } from "../engine/api";
+import type { Manifest, Variant } from "../plan";
+import type { Found } from "./bundle";
 import { type Kept, openKept } from "./cache";
 import { estimate } from "./estimate";
 import type { Bytes } from "./files";
+import { sha256 } from "./hash";
 import { parseManifest } from "./manifest";
 import { markKept } from "./marks";
 import { filesOf, keptOf, type Program, sizeOf } from "./needs";
@@ -15,30 +17,43 @@ export async function storedModels(): Promise<StoredModel[]> {
   const kept = await openKept();
   if (kept === null) return [];
   const [manifests, sizes] = await Promise.all([keptManifests(kept), kept.files.sizes()]);
-  return [...manifests].flatMap(([hash, bytes]) => {
-    const manifest = parsed(bytes);
-    const model = manifest && describe(hash, manifest, sizes);
-    return model && model.kept > 0 ? model : [];
-  });
+  return [...manifests]
+    .map(([hash, bytes]) => {
+      const manifest = parsed(bytes);
+      return manifest ? describe(hash, manifest, sizes) : unread(hash, bytes, sizes);
+    })
+    .filter(({ kept }) => kept > 0);
 }
 
-/** Deletes what no other model needs; bytes that this gave back. */
+/**
+ * Deletes what no other model needs; bytes that this gave back. What another tab is writing at the
+ * moment stays, until the next deletion. Nothing is deleted where a manifest cannot be read: its
+ * model's files would count as nobody's.
+ */
 export async function deleteModel(integrity: string): Promise<number> {
   const kept = await openKept();
   if (kept === null) return 0;
-  markKept(integrity, false);
   const hash = integrity.replace(/^sha256-/, "");
-  const own = hashesIn((await kept.manifests.read(hash)) ?? new Uint8Array());
-  await kept.manifests.remove(hash);
-  const needed = new Set([...(await keptManifests(kept)).values()].flatMap(hashesIn));
+  const manifests = await keptManifests(kept);
+  const own = hashesIn(manifests.get(hash) ?? new Uint8Array());
+  manifests.delete(hash);
+  const needed = new Set([...manifests.values()].flatMap(hashesIn));
   const sizes = await kept.files.sizes();
+  markKept(integrity, false);
+  await kept.manifests.remove(hash);
   // Files of models that are long gone go as well, and so do parts of this one's.
   const unneeded = [...new Set([...own, ...sizes.keys()])].filter((each) => !needed.has(each));
-  await Promise.all(unneeded.map((each) => kept.files.remove(each)));
-  return unneeded.reduce((sum, each) => sum + (sizes.get(each) ?? 0), 0);
+  const freed = unneeded.map(async (each) => {
+    const gone = await kept.files.remove(each).then(
+      () => true,
+      () => false,
+    );
+    return gone ? (sizes.get(each) ?? 0) : 0;
+  });
+  return (await Promise.all(freed)).reduce((sum, bytes) => sum + bytes, 0);
 }
 
-/** Every hash that a manifest names; those of newer versions need not be understood. */
+/** Every hash that a manifest names; those of other formats need not be understood. */
 function hashesIn(manifest: Bytes): string[] {
   return new TextDecoder().decode(manifest).match(/[0-9a-f]{64}/g) ?? [];
 }
@@ -61,29 +76,47 @@ export async function persistStorage(): Promise<boolean> {
   return (await navigator.storage?.persist?.().catch(() => false)) ?? false;
 }
 
-/** By their hash. What is damaged, or of an older version, is of no use and removed. */
+/**
+ * By their hash, those of other formats too: tabs of another version of this site may run them, and
+ * other sites of this origin. What is damaged is of no use and removed.
+ */
 async function keptManifests({ manifests }: Kept): Promise<Map<string, Bytes>> {
   const found = new Map<string, Bytes>();
   for (const hash of (await manifests.sizes()).keys()) {
-    const bytes = await readKept(manifests, hash);
-    if (bytes && !isOld(bytes)) found.set(hash, bytes);
+    const bytes = await manifests.read(hash).catch((error) => {
+      throw unreadable(error);
+    });
+    if (bytes === null) continue;
+    if ((await sha256(bytes)) === hash) found.set(hash, bytes);
     else await manifests.remove(hash).catch(() => {});
   }
   return found;
 }
 
-function isOld(bytes: Bytes): boolean {
-  const { format } = JSON.parse(new TextDecoder().decode(bytes)) as { format: number };
-  return format < FORMAT;
+function unreadable(error: unknown): WebkilnError {
+  return new WebkilnError(
+    "storage",
+    `a model's manifest that this browser keeps could not be read (${error})`,
+    "Nothing was changed. Reload the page and try again.",
+  );
 }
 
-/** Null for a manifest of a newer version, which another tab may use. */
+/** Null for a manifest of another format. */
 function parsed(bytes: Bytes): Manifest | null {
   try {
     return parseManifest(bytes);
   } catch {
     return null;
   }
+}
+
+/** A model of another format: what is kept of it, whole or not, is all that can be said. */
+function unread(hash: string, bytes: Bytes, sizes: Map<string, number>): StoredModel {
+  const { name } = JSON.parse(new TextDecoder().decode(bytes)) as { name?: unknown };
+  const files = new Set(hashesIn(bytes));
+  const kept = [...files].reduce((sum, each) => sum + (sizes.get(each) ?? 0), 0);
+  const called = typeof name === "string" ? name : hash.slice(0, 8);
+  return { name: called, integrity: `sha256-${hash}`, total: kept, missing: 0, kept };
 }
 
 /** Of one variant, or of the one that is nearest to complete: the one that ran here. */

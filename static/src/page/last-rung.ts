@@ -67,10 +67,11 @@ export class LastRung {
 
   /** Another conversation is on the page: it has a server of its own, or none. */
   async enter(server: ServerPlace | null): Promise<void> {
+    this.entering++; // whatever was on its way here comes too late, even if nothing changes
     if (this.isAt(server)) return;
     // Until it is known to be there, nothing is sent anywhere.
     if (this.chosen) this.set(null);
-    const entering = ++this.entering;
+    const { entering } = this;
     const allowed = server && this.origins.includes(new URL(server.base).origin);
     if (!allowed) return;
     const { chosenBefore } = await import("./server/dialog");

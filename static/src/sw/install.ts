@@ -19,6 +19,8 @@ export function asProblem(error: unknown): Problem {
 
 /** Keeps what is not kept yet. The list comes last: a version without one is not whole. */
 export async function keepVersion(versions: Versions): Promise<void> {
+  // This very version may be in use: browsers look for another sw.js at the same address, too.
+  if (await versions.isWhole()) return;
   const list = await fetchList(versions);
   const cache = await stored(versions.open());
   const files = keptFiles(parseList(await list.clone().text()));

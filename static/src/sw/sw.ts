@@ -50,7 +50,8 @@ async function install(): Promise<void> {
   } catch (error) {
     const problem = asProblem(error);
     await tellProblem(problem);
-    await versions.forget().catch(() => false);
+    // What is left of a version that tabs run is not this worker's to delete.
+    if (!isInUse()) await versions.forget().catch(() => false);
     // Without room the page can still be isolated; but a version that is kept is worth more.
     if (problem.cause !== "storage" || self.registration.active) throw error;
   }
@@ -75,9 +76,15 @@ async function listen({ data, ports }: ExtendableMessageEvent): Promise<void> {
 }
 
 async function status(): Promise<Status> {
-  const problem = (await versions.isWhole()) ? null : await repair();
+  const problem = await repair();
   const index = await versions.find(INDEX);
   return { problem, isolates: index ? isolates(index.headers) : true };
+}
+
+/** Whether the worker at work stands for this version as well. */
+function isInUse(): boolean {
+  const { active } = self.registration;
+  return active !== null && appOf(active.scriptURL) === versions.app;
 }
 
 /** Keeps again what has been deleted, or what there was no room for. */
