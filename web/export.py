@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compiler.bundle.codec import manifest_from_json
+from compiler.bundle.names import bundle_file
 from compiler.bundle.schema import FileEntry
 from web.compression import twins
 from web.errors import SiteError
@@ -79,10 +80,17 @@ class Writer:
                     f"{name} has {len(content) / 2**20:.1f} MiB; hosts take no file over "
                     f"{LARGEST >> 20} MiB. Compile the model again: bundles are cut to that size"
                 )
-            file = self.root / name
+            file = self._place(name)
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
             self.files[name] = FileEntry(len(content), hashlib.sha256(content).hexdigest())
+
+    def _place(self, name: str) -> Path:
+        """A second line: readers of manifests and of builds have refused such names already."""
+        file = self.root / name
+        if not file.resolve().is_relative_to(self.root.resolve()):
+            raise SiteError(f"{name!r} leads out of the folder of the export")
+        return file
 
 
 def _add_build(writer: Writer, folder: Path, documents: dict[str, bytes]) -> None:
@@ -105,7 +113,7 @@ def _add_bundle(writer: Writer, model: Model, bundle: Path) -> None:
     writer.write(f"models/{model.slug}/manifest.json", data)
     for name, entry in manifest_from_json(data, str(bundle)).files.items():
         try:
-            content = (bundle / name).read_bytes()
+            content = bundle_file(bundle, name).read_bytes()
         except FileNotFoundError as error:
             raise SiteError(f"{bundle / name} is missing: compile the model again") from error
         if _sha256(content) != entry.sha256:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from pathlib import Path
 
@@ -10,13 +12,14 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from compiler.bundle.names import bundle_file
+from compiler.bundle.schema import FILE_NAME
+from compiler.errors import BundleError
 from web.built import Built
 from web.headers import IMMUTABLE, REVALIDATE
 
 # What a bundle may hold. Folders that begin with a dot are builds in progress.
-BUNDLE_FILE = re.compile(
-    r"[^/.][^/]*/(manifest\.json|(?P<hashed>(plans|kernels|weights|tokenizer)/[\w-]+\.\w+))"
-)
+BUNDLE_FILE = re.compile(rf"[^/.][^/]*/(manifest[.]json|(?P<hashed>{FILE_NAME}))", re.ASCII)
 
 SERVICE_WORKER = "sw.js"
 REMOVER = "sw-remove.js"  # in its place, it takes the service worker away
@@ -42,6 +45,7 @@ class BundleFiles(StaticFiles):
     """Files of bundles and nothing else that lies in the models folder."""
 
     def __init__(self, models: Path) -> None:
+        self._models = models
         # Links are followed: a person may well link a bundle into the folder.
         super().__init__(directory=models, follow_symlink=True)
 
@@ -51,6 +55,19 @@ class BundleFiles(StaticFiles):
             raise HTTPException(404)
         response = await super().get_response(path, scope)
         return _labelled(response, path, IMMUTABLE if match["hashed"] else REVALIDATE)
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        """Nothing where a stranger's bundle has a link to something else, or to itself."""
+        slug, _, name = Path(path).as_posix().partition("/")
+        try:
+            bundle_file(self._models / slug, name)
+            return super().lookup_path(path)
+        except BundleError:
+            return "", None
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                return "", None
+            raise
 
 
 class PageFiles(StaticFiles):

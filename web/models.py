@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compiler.bundle.codec import manifest_from_json
+from compiler.bundle.names import bundle_file
 from compiler.errors import BundleError
 from web.errors import SiteError
 
@@ -61,8 +62,8 @@ class Models:
 
 
 def _read(file: Path) -> Model | None:
-    data = file.read_bytes()
     try:
+        data = bundle_file(file.parent, file.name).read_bytes()
         manifest = manifest_from_json(data, str(file))
     except BundleError as error:
         log.warning("not served: %s", error)

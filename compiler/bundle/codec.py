@@ -14,6 +14,7 @@ import types
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from compiler.bundle.names import NAME
 from compiler.bundle.schema import FORMAT, Manifest, Plan
 from compiler.errors import BundleError
 
@@ -47,6 +48,9 @@ def to_json(document: Manifest | Plan) -> bytes:
 def manifest_from_json(data: bytes, file: str = "manifest.json") -> Manifest:
     """The manifest, or a BundleError that names `file` and the offending key."""
     manifest: Manifest = _document(Manifest, data, file)
+    for name in manifest.files:
+        if not NAME.fullmatch(name):
+            raise _refused(file, "files", f"{_shown(name)} is no name of a bundle's file")
     return manifest
 
 
@@ -72,10 +76,14 @@ def _document(kind: type, data: bytes, file: str) -> Any:
         return _decoder(kind)(value)
     except _MismatchError as error:
         where = ".".join(error.path) or "the top level"
-        raise BundleError(
-            f"{file}: at {where}: {error.message}; the file was altered or written by another "
-            "version of webkiln: compile the model again"
-        ) from None
+        raise _refused(file, where, error.message) from None
+
+
+def _refused(file: str, where: str, problem: str) -> BundleError:
+    return BundleError(
+        f"{file}: at {where}: {problem}; the file was altered or written by another version of "
+        "webkiln: compile the model again"
+    )
 
 
 def _check_format(value: object, file: str) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from compiler.bundle.codec import manifest_from_json, plan_from_json
+from compiler.bundle.names import bundle_file
 from compiler.bundle.schema import Manifest, Plan, Span, Variant
 from compiler.bundle.write import MANIFEST
 from compiler.errors import BundleError
@@ -31,15 +32,15 @@ class Bundle:
     @staticmethod
     def open(path: Path) -> Bundle:
         """Reads manifest and plans; names the first thing that is missing or does not fit."""
-        file = path / MANIFEST
+        file = bundle_file(path, MANIFEST)
         if not file.is_file():
             raise BundleError(
                 f"{path} is no bundle: it holds no {MANIFEST}; make one with compile-model"
             )
-        manifest = manifest_from_json(_read(file), str(file))
+        manifest = manifest_from_json(_read(path, MANIFEST), str(file))
         _check_names(path, manifest)
         plans = {
-            name: plan_from_json(_read(path / variant.plan), str(path / variant.plan))
+            name: plan_from_json(_read(path, variant.plan), str(path / variant.plan))
             for name, variant in manifest.variants.items()
         }
         return Bundle(path, manifest, plans)
@@ -47,7 +48,7 @@ class Bundle:
     def verify_files(self) -> None:
         """Reads every file once; raises at the first that is missing or altered."""
         for name, entry in self.manifest.files.items():
-            file = self.path / name
+            file = bundle_file(self.path, name)
             try:
                 with file.open("rb") as stream:
                     found = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -74,10 +75,10 @@ class Bundle:
 
     def read_kernels(self, variant: Variant) -> bytes:
         """The kernel file of a variant."""
-        return _read(self.path / variant.kernels)
+        return _read(self.path, variant.kernels)
 
     def _span(self, span: Span) -> bytes:
-        file = self.path / span.file
+        file = bundle_file(self.path, span.file)
         try:
             with file.open("rb") as stream:
                 stream.seek(span.offset)
@@ -86,7 +87,8 @@ class Bundle:
             raise _unreadable(file, error) from error
 
 
-def _read(file: Path) -> bytes:
+def _read(bundle: Path, name: str) -> bytes:
+    file = bundle_file(bundle, name)
     try:
         return file.read_bytes()
     except OSError as error:
@@ -98,11 +100,7 @@ def _unreadable(file: Path, error: OSError) -> BundleError:
 
 
 def _check_names(path: Path, manifest: Manifest) -> None:
-    """Every file used is listed, and every listed one lies inside the bundle."""
-    for name in manifest.files:
-        pure = PurePosixPath(name)
-        if pure.is_absolute() or ".." in pure.parts:
-            raise BundleError(f"{path / MANIFEST}: the file name {name!r} leaves the bundle")
+    """Every file used is listed; the codec knows the names of those that are."""
     for name in _used(manifest):
         if name not in manifest.files:
             raise BundleError(

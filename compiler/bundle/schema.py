@@ -21,6 +21,9 @@ from typing import Literal
 
 FORMAT = 5
 SHARD_BYTES = 24 * 1024 * 1024  # fits every static host (25 MiB on the tightest)
+# Names of files that a manifest may list, as a regular expression: they become paths and addresses,
+# and a bundle may come from a stranger.
+FILE_NAME = r"(plans|tokenizer)/[\w-]+[.]json|kernels/[\w-]+[.](wgsl|wasm)|weights/[\w-]+[.]bin"
 ALIGN = 256  # WebGPU's default minStorageBufferOffsetAlignment, in bytes
 
 # Linear memory of a wasm variant, from address 0: the module's own data (the compiler sees to it

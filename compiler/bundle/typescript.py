@@ -9,6 +9,7 @@ only the text has them.
 from __future__ import annotations
 
 import ast
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,8 +36,7 @@ def _declaration(node: ast.stmt, lines: list[str]) -> str | None:
     """One exported declaration, or None for what has no counterpart (imports, docstring)."""
     if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
         comment = _comment_above(node, lines) or _trailing_comment(node, lines)
-        name, value = node.targets[0].id, ast.unparse(node.value)
-        return f"{_jsdoc(comment)}export const {name} = {value};\n"
+        return _jsdoc(comment) + _constant(node.targets[0].id, node.value)
     if not isinstance(node, ast.ClassDef):
         return None
     doc = _jsdoc(ast.get_docstring(node))
@@ -45,6 +45,14 @@ def _declaration(node: ast.stmt, lines: list[str]) -> str | None:
         return f"{doc}export const {node.name} = {{\n{body}}} as const;\n"
     body = "".join(_field(item, lines) for item in node.body)
     return f"{doc}export interface {node.name} {{\n{body}}}\n"
+
+
+def _constant(name: str, value: ast.expr) -> str:
+    text = ast.unparse(value)
+    if isinstance(value, ast.Constant) and isinstance(value.value, str):
+        text = json.dumps(value.value)
+    line = f"export const {name} = {text};\n"
+    return line if len(line) <= WIDTH + 1 else f"export const {name} =\n  {text};\n"
 
 
 def _enum_member(item: ast.stmt, lines: list[str]) -> str:

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Literal
 
 from compiler.bundle.codec import to_json
+from compiler.bundle.names import NAME
 from compiler.bundle.schema import SHARD_BYTES, FileEntry, Manifest, Scheme, Span, Tensor, Tokenizer
 from compiler.bundle.shards import Data, ShardWriter, hashed_name
 from compiler.errors import BundleError
@@ -96,6 +97,8 @@ class BundleWriter:
         entry = FileEntry(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
         hashed = hashed_name(entry.sha256)
         name = f"{folder}/{hashed if stem is None else f'{stem}-{hashed}'}{suffix}"
+        if not NAME.fullmatch(name):
+            raise ValueError(f"{name!r}: no reader takes a file of this name")
         with self._translated():
             path = self._root / name
             path.parent.mkdir(parents=True, exist_ok=True)

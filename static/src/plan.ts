@@ -5,6 +5,13 @@ export const FORMAT = 5;
 /** fits every static host (25 MiB on the tightest) */
 export const SHARD_BYTES = 24 * 1024 * 1024;
 
+/**
+ * Names of files that a manifest may list, as a regular expression: they become paths and addresses,
+ * and a bundle may come from a stranger.
+ */
+export const FILE_NAME =
+  "(plans|tokenizer)/[\\w-]+[.]json|kernels/[\\w-]+[.](wgsl|wasm)|weights/[\\w-]+[.]bin";
+
 /** WebGPU's default minStorageBufferOffsetAlignment, in bytes */
 export const ALIGN = 256;
 

@@ -5,6 +5,7 @@ import {
   CONTROL_SLOTS,
   Control,
   type Embedding,
+  FILE_NAME,
   FORMAT,
   type Manifest,
   type Plan,
@@ -18,8 +19,7 @@ import { readManifest, readPlan } from "./schema";
 
 const RECOMPILE = "Compile the model again with this version of webkiln.";
 
-// Names are resolved against the bundle's address: nothing may lead out of its folder.
-const SAFE_NAME = /^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/;
+const NAME = new RegExp(`^(${FILE_NAME})$`);
 
 export function badBundle(file: string, problem: string): WebkilnError {
   return new WebkilnError("bad-bundle", `${file}: ${problem}`, RECOMPILE);
@@ -67,7 +67,7 @@ export function parseManifest(bytes: Uint8Array): Manifest {
   const file = "manifest.json";
   const manifest = parse(bytes, file, readManifest);
   for (const [name, entry] of Object.entries(manifest.files)) {
-    if (!SAFE_NAME.test(name)) throw badBundle(file, `files.${name}: not a name inside the bundle`);
+    if (!NAME.test(name)) throw badBundle(file, `files.${name}: no name of a bundle's file`);
     if (!/^[0-9a-f]{64}$/.test(entry.sha256)) throw badBundle(file, `files.${name}: bad sha256`);
   }
   const named = [...manifest.tokenizer.model, manifest.tokenizer.config];

@@ -81,6 +81,25 @@ def test_what_the_schema_does_not_allow_is_named(
     assert "compile the model again" in message
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../secret.json", "/etc/passwd", "link/../../x", "weights/../../x.bin", "weights/a/b.bin",
+        "weights/.bin", "weights/a.bin/", "weights\\a.bin", "weights/a.bin\n", "weights/ä.bin",
+        "kernels/x.js", "tokenizer/x.svg", "tokenizer/x.html", "plans/x.wasm", "index.html",
+        "manifest.json", "",
+    ],
+)  # fmt: skip
+def test_names_that_lead_elsewhere_or_could_run_are_refused(tmp_path: Path, name: str) -> None:
+    document = json.loads(to_json(write_bundle(tmp_path / "tiny")))
+    document["files"][name] = {"bytes": 1, "sha256": "0" * 64}
+    with pytest.raises(BundleError) as caught:
+        manifest_from_json(json.dumps(document).encode(), "m.json")
+    assert f"m.json: at files: {json.dumps(name)} is no name of a bundle's file" in str(
+        caught.value
+    )
+
+
 @pytest.mark.parametrize(("found", "action"), [(FORMAT + 1, "upgrade"), (0, "compile")])
 def test_another_format_is_refused_before_its_keys_are_read(found: int, action: str) -> None:
     data = json.dumps({"format": found, "of": "the future"}).encode()

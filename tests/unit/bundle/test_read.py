@@ -73,8 +73,24 @@ def test_an_unknown_tensor_is_named(target: Path) -> None:
 def test_a_file_name_cannot_leave_the_bundle(target: Path) -> None:
     entry = {"bytes": 1, "sha256": ""}
     _edit(target, lambda document: document["files"].update({"../secret": entry}))
-    with pytest.raises(BundleError, match=r"'\.\./secret' leaves the bundle"):
+    with pytest.raises(BundleError, match=r'"\.\./secret" is no name of a bundle\'s file'):
         Bundle.open(target)
+
+
+def test_a_link_cannot_leave_the_bundle(target: Path, tmp_path: Path) -> None:
+    bundle = Bundle.open(target)
+    shard = target / bundle.manifest.tensors["embed"].shards[0].file
+    shard.rename(tmp_path / "shard")
+    shard.symlink_to(tmp_path / "shard")
+    with pytest.raises(BundleError, match=rf"{shard.name} is a link out of the bundle"):
+        bundle.verify_files()
+    with pytest.raises(BundleError, match=rf"{shard.name} is a link out of the bundle"):
+        bundle.read_tensor_bytes("embed")
+
+
+def test_a_linked_bundle_is_a_bundle(target: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(target)
+    Bundle.open(tmp_path / "link").verify_files()
 
 
 def test_a_file_that_is_used_must_be_listed(target: Path) -> None:

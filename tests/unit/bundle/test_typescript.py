@@ -63,6 +63,12 @@ def test_constants_keep_the_comment_above_or_behind(tmp_path: Path) -> None:
     assert "/** bytes */\nexport const ALIGN = 256;\n" in text
 
 
+def test_a_text_keeps_its_backslashes_and_long_ones_get_a_line(tmp_path: Path) -> None:
+    text = _generate(tmp_path, f'NAME = r"[\\w-]"\nLONG = "{"a" * 90}"\n')
+    assert 'export const NAME = "[\\\\w-]";\n' in text
+    assert f'export const LONG =\n  "{"a" * 90}";\n' in text
+
+
 def test_a_type_without_counterpart_is_named(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match=r"set\[int\]"):
         _generate(tmp_path, "class A:\n    b: set[int]\n")

@@ -100,6 +100,14 @@ def test_a_full_disk_names_the_folder_and_the_space_needed(
     assert _siblings(tmp_path / "tiny") == []
 
 
+def test_a_name_that_no_reader_takes_is_not_written(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ValueError, match=r"'kernels/f\.32-\w+\.wgsl'"),
+        BundleWriter(tmp_path / "tiny") as bundle,
+    ):
+        bundle.add_file("kernels", "f.32", ".wgsl", b"")
+
+
 def test_too_little_space_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="disk is full"), BundleWriter(tmp_path / "a", 10**18):
         pass

@@ -10,12 +10,13 @@ import pytest
 from starlette.testclient import TestClient
 from typer.testing import CliRunner, Result
 
+from compiler.errors import BundleError
 from tests.unit.bundle.sample import write_bundle
 from tests.unit.web.conftest import build
 from web import cli, export
 from web.built import Built
 from web.errors import SiteError
-from web.export import export_site
+from web.export import Writer, export_site
 from web.models import Models
 from web.options import SiteOptions
 from web.site import Site
@@ -172,6 +173,51 @@ def test_a_failure_leaves_the_site_as_it_was(site: Site, out: Path, models: Path
     with pytest.raises(SiteError, match=rf"{shard.name} is missing"):
         export_site(site, out.parent / "new")
     assert not (out.parent / "new").exists()
+
+
+def _list(models: Path, name: str, data: bytes) -> None:
+    """Makes the manifest name one more file."""
+    file = models / "tiny" / "manifest.json"
+    manifest = json.loads(file.read_bytes())
+    entry = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    manifest["files"][name] = entry
+    file.write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize("name", ["../../payload", "link/../../../../payload", "kernels/x.js"])
+def test_a_strangers_bundle_writes_only_a_bundles_files(
+    site: Site, out: Path, models: Path, tmp_path: Path, name: str
+) -> None:
+    write_bundle(models / "good")
+    deep = models / "tiny" / "a/b/c/d/e/f"
+    deep.mkdir(parents=True)
+    (models / "tiny" / "link").symlink_to(deep)
+    for place in (models / "tiny" / name, models / "tiny" / "a/b/payload"):
+        place.write_bytes(b"evil")
+    _list(models, name, b"evil")
+    before = _files(tmp_path)
+    export_site(site, out)
+    assert {path for path in _files(tmp_path) - before if not path.startswith("out/")} == set()
+    assert {path.name for path in (out / "models").iterdir()} == {"good"}
+
+
+def test_a_link_out_of_a_bundle_is_not_copied(site: Site, out: Path, models: Path) -> None:
+    (models.parent / "secret").write_bytes(b"secret")
+    (models / "tiny" / "weights" / "x.bin").symlink_to(models.parent / "secret")
+    _list(models, "weights/x.bin", b"secret")
+    with pytest.raises(BundleError, match=r"x\.bin is a link out of the bundle"):
+        export_site(site, out)
+    assert not out.exists()
+
+
+def test_nothing_is_written_beside_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "up").symlink_to(tmp_path)
+    writer = Writer(tmp_path / "out")
+    for path in ("../x", "up/x", "a/../../x", str(tmp_path / "x")):
+        with pytest.raises(SiteError, match="leads out of the folder"):
+            writer.write(path, b"x")
+    assert not (tmp_path / "x").exists()
 
 
 @pytest.mark.parametrize("first", ["app.json", "index.html"])

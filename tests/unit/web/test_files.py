@@ -98,6 +98,32 @@ def test_builds_in_progress_and_foreign_files_are_not_served(
     assert client.get("/models/").status_code == 404
 
 
+@pytest.mark.parametrize(
+    "name", ["kernels/x.js", "tokenizer/x.svg", "tokenizer/x.html", "weights/x.json", "plans/x.bin"]
+)
+def test_what_is_no_file_of_a_bundle_is_not_served(
+    client: TestClient, models: Path, name: str
+) -> None:
+    """Nothing that a browser would run or show, on the site's own origin."""
+    (models / "tiny" / name).write_text("alert(1)")
+    assert client.get(f"/models/tiny/{name}").status_code == 404
+
+
+def test_links_do_not_lead_out_of_a_bundle(client: TestClient, models: Path) -> None:
+    (models.parent / "secret").write_text("{}")
+    folder = models / "tiny" / "weights"
+    [shard] = folder.iterdir()
+    (folder / "up.bin").symlink_to(models.parent / "secret")
+    (folder / "loop.bin").symlink_to("loop.bin")
+    (folder / "beside.bin").symlink_to(shard.name)
+    for name, status in [("up", 404), ("loop", 404), ("beside", 200)]:
+        assert (name, client.get(f"/models/tiny/weights/{name}.bin").status_code) == (name, status)
+    (models / "other").mkdir()
+    (models / "other" / "manifest.json").symlink_to(models / "tiny" / "manifest.json")
+    assert client.get("/models/other/manifest.json").status_code == 404
+    assert [model["slug"] for model in client.get("/models.json").json()] == ["tiny"]
+
+
 def test_a_linked_bundle_is_served(client: TestClient, models: Path, tmp_path: Path) -> None:
     write_bundle(tmp_path / "elsewhere")
     (models / "linked").symlink_to(tmp_path / "elsewhere")

@@ -6,7 +6,7 @@ import {
   variantFor,
 } from "../../../../static/src/load/manifest";
 import { FORMAT, type Manifest, type SelfTest, type Variant } from "../../../../static/src/plan";
-import { bytesOf, manifest, plan } from "../bundle";
+import { bytesOf, HASH, manifest, plan } from "../bundle";
 
 /** A copy with `value` at `path` ("~" is a slash inside a key); undefined deletes the key. */
 function changed<T extends object>(source: T, path: string, value: unknown): object {
@@ -45,13 +45,29 @@ describe("a manifest is refused, its key named", () => {
     ["tensors/w/shards/0/offset", 5, /tensors\.w: its span of weights\/1\.bin does not exist/],
     ["tensors/w/bytes", 44, /spans hold 40 of 44/],
     ["files/plans~p.json", undefined, /plans\/p\.json is not among files/],
-    ["files/..~secret.json", { bytes: 1, sha256: "0" }, /not a name inside the bundle/],
+    ["files/..~secret.json", { bytes: 1, sha256: "0" }, /no name of a bundle's file/],
     ["files/weights~1.bin/sha256", "xyz", /bad sha256/],
   ])("%s = %j", (path, value, message) => {
     const read = () => parseManifest(bytesOf(changed(manifest(), path, value)));
     expect(read).toThrow(message);
     expect(read).toThrow(expect.objectContaining({ code: "bad-bundle" }));
   });
+});
+
+test.each([
+  "../secret.json",
+  "weights/../x.bin",
+  "/weights/x.bin",
+  "https://x.org/weights/x.bin",
+  "weights/a/b.bin",
+  "kernels/x.js",
+  "tokenizer/x.svg",
+  "weights/x.bin\n",
+  "plans/é.json",
+])("%s is no name of a bundle's file", (name) => {
+  const made = manifest();
+  made.files[name] = { bytes: 1, sha256: HASH };
+  expect(() => parseManifest(bytesOf(made))).toThrow(/no name of a bundle's file/);
 });
 
 describe("tuned kernels", () => {
