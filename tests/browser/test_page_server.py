@@ -214,6 +214,10 @@ def test_the_conversation_remembers_its_server_but_no_token(
     expect(dialog.get("sign")).to_be_hidden()
     guest.page.go_back()
     expect(dialog.get("sign")).to_contain_text(faults.origin)
+    guest.get("history").click()
+    row = guest.get("conversation").filter(has_text=QUESTION)
+    expect(row).to_contain_text("faulty on a server")
+    guest.get("history-close").click()
     dialog.get("leave").click()
     expect(dialog.get("sign")).to_be_hidden()
     expect(guest.get("log")).to_have_attribute("data-saved", "true")
@@ -221,6 +225,11 @@ def test_the_conversation_remembers_its_server_but_no_token(
     guest.page.reload()
     expect(guest.get("message-user")).to_have_count(3)
     expect(dialog.get("sign")).to_be_hidden()
+    held = "This conversation was held with faulty on a server."
+    expect(guest.get("note-model")).to_have_text(held)
+    guest.start()
+    guest.ask("Now from here.")
+    expect(guest.get("note-model")).to_have_count(0)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ import {
   isServerTrouble,
   type Trouble,
 } from "./engine";
+import { sayHeldWith } from "./held-with";
 import { HistoryButton } from "./history/open";
 import { change, stepDown } from "./ladder";
 import { LastRung } from "./last-rung";
@@ -70,10 +71,7 @@ export class ChatPage {
       this.meterContext();
     },
     grown: () => this.bottom.keep(),
-    answering: () => {
-      const { loader, settings } = this;
-      if (loader) this.conversations.answeredBy(slug(loader.model), settings.value.system);
-    },
+    answering: () => this.noteAnswerer(),
   });
   private readonly chatNote = new ChatNote();
   private readonly conversations = new Conversations(this.chat, this.chatNote, {
@@ -212,8 +210,15 @@ export class ChatPage {
     const fall = stepDown(this.loader?.report ?? info.report, info);
     if (fall) this.strip.show(fall.title, fall.lines);
     this.attach();
-    this.offerOwnModel();
     this.bottom.follow();
+  }
+
+  private noteAnswerer(): void {
+    const { modelName: serverModel } = this.lastRung;
+    const model = this.loader ? slug(this.loader.model) : "";
+    const who = serverModel === null ? { model } : { serverModel };
+    this.conversations.answeredBy(who, this.settings.value.system);
+    this.sayHeldWith();
   }
 
   /** Whoever answers now: the server somebody chose for this conversation, or the engine. */
@@ -222,6 +227,7 @@ export class ChatPage {
     void this.chat.stop();
     this.notice.clear();
     this.chat.attach(answerer);
+    this.sayHeldWith();
     this.settleState();
     this.focusComposer();
   }
@@ -297,7 +303,7 @@ export class ChatPage {
     void this.lastRung.enter(summary.server);
     this.showChat();
     find("composer", HTMLElement).hidden = !writable;
-    this.offerOwnModel();
+    this.sayHeldWith();
     this.bottom.follow();
     this.history.moved();
     if (document.activeElement === document.body) this.focusComposer();
@@ -314,16 +320,10 @@ export class ChatPage {
     if (ready && this.conversations.writable) this.composer.focus();
   }
 
-  private offerOwnModel(): void {
+  private sayHeldWith(): void {
     const { empty, summary } = this.conversations;
-    this.chatNote.hide("model");
-    const model = findModel(this.models, summary.model);
-    if (empty || !model || !this.loader || model === this.loader.model) return;
-    this.chatNote.show("model", words.conversation.otherModel(model.name), {
-      label: words.conversation.useModel(model.name),
-      testid: "use-model",
-      run: () => openModel(model),
-    });
+    const known = empty || this.lastRung.admits(summary.server);
+    sayHeldWith(this.chatNote, known ? null : summary, this.models, this.loader?.model);
   }
 
   private showTrouble(trouble: Trouble): void {

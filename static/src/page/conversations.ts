@@ -18,7 +18,7 @@ import { blank, TAB } from "./store/new";
 import { Recorder } from "./store/recorder";
 import type { Conversation } from "./store/records";
 import { recover, takeOverFormer } from "./store/recover";
-import type { ServerPlace, Summary } from "./store/schema";
+import type { Answering, ServerPlace, Summary } from "./store/schema";
 import { ConversationStore } from "./store/store";
 import { words } from "./words";
 
@@ -84,8 +84,8 @@ export class Conversations {
   }
 
   /** Who answers from now on. */
-  answeredBy(model: string, system: string): void {
-    this.current.record.answeredBy(model, system);
+  answeredBy(who: Answering, system: string): void {
+    this.current.record.answeredBy(who, system);
   }
 
   /** It goes to that server from now on, or to none. */

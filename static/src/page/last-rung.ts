@@ -44,6 +44,17 @@ export class LastRung {
     return this.chosen?.answerer ?? null;
   }
 
+  /** What the server's model is called; null as long as none answers. */
+  get modelName(): string | null {
+    return this.chosen?.name ?? null;
+  }
+
+  /** Whether this site may contact the conversation's server. */
+  admits(server: ServerPlace | null): server is ServerPlace {
+    if (server === null || !URL.canParse(server.base)) return false;
+    return this.origins.includes(new URL(server.base).origin);
+  }
+
   /** A fault of the server: asking again may help, or another address, token or model. */
   async showTrouble(notice: Notice, trouble: ServerTrouble, retry: () => void): Promise<void> {
     const { toldOfServer } = await import("./server/dialog");
@@ -72,8 +83,7 @@ export class LastRung {
     // Until it is known to be there, nothing is sent anywhere.
     if (this.chosen) this.set(null);
     const { entering } = this;
-    const allowed = server && this.origins.includes(new URL(server.base).origin);
-    if (!allowed) return;
+    if (!this.admits(server)) return;
     const { chosenBefore } = await import("./server/dialog");
     if (entering === this.entering) this.set(chosenBefore(server));
   }

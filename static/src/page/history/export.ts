@@ -17,6 +17,7 @@ export interface Exported {
   title: string;
   named: boolean;
   model: string;
+  serverModel: string;
   created: string;
   updated: string;
   system: string;
@@ -29,9 +30,9 @@ export function toJson(conversations: Conversation[], now: Date): string {
 }
 
 function entry({ summary, turns }: Conversation): Exported {
-  const { id, title, named, model, created, updated, system } = summary;
+  const { id, title, named, model, serverModel, created, updated, system } = summary;
   const moments = { created: moment(created), updated: moment(updated) };
-  return { id, title, named, model, ...moments, system, turns };
+  return { id, title, named, model, serverModel, ...moments, system, turns };
 }
 
 function moment(milliseconds: number): string {
@@ -43,9 +44,10 @@ export function toMarkdown(conversations: Conversation[]): string {
 }
 
 function oneMarkdown({ summary, turns }: Conversation): string {
-  const { title, model, updated, system } = summary;
+  const { title, model, serverModel, updated, system } = summary;
   const date = moment(updated).slice(0, 16).replace("T", " ");
-  const facts = [model, `${date} UTC`].filter((fact) => fact !== "").join(" · ");
+  const by = serverModel ? words.server.named(serverModel) : model;
+  const facts = [by, `${date} UTC`].filter((fact) => fact !== "").join(" · ");
   const prompt = system.trim() ? [`**${words.settings.system}:** ${system.trim()}`] : [];
   return [`# ${heading(title)}`, `*${facts}*`, ...prompt, ...turns.flatMap(turnMarkdown)].join(
     "\n\n",

@@ -31,7 +31,7 @@ function parse(text: string): unknown {
 function conversation(value: unknown, index: number): Conversation {
   const where = `conversations[${index}]`;
   if (!isObject(value)) throw wrong(where, value, words.file.object);
-  const { id, title, named, model, system } = value;
+  const { id, title, named, model, serverModel = "", system } = value;
   if (typeof id !== "string" || !/^[0-9A-Za-z-]{1,64}$/.test(id)) {
     throw wrong(`${where}.id`, id, words.file.id);
   }
@@ -43,6 +43,7 @@ function conversation(value: unknown, index: number): Conversation {
       title: string(`${where}.title`, title),
       named,
       model: string(`${where}.model`, model),
+      serverModel: string(`${where}.serverModel`, serverModel),
       // Whoever made the file does not choose where this conversation goes.
       server: null,
       created: moment(`${where}.created`, value.created),

@@ -2,6 +2,7 @@
 
 import { element } from "../dom";
 import type { Summary } from "../store/schema";
+import { words } from "../words";
 import { byDay, type Day } from "./days";
 import { Row, type RowEvents } from "./row";
 import type { Snippet } from "./search";
@@ -69,12 +70,13 @@ function idOf({ id }: Summary): string {
   return id;
 }
 
-/** "14:05 · SmolLM2". */
+/** "14:05 · SmolLM2", or who else answered last. */
 function describe(summary: Summary, { modelName }: Listed, language: string): string {
-  const { updated, model } = summary;
+  const { updated, model, serverModel } = summary;
   const time = new Date(updated).toLocaleTimeString(language, {
     hour: "2-digit",
     minute: "2-digit",
   });
-  return [time, modelName(model)].filter((part) => part !== "").join(" · ");
+  const by = serverModel ? words.server.named(serverModel) : modelName(model);
+  return [time, by].filter((part) => part !== "").join(" · ");
 }

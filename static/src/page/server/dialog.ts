@@ -15,6 +15,8 @@ import { rememberToken, tokenOf } from "./tokens";
 
 export interface Chosen extends ServerPlace {
   origin: string;
+  /** The model as people read it. */
+  name: string;
   answerer: ServerChat;
 }
 
@@ -147,7 +149,8 @@ export class ServerDialog {
     rememberToken(origin, server.token, this.keep.checked);
     const answerer = new ServerChat({ ...server, model: model.id, context: model.context });
     this.dialog.close();
-    this.onChosen({ origin, base: this.base, model: model.id, answerer });
+    const name = modelName(model.id);
+    this.onChosen({ origin, base: this.base, model: model.id, name, answerer });
   }
 
   private make(): HTMLDialogElement {
@@ -186,7 +189,8 @@ export class ServerDialog {
 export function chosenBefore({ base, model }: ServerPlace): Chosen {
   const { origin } = new URL(base);
   const server = { base, token: tokenOf(origin), onRequest };
-  return { origin, base, model, answerer: new ServerChat({ ...server, model, context: null }) };
+  const answerer = new ServerChat({ ...server, model, context: null });
+  return { origin, base, model, name: modelName(model), answerer };
 }
 
 function onRequest(address: string, sent: number): void {

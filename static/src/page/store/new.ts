@@ -13,6 +13,7 @@ export function newSummary(): Summary {
     title: "",
     named: false,
     model: "",
+    serverModel: "",
     server: null,
     created: now,
     updated: now,

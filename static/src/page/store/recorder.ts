@@ -3,7 +3,7 @@
 import type { Turn } from "../conversation";
 import { blank } from "./new";
 import type { Conversation } from "./records";
-import type { ServerPlace, StoredTurn, Summary } from "./schema";
+import type { Answering, ServerPlace, StoredTurn, Summary } from "./schema";
 import type { Change, Outcome } from "./store";
 import { titleOf } from "./title";
 import { forgetUnsaved, keepUnsaved } from "./unsaved";
@@ -52,8 +52,8 @@ export class Recorder {
   }
 
   /** Who answers from now on. */
-  answeredBy(model: string, system: string): void {
-    Object.assign(this.summary, { model, system });
+  answeredBy(who: Answering, system: string): void {
+    Object.assign(this.summary, { serverModel: "", ...who, system });
   }
 
   /** The conversation goes to that server from now on, or to none. */
@@ -122,12 +122,12 @@ export class Recorder {
     const { summary, stored } = this;
     summary.updated = Date.now();
     if (!summary.named) summary.title = titleOf(now);
-    const { id, writer, model, server, system, updated, title } = summary;
+    const { id, writer, model, serverModel, server, system, updated, title } = summary;
     return {
       id,
       writer,
       stored,
-      fields: { model, server, system, updated },
+      fields: { model, serverModel, server, system, updated },
       title,
       turns,
       length: now.length,

@@ -23,12 +23,14 @@ const STATS = [
 /** Null without an id: such a record cannot be addressed. */
 export function readSummary(value: unknown): Summary | null {
   if (!isObject(value) || typeof value.id !== "string" || value.id === "") return null;
-  const { id, title, named, model, server, created, updated, system, writer } = value;
+  const { id, title, named, model, serverModel, server } = value;
+  const { created, updated, system, writer } = value;
   return {
     id,
     title: text(title),
     named: named === true,
     model: text(model),
+    serverModel: text(serverModel),
     server: readServer(server),
     created: moment(created),
     updated: moment(updated),

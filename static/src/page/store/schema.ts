@@ -14,6 +14,9 @@ export interface ServerPlace {
   model: string;
 }
 
+/** Who gives an answer: a model of the site, by its folder, or one of a server. */
+export type Answering = Pick<Summary, "model"> | Pick<Summary, "serverModel">;
+
 /** A conversation without its turns: what a list needs. */
 export interface Summary {
   /** Random; the address names it (`#chat=<id>`). */
@@ -22,8 +25,10 @@ export interface Summary {
   title: string;
   /** Somebody renamed it. */
   named: boolean;
-  /** Folder of the model that answered last; "" before the first answer. */
+  /** Folder of the site's model that answered last; "" before one did. */
   model: string;
+  /** What a server calls the model that answered last; "" where it was `model`. */
+  serverModel: string;
   /** Milliseconds since 1970, as `Date.now()` has them. */
   created: number;
   updated: number;

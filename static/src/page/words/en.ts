@@ -641,6 +641,8 @@ export const en = {
     leave: "Stop sending",
     since: (origin: string, model: string) =>
       `This conversation is answered by ${model} at ${origin}.`,
+    /** A model that answered there, among the site's own. */
+    named: (model: string) => `${model} on a server`,
   },
 
   privacy: {

@@ -629,6 +629,7 @@ export const words: Words = {
     change: "Adresse et jeton",
     leave: "Ne plus envoyer",
     since: (origin, model) => `${model}, sur ${origin}, répond dans cette conversation.`,
+    named: (model) => `${model} sur un serveur`,
   },
 
   privacy: {

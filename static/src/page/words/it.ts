@@ -630,6 +630,7 @@ export const words: Words = {
     change: "Indirizzo e token",
     leave: "Non inviare più",
     since: (origin, model) => `In questa conversazione risponde ${model} su ${origin}.`,
+    named: (model) => `${model} su un server`,
   },
 
   privacy: {

@@ -25,6 +25,7 @@ const clay = conversation(
 describe("JSON", () => {
   test("comes back whole", () => {
     const other = conversation("b2", []);
+    other.summary.serverModel = "gpt-oss";
     expect(fromJson(toJson([clay, other], NOW))).toEqual([clay, other]);
   });
 
@@ -40,6 +41,7 @@ describe("JSON", () => {
           title: "Clay",
           named: true,
           model: "tiny",
+          serverModel: "",
           created: "2026-11-21T08:00:00.000Z",
           updated: "2026-11-22T08:15:00.000Z",
           system: "",
@@ -47,6 +49,12 @@ describe("JSON", () => {
         },
       ],
     });
+  });
+
+  test("of before a server's model had a name is read", () => {
+    const before = toJson([clay], NOW).replace(/^ *"serverModel".*\n/m, "");
+    expect(before).not.toContain("serverModel");
+    expect(fromJson(before)).toEqual([clay]);
   });
 });
 
@@ -78,6 +86,7 @@ describe("a file that is damaged is refused with what is wrong, and where", () =
     ["markup as an id", field({ id: "<b>" }), /conversations\[0\]\.id is "<b>"/],
     ["no title", field({ title: undefined }), /conversations\[0\]\.title is missing.*a text/],
     ["a date", field({ updated: "yesterday" }), /updated is "yesterday"; it must be a date/],
+    ["a number for a name", field({ serverModel: 7 }), /\.serverModel is 7; it must be a text/],
     ["turns", field({ turns: "none" }), /conversations\[0\]\.turns is "none"; it must be a list/],
     ["a role", turn(1, { role: "system" }), /turns\[1\]\.role is "system".*"user" or "assistant"/],
     ["no words", turn(2, { content: null }), /turns\[2\]\.content is null; it must be a text/],
@@ -108,6 +117,13 @@ describe("Markdown", () => {
         "*This answer was interrupted.*\n",
       ].join("\n\n"),
     );
+  });
+
+  test("a server's answers are not the site's model's", () => {
+    const answered = structuredClone(clay);
+    answered.summary.serverModel = "gpt-oss";
+    const [, facts] = toMarkdown([answered]).split("\n\n");
+    expect(facts).toBe("*gpt-oss on a server · 2026-11-22 08:15 UTC*");
   });
 
   test("a title is a heading, whatever it holds", () => {

@@ -14,6 +14,7 @@ export function conversation(id: string, turns: Turn[], title = ""): Conversatio
     title,
     named: title !== "",
     model: "tiny",
+    serverModel: "",
     server: null,
     created: Date.UTC(2026, 10, 21, 8),
     updated: Date.UTC(2026, 10, 22, 8, 15),

@@ -45,6 +45,21 @@ test("a conversation begins with its first question", async () => {
   ]);
 });
 
+test("a server's answer is not the site's model's, whose folder stays", async () => {
+  const { notebook, recorder } = begin();
+  recorder.answeredBy({ model: "tiny" }, "");
+  recorder.answeredBy({ serverModel: "gpt-oss" }, "");
+  recorder.turns.push(question);
+  await recorder.save();
+  recorder.answeredBy({ model: "other" }, "");
+  recorder.turns.push({ role: "assistant", content: "Mud." });
+  await recorder.save();
+  expect(notebook.changes.map(({ fields }) => [fields.model, fields.serverModel])).toEqual([
+    ["tiny", "gpt-oss"],
+    ["other", ""],
+  ]);
+});
+
 test("an answer that grows is written now and then, and alone", async () => {
   const { notebook, recorder } = begin([question]);
   const turn: Turn = { role: "assistant", content: "" };

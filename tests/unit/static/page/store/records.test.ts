@@ -6,6 +6,7 @@ const SUMMARY = {
   title: "Clay",
   named: true,
   model: "tiny",
+  serverModel: "mini",
   server: { base: "http://localhost:1/v1", model: "mini" },
   created: 1,
   updated: 2,
@@ -34,7 +35,8 @@ describe("a summary", () => {
       server: { base: 3, model: "mini" },
     };
     const empty = { title: "", named: false, model: "", server: null, created: 0, updated: 0 };
-    expect(readSummary(damaged)).toEqual({ id: "a1", ...empty, system: "", writer: "" });
+    const rest = { serverModel: "", system: "", writer: "" };
+    expect(readSummary(damaged)).toEqual({ id: "a1", ...empty, ...rest });
   });
 
   test.each([null, 3, "a1", [], {}, { id: 3 }, { id: "" }])("%j is none", (value) => {
