@@ -194,11 +194,9 @@ def test_answers_cannot_run_or_load_anything(visitor: ChatPage) -> None:
         {"role": "user", "content": HOSTILE},
         {"role": "assistant", "content": HOSTILE, "finish": "stop"},
     ]
+    former = json.dumps(json.dumps(turns))
+    visitor.context.add_init_script(f"sessionStorage.setItem('webkiln.conversation', {former})")
     visitor.open()
-    visitor.page.evaluate(
-        "(turns) => sessionStorage.setItem('webkiln.conversation', turns)", json.dumps(turns)
-    )
-    visitor.page.reload()
     expect(visitor.get("load")).to_be_enabled()
     answer = visitor.get("answer")
     expect(answer.locator("strong")).to_have_text("bold")
