@@ -30,7 +30,7 @@ CONVERSATIONS = {
 @pytest.fixture(scope="module")
 def engine(smollm2_bundle: Path) -> Iterator[BrowserEngine]:
     with browser_engine(smollm2_bundle.parent) as running:
-        running.load(smollm2_bundle.name, "f32", 256)
+        running.load(smollm2_bundle.name, "wasm", 256)
         yield running
 
 
