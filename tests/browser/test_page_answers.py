@@ -45,6 +45,9 @@ HOSTILE = {
     "comment": "<!--><img src=x onerror=ran=1>--> <![CDATA[<img src=x onerror=ran=1>]]>",
     "unclosed": "<img src=x onerror=ran=1",
     "entities": "&lt;img src=x onerror=ran=1&gt; &#60;script&#62;ran=1&#60;/script&#62;",
+    "quotes in quotes": ">" * 5000,
+    "lists in lists": "* " * 1200 + "x",
+    "numbers in numbers": "1. " * 1200 + "x",
 }
 ELEMENTS = (
     "a b blockquote br button code del div em h1 h2 h3 h4 h5 h6 hr i li ol p pre s span strong sub "
@@ -90,7 +93,9 @@ def test_nothing_that_a_model_writes_runs_or_loads(reader: ChatPage) -> None:
             if node["name"] == "a" and "href" in node["attributes"]:
                 assert node["attributes"]["rel"] == "noopener noreferrer", name
                 assert node["attributes"]["href"].startswith(("http://", "https://")), name
-        reader.get("new-chat").click()
+        if name != "numbers in numbers":
+            reader.get("new-chat").click()
+    reader.ask("And then?")  # the conversation goes on
     assert reader.page.evaluate("window.ran") is None
     assert [url for url in reader.requests if "/assets/" not in url] == []
     expect(reader.page.locator("#log")).to_have_count(1)

@@ -3,9 +3,9 @@
 import { Announcer } from "./announce";
 import { answer } from "./answer";
 import { loadMarkdown } from "./answer-text";
-import { dropOldest, follow, rewindToQuestion, type Turn, toMessages } from "./conversation";
+import { dropOldest, follow, type Turn, toMessages, upToQuestion } from "./conversation";
 import { find, paced } from "./dom";
-import { type Answerer, asTrouble, type Trouble } from "./engine";
+import { type Answerer, asTrouble, type ChatMessage, type Trouble } from "./engine";
 import { MessageList } from "./messages";
 import { requestOptions, type Settings } from "./settings";
 import { type Recorder, unrecorded } from "./store/recorder";
@@ -32,6 +32,15 @@ interface Run {
   done: Promise<void>;
 }
 
+type Request = Parameters<typeof answer>[1];
+
+/** What was asked for: an answer that follows the first `place` turns. */
+interface Asked {
+  turn: Turn;
+  place: number;
+  run: Run;
+}
+
 export class Chat {
   private readonly announcer = new Announcer(find("announcer", HTMLElement));
   private readonly messages = new MessageList(find("log", HTMLElement), {
@@ -42,6 +51,8 @@ export class Chat {
   private running: Run | null = null;
   private record: Recorder = unrecorded();
   private readOnly = false;
+  /** The last request was too long, and got no answer that could be seen. */
+  private tooLong = false;
 
   constructor(
     private readonly settings: () => Settings,
@@ -57,15 +68,15 @@ export class Chat {
   }
 
   /** Messages as the model would get them now. */
-  outgoing() {
-    return toMessages(this.settings().system, this.turns);
+  outgoing(turns = this.turns): ChatMessage[] {
+    return toMessages(this.settings().system, turns);
   }
 
   send(text: string): void {
     if (this.running || this.readOnly) return;
     this.forgetUnanswered();
     this.add({ role: "user", content: text });
-    this.run();
+    if (this.engine) this.run(this.add({ role: "assistant", content: "" }), this.turns.length);
   }
 
   /** Resolves when the answer has ended, and what there is of it is on its way to the record. */
@@ -74,10 +85,13 @@ export class Chat {
     return this.running?.done ?? Promise.resolve();
   }
 
+  /** Answers the last question anew; what followed it stays until there is something else. */
   regenerate(): void {
-    if (!this.mayAnswer || !rewindToQuestion(this.turns)) return;
-    this.messages.show(this.turns);
-    this.run();
+    const place = upToQuestion(this.turns);
+    if (!this.mayAnswer || place === 0) return;
+    const turn: Turn = { role: "assistant", content: "" };
+    this.messages.show([...this.turns.slice(0, place), turn]);
+    this.run(turn, place);
   }
 
   /** Goes on with an answer that was cut short. */
@@ -87,13 +101,14 @@ export class Chat {
     // The end of an answer may be in the middle of white space, which templates drop.
     last.content = last.content.trimEnd();
     if (last.content === "") this.regenerate();
-    else this.run(last);
+    else this.goOn(last);
   }
 
   /** Shows a conversation, which `record` writes down from now on. */
   open(record: Recorder, readOnly: boolean): void {
     this.record = record;
     this.readOnly = readOnly;
+    this.tooLong = false;
     this.messages.show(this.turns);
     this.allow();
     this.events.changed(this.turns);
@@ -110,14 +125,17 @@ export class Chat {
 
   /** Lets old turns go until a quarter of the context is free, then answers again. */
   async dropOldestAndRetry(): Promise<void> {
-    if (!this.engine || this.readOnly) return;
-    const limit = (this.engine.info.context ?? Number.POSITIVE_INFINITY) * (1 - ROOM);
+    const { engine, record } = this;
+    if (!engine || this.readOnly) return;
+    const { turns } = record;
+    const limit = (engine.info.context ?? Number.POSITIVE_INFINITY) * (1 - ROOM);
     do {
-      if (!dropOldest(this.turns)) break;
+      if (!dropOldest(turns)) break;
       // Where nobody can count, one exchange at a time has to do.
-    } while (((await this.engine.countTokens(this.outgoing())) ?? 0) > limit);
-    const unanswered = this.turns.at(-1)?.content === "" || this.turns.at(-1)?.role === "user";
-    if (unanswered) this.regenerate();
+    } while (((await engine.countTokens(this.outgoing(turns))) ?? 0) > limit);
+    if (record !== this.record) return; // another conversation is on the page
+    const last = turns.at(-1);
+    if (this.tooLong || last?.content === "" || last?.role === "user") this.regenerate();
     else this.messages.refresh();
     this.changed();
   }
@@ -130,52 +148,54 @@ export class Chat {
     return this.engine !== null && this.running === null && !this.readOnly;
   }
 
-  /** Answers the last question anew, or goes on with `begun`. */
-  private run(begun?: Turn): void {
+  /** Goes on with an answer that has begun. */
+  private goOn(turn: Turn): void {
+    this.messages.redraw(turn);
+    delete turn.finish;
+    delete turn.stats;
+    this.run(turn, this.turns.length, { continue_final_message: true });
+  }
+
+  /** Answers the first `place` turns with `turn`, which follows them from its first words on. */
+  private run(turn: Turn, place: number, more: Partial<Request> = {}): void {
     const { engine } = this;
     if (!engine) return;
     this.events.answering();
+    this.tooLong = false;
     const controller = new AbortController();
     const request = {
       ...requestOptions(this.settings()),
-      messages: this.outgoing(),
-      ...(begun && { continue_final_message: true }),
+      messages: this.outgoing(this.turns.slice(0, place)),
+      ...more,
       signal: controller.signal,
     };
-    const turn = begun ?? this.add({ role: "assistant", content: "" });
-    if (begun) this.messages.redraw(begun);
-    delete turn.finish;
-    delete turn.stats;
     const run = { controller, done: Promise.resolve() };
     this.running = run;
-    this.events.busy(true);
-    this.messages.refresh(true);
-    run.done = this.answer(engine, request, turn, run);
+    const done = this.answer(engine, request, { turn, place, run });
+    run.done = done.catch((error) => this.events.trouble(asTrouble(error))); // a fault of the view
   }
 
-  private async answer(
-    engine: Answerer,
-    request: Parameters<typeof answer>[1],
-    turn: Turn,
-    run: Run,
-  ): Promise<void> {
+  private async answer(engine: Answerer, request: Request, asked: Asked): Promise<void> {
     const { record } = this;
     try {
-      await this.stream(engine, request, turn, record);
+      this.events.busy(true);
+      this.messages.refresh(true);
+      await this.stream(engine, request, asked, record);
     } catch (error) {
-      this.fail(asTrouble(error), turn);
+      this.fail(asTrouble(error), asked.turn);
     } finally {
       void record.save();
-      this.settle(run, turn);
+      this.settle(asked, record);
     }
   }
 
   private async stream(
     engine: Answerer,
-    request: Parameters<typeof answer>[1],
-    turn: Turn,
+    request: Request,
+    { turn, place }: Asked,
     record: Recorder,
   ): Promise<void> {
+    const { turns } = record;
     let stats = "";
     this.announcer.begin(turn.content.length);
     const draw = paced(() => {
@@ -186,6 +206,7 @@ export class Chat {
     });
     await answer(engine, request, turn, (latest) => {
       stats = latest;
+      if (!turns.includes(turn)) turns.splice(place, turns.length, turn);
       draw();
       record.saveSoon();
     });
@@ -195,16 +216,19 @@ export class Chat {
 
   private fail(trouble: Trouble, turn: Turn): void {
     if (trouble.code === "aborted") turn.finish = "abort";
-    else if (trouble.code === "context-overflow") this.events.overflow(this.canDrop());
-    else this.events.trouble(trouble);
+    else if (trouble.code === "context-overflow") {
+      this.tooLong = !this.turns.includes(turn);
+      this.events.overflow(this.canDrop());
+    } else this.events.trouble(trouble);
   }
 
-  private settle(run: Run, turn: Turn): void {
+  private settle({ turn, run }: Asked, record: Recorder): void {
     if (this.running === run) this.running = null;
     this.events.busy(false);
     // An answer that belongs to a conversation already put away changes nothing that is shown.
-    if (!this.turns.includes(turn)) return;
-    this.messages.refresh();
+    if (record !== this.record) return;
+    if (this.turns.includes(turn)) this.messages.refresh();
+    else this.messages.show(this.turns); // no word came: what it was to replace is there again
     this.events.grown();
     this.events.changed(this.turns);
   }

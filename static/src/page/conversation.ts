@@ -43,12 +43,9 @@ export function dropOldest(turns: Turn[]): boolean {
   return true;
 }
 
-/** Removes what followed the last question; false if there is no question. */
-export function rewindToQuestion(turns: Turn[]): boolean {
-  const last = turns.findLastIndex((turn) => turn.role === "user");
-  if (last < 0) return false;
-  turns.length = last + 1;
-  return true;
+/** How many turns there are up to the last question, and with it; 0 if there is no question. */
+export function upToQuestion(turns: Turn[]): number {
+  return turns.findLastIndex(({ role }) => role === "user") + 1;
 }
 
 /**

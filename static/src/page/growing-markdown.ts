@@ -12,26 +12,45 @@ export class GrowingMarkdown {
   private finished = 0;
   /** Nodes of the block that still grows. */
   private open: ChildNode[] = [];
+  /** The text is more than the parser can do, and stands as it is. */
+  private plain = false;
 
   constructor(private readonly box: HTMLElement) {}
 
   /** `text` continues what was shown before. */
   grow(text: string): void {
-    const rest = text.slice(this.finished);
-    const { length, last } = cut(rest);
-    if (length > 0) this.finish(rest.slice(0, length));
-    if (!this.growCode(last)) this.redraw(rest.slice(length));
+    this.draw(text, () => {
+      const rest = text.slice(this.finished);
+      const { length, last } = cut(rest);
+      if (length > 0) this.finish(rest.slice(0, length));
+      if (!this.growCode(last)) this.redraw(rest.slice(length));
+    });
   }
 
   /** `text` is whole: what is left of it is drawn for good. */
   end(text: string): void {
-    const anew = this.finished === 0 || REFERENCE.test(text);
-    if (anew) {
-      this.finished = 0;
-      this.open = [];
-      this.box.replaceChildren();
+    this.draw(text, () => {
+      const anew = this.finished === 0 || REFERENCE.test(text);
+      if (anew) {
+        this.finished = 0;
+        this.open = [];
+        this.box.replaceChildren();
+      }
+      this.finish(text.slice(this.finished));
+    });
+  }
+
+  /** Whatever a model writes is shown: a text that cannot be drawn must not take the page along. */
+  private draw(text: string, drawing: () => void): void {
+    if (!this.plain) {
+      try {
+        drawing();
+        return;
+      } catch {
+        this.plain = true;
+      }
     }
-    this.finish(text.slice(this.finished));
+    this.box.textContent = text;
   }
 
   private finish(text: string): void {

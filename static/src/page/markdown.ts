@@ -1,7 +1,7 @@
 /** A model's Markdown as safe DOM: text from a model is text from a stranger. */
 
 import DOMPurify from "dompurify";
-import { Marked } from "marked";
+import { Marked, Tokenizer } from "marked";
 import { words } from "./words";
 
 // No images (they would ask other servers, or try to), no styles, no forms, no ids.
@@ -29,6 +29,49 @@ export const markdown = new Marked({
     image: ({ text }) => escapeHtml(text),
   },
 });
+
+/** Quotes in lists in quotes: whoever nests deeper writes no text that anybody reads. */
+const DEEPEST = 32;
+
+/**
+ * Marked calls itself once a level, until the stack is full; an answer that degenerates into a
+ * thousand ">" has as many. Deeper than `DEEPEST`, such marks are the characters they are.
+ */
+class ShallowTokenizer extends Tokenizer {
+  private depth = 0;
+
+  override blockquote(...text: Parameters<Tokenizer["blockquote"]>) {
+    return this.within(() => super.blockquote(...text));
+  }
+
+  override list(...text: Parameters<Tokenizer["list"]>) {
+    return this.within(() => super.list(...text));
+  }
+
+  override emStrong(...text: Parameters<Tokenizer["emStrong"]>) {
+    return this.within(() => super.emStrong(...text));
+  }
+
+  override del(...text: Parameters<Tokenizer["del"]>) {
+    return this.within(() => super.del(...text));
+  }
+
+  override link(...text: Parameters<Tokenizer["link"]>) {
+    return this.within(() => super.link(...text));
+  }
+
+  private within<Found>(read: () => Found): Found | undefined {
+    if (this.depth === DEEPEST) return undefined;
+    this.depth++;
+    try {
+      return read();
+    } finally {
+      this.depth--;
+    }
+  }
+}
+
+markdown.setOptions({ tokenizer: new ShallowTokenizer() });
 
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"]/g, (character) => ENTITIES[character] ?? character);

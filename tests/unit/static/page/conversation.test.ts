@@ -2,9 +2,9 @@ import { describe, expect, test } from "vitest";
 import {
   dropOldest,
   follow,
-  rewindToQuestion,
   type Turn,
   toMessages,
+  upToQuestion,
 } from "../../../../static/src/page/conversation";
 
 const user = (content: string): Turn => ({ role: "user", content });
@@ -47,16 +47,10 @@ describe("dropping the oldest turns", () => {
   });
 });
 
-describe("going back to the question", () => {
-  test("removes its answer", () => {
-    const turns = [user("1"), assistant("a")];
-    expect(rewindToQuestion(turns)).toBe(true);
-    expect(turns).toEqual([user("1")]);
-  });
-
-  test("needs a question", () => {
-    expect(rewindToQuestion([])).toBe(false);
-  });
+test("the last question, and what comes before it", () => {
+  expect(upToQuestion([user("1"), assistant("a"), assistant("b")])).toBe(1);
+  expect(upToQuestion(talk())).toBe(5);
+  expect(upToQuestion([])).toBe(0);
 });
 
 describe("following another tab", () => {

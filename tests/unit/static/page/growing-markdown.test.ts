@@ -1,5 +1,5 @@
-import { describe, expect, test } from "vitest";
-import { cut } from "../../../../static/src/page/growing-markdown";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { cut, GrowingMarkdown } from "../../../../static/src/page/growing-markdown";
 import { markdown } from "../../../../static/src/page/markdown";
 
 const TEXTS = {
@@ -50,4 +50,33 @@ test("the block that grows is told", () => {
   expect(cut("text\n\n```js\nlet a").last).toMatchObject({ type: "code", text: "let a" });
   expect(cut("text\n\n```js").last).toBeUndefined();
   expect(cut("").last).toBeUndefined();
+});
+
+describe("a text that the parser cannot take", () => {
+  afterEach(() => void vi.restoreAllMocks());
+
+  const full = () => {
+    throw new RangeError("Maximum call stack size exceeded");
+  };
+
+  test("is shown as it is, while it grows and when it is whole", () => {
+    vi.spyOn(markdown, "lexer").mockImplementation(full);
+    vi.spyOn(markdown, "parse").mockImplementation(full);
+    const box = { textContent: "", replaceChildren: vi.fn() };
+    const view = new GrowingMarkdown(box as unknown as HTMLElement);
+    view.grow("> a");
+    expect(box.textContent).toBe("> a");
+    vi.restoreAllMocks();
+    view.grow("> a b"); // once plain, always plain: nothing is drawn twice
+    expect(box.textContent).toBe("> a b");
+    view.end("> a b c");
+    expect(box.textContent).toBe("> a b c");
+  });
+
+  test("is shown as it is, where only its end is drawn", () => {
+    vi.spyOn(markdown, "parse").mockImplementation(full);
+    const box = { textContent: "", replaceChildren: vi.fn() };
+    new GrowingMarkdown(box as unknown as HTMLElement).end("> a");
+    expect(box.textContent).toBe("> a");
+  });
 });
