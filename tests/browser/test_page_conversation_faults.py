@@ -245,7 +245,7 @@ def test_browser_that_keeps_nothing(climber: ChatPage) -> None:
     assert climber.ask(FIRST) != ""
     assert climber.ask(SECOND) != ""
     climber.get("history").click()
-    expect(climber.get("not-kept")).to_contain_text("there is no list")
+    expect(climber.get("not-kept")).to_contain_text("There is no list")
     climber.get("history-close").click()
     climber.get("new-chat").click()
     expect(climber.get("answer")).to_have_count(0)
@@ -266,7 +266,7 @@ def test_full_disk(climber: ChatPage) -> None:
         }"""
     )
     answer = climber.ask(SECOND)
-    expect(climber.get("note-storage")).to_contain_text("could not be kept")
+    expect(climber.get("note-storage")).to_contain_text("no room left")
     expect(climber.get("answer").last).to_have_text(answer)
     climber.page.evaluate("() => { IDBObjectStore.prototype.put = window.realPut; }")
     climber.ask("And glaze")
@@ -284,8 +284,13 @@ def test_newer_database(climber: ChatPage) -> None:
           request.onsuccess = () => { request.result.close(); resolve(); };
         })"""
     )
-    climber.climb()
+    climber.page.goto(f"{climber.address}/?threads=2#chat=0123456789abcdef")
     climber.start()
     expect(climber.get("note-storage")).to_contain_text("Reload the page to get that version")
+    climber.get("history").click()
+    expect(climber.get("not-kept")).to_contain_text("kept by a newer version of this page")
+    expect(climber.get("not-kept")).not_to_contain_text("keeps no data")
+    climber.get("history-close").click()
     climber.configure(temperature=0, max_tokens=TALK)
     assert climber.ask(FIRST) != ""
+    assert climber.page.url.endswith("#chat=0123456789abcdef")  # that version will show it

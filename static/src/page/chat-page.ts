@@ -27,7 +27,7 @@ import { Loader } from "./loader";
 import { offerModels, openModel } from "./model-select";
 import { chooseModel, findModel, type Model, slug } from "./models";
 import { type Action, Notice } from "./notice";
-import { askMetered, sayEmbedder, sayNoModel, sayProblems } from "./notices";
+import { askMetered, sayEmbedder, sayNoModel, sayProblems, sayUnread } from "./notices";
 import { overflow } from "./overflow";
 import { offerPrivacy } from "./privacy/open";
 import { parseQuery } from "./query";
@@ -76,12 +76,12 @@ export class ChatPage {
   private readonly chatNote = new ChatNote();
   private readonly conversations = new Conversations(this.chat, this.chatNote, {
     opened: () => this.showConversation(),
-    trouble: (trouble) => this.showTrouble(trouble),
+    failed: (error) => sayUnread(this.notice, error),
   });
   private readonly history = new HistoryButton(this.conversations, {
     chosen: (done) => void this.chosen(done),
     modelName: (folder) => findModel(this.models, folder)?.name ?? folder,
-    failed: (error) => this.showTrouble(asTrouble(error)),
+    failed: (error) => sayUnread(this.notice, error),
   });
   private readonly composer = new Composer(
     (text) => {

@@ -11,7 +11,6 @@ import { addressedChat, firstChat, setAddress } from "./address";
 import type { Chat } from "./chat";
 import type { ChatNote } from "./chat-note";
 import { find } from "./dom";
-import { asTrouble, type Trouble } from "./engine";
 import { Channel, type News } from "./store/channel";
 import { type Hold, takeHold } from "./store/hold";
 import { blank, TAB } from "./store/new";
@@ -20,6 +19,7 @@ import type { Conversation } from "./store/records";
 import { recover, takeOverFormer } from "./store/recover";
 import type { Answering, ServerPlace, Summary } from "./store/schema";
 import { ConversationStore } from "./store/store";
+import { whyNot } from "./store/why-not";
 import { words } from "./words";
 
 /** Milliseconds that another tab has to let go; one that sleeps does not answer. */
@@ -34,7 +34,8 @@ const OPENING = 5000;
 export interface ConversationEvents {
   /** Another conversation is shown. */
   opened(): void;
-  trouble(trouble: Trouble): void;
+  /** One could not be read, and is not shown. */
+  failed(error: unknown): void;
 }
 
 /** What is on the page: a record, and the right to write it (null: another tab has it). */
@@ -43,12 +44,19 @@ interface Open {
   hold: Hold | null;
 }
 
+/** What is to come on the page; `stored`: the database has it. */
+interface Next {
+  conversation: Conversation;
+  stored: boolean;
+  hold: Hold | null;
+}
+
 export class Conversations {
   readonly store = new ConversationStore(new Channel());
   /** Resolves when the tab's first conversation is open; never rejects. */
   readonly ready: Promise<void>;
-  /** False where this browser keeps nothing. */
-  kept = true;
+  /** Why this browser keeps nothing; null: it does. */
+  notKept: string | null = null;
   private readonly log = find("log", HTMLElement);
   private current: Open = { record: this.recorder(blank(), false), hold: null };
   private waiting = new AbortController();
@@ -93,52 +101,73 @@ export class Conversations {
     void this.current.record.sentTo(server);
   }
 
-  /** Opens a conversation of this browser. */
+  /** Opens a conversation of this browser. What is open stays until the other one is read. */
   async open(id: string, push = true): Promise<void> {
-    const visit = await this.leave();
+    if (this.current.hold && id === this.summary.id) return;
+    const visit = ++this.visit;
     try {
-      const found = await this.store.read(id);
-      if (visit !== this.visit) return;
-      if (found) await this.show(found, true, visit, push);
-      else await this.showMissing(visit);
+      const next = await this.take(id);
+      if (visit === this.visit) await this.leave();
+      if (visit !== this.visit) return next?.hold?.release();
+      this.show(next ?? (await fresh()), visit, next ? push : false);
+      if (!next) this.note.show("missing", words.conversation.missing);
     } catch (error) {
-      this.events.trouble(asTrouble(error));
+      if (visit === this.visit) await this.stay(visit);
+      this.events.failed(error);
     }
   }
 
   /** An empty conversation. */
   async anew(push = true): Promise<void> {
-    const visit = await this.leave();
-    if (visit === this.visit) await this.show(blank(), false, visit, push);
+    const visit = ++this.visit;
+    await this.leave();
+    const next = await fresh();
+    if (visit === this.visit) this.show(next, visit, push);
+    else next.hold?.release();
   }
 
   private async begin(): Promise<void> {
     try {
       await Promise.race([this.store.open(), pause(OPENING).then(silent)]);
     } catch (error) {
-      this.kept = false;
-      const { hint } = asTrouble(error);
-      this.note.show("storage", `${words.conversation.notKept} ${hint}`);
+      this.notKept = whyNot(error);
+      this.note.show("storage", `${words.conversation.notKept} ${this.notKept}`);
     }
+    const id = this.notKept === null ? await this.first() : null;
+    if (id === null) await this.anew(false);
+    else await this.open(id, false);
+  }
+
+  private async first(): Promise<string | null> {
     try {
-      const former = this.kept ? await this.restore() : null;
-      const id = former ?? firstChat();
-      if (id !== null && this.kept) await this.open(id, false);
-      else await this.anew(false);
+      await recover(this.store);
+      return (await takeOverFormer(this.store)) ?? firstChat();
     } catch (error) {
-      this.events.trouble(asTrouble(error));
-      await this.anew(false);
+      this.events.failed(error);
+      return firstChat();
     }
   }
 
-  private async restore(): Promise<string | null> {
-    await recover(this.store);
-    return takeOverFormer(this.store);
+  /** Reads it, and takes the right to write it unless another tab has that; null: there is none. */
+  private async take(id: string): Promise<Next | null> {
+    const conversation = await this.store.read(id);
+    const hold = conversation && (await takeHold(id, { ifAvailable: true }));
+    if (hold) return this.claim(id, hold);
+    return conversation && { conversation, stored: true, hold };
+  }
+
+  private async claim(id: string, hold: Hold): Promise<Next | null> {
+    let conversation: Conversation | null = null;
+    try {
+      conversation = await this.store.claim(id, TAB);
+    } finally {
+      if (!conversation) hold.release();
+    }
+    return conversation && { conversation, stored: true, hold };
   }
 
   /** Ends what is open: its answer stops and is written, and other tabs may have it. */
-  private async leave(): Promise<number> {
-    const visit = ++this.visit;
+  private async leave(): Promise<void> {
     this.waiting.abort();
     const { record, hold } = this.current;
     this.current = { record, hold: null };
@@ -148,33 +177,39 @@ export class Conversations {
       .then(() => {
         record.end();
         hold?.release();
+        return hold?.ended;
       });
     await Promise.race([left, pause(STOPPING)]);
-    return visit;
   }
 
-  private async show(
-    found: Conversation,
-    stored: boolean,
-    visit: number,
-    push: boolean,
-  ): Promise<void> {
-    const { id } = found.summary;
-    const hold = await takeHold(id, { ifAvailable: true });
-    const mine = hold && stored ? await this.store.claim(id, TAB) : found;
-    if (visit !== this.visit) return hold?.release();
-    this.put(mine ?? blank(), mine !== null && stored, hold);
-    setAddress(stored ? id : null, push);
-    if (!hold) void this.waitFor(id, visit);
+  /** Reading another one failed: what is open goes on, as far as it is this tab's. */
+  private async stay(visit: number): Promise<void> {
+    const { record, hold } = this.current;
+    const { id } = record.summary;
+    // The address of the tab's first conversation stays: reloading tries again.
+    if (hold || !this.empty) this.name(this.empty ? null : id, false);
+    if (hold) return;
+    if (this.empty) return this.show(await fresh(), visit, null);
+    this.chat.open(record, true);
+    this.events.opened();
+    void this.waitFor(id, visit);
   }
 
-  private async showMissing(visit: number): Promise<void> {
-    await this.show(blank(), false, visit, false);
-    this.note.show("missing", words.conversation.missing);
+  /** `push` makes a step for "back"; null leaves the address as it is. */
+  private show(next: Next, visit: number, push: boolean | null): void {
+    this.put(next);
+    const { id } = next.conversation.summary;
+    if (push !== null) this.name(next.stored ? id : null, push);
+    if (!next.hold) void this.waitFor(id, visit);
+  }
+
+  /** In the address; what it names already stays if this page just cannot read it. */
+  private name(id: string | null, push: boolean): void {
+    if (this.notKept === null) setAddress(id, push);
   }
 
   /** Puts it on the page. */
-  private put(conversation: Conversation, stored: boolean, hold: Hold | null): void {
+  private put({ conversation, stored, hold }: Next): void {
     const record = this.recorder(conversation, stored);
     this.current = { record, hold };
     this.log.dataset.saved = "true";
@@ -182,7 +217,7 @@ export class Conversations {
     this.note.hide("elsewhere");
     this.chat.open(record, hold === null);
     void hold?.ended.then(() => {
-      if (this.current.hold === hold) this.lost(record);
+      if (this.current.hold === hold) void this.lost(record);
     });
     this.events.opened();
   }
@@ -209,21 +244,27 @@ export class Conversations {
   }
 
   private async own(id: string, visit: number, hold: Hold | null): Promise<void> {
-    if (!hold) return;
-    const found = visit === this.visit ? await this.store.claim(id, TAB) : null;
-    if (!found || visit !== this.visit) return hold.release();
-    this.put(found, true, hold);
+    if (visit !== this.visit) hold?.release();
+    if (!hold || visit !== this.visit) return;
+    try {
+      const next = await this.claim(id, hold);
+      if (visit !== this.visit) hold.release();
+      else if (next) this.put(next);
+    } catch (error) {
+      this.events.failed(error);
+    }
   }
 
   private recorder(conversation: Conversation, stored: boolean): Recorder {
-    const store = this.kept ? this.store : null;
+    const store = this.notKept === null ? this.store : null;
     conversation.summary.writer = TAB;
     const record: Recorder = new Recorder(store, conversation, stored, {
       saved: (saved) => {
         if (record === this.current.record) this.showSaved(saved);
       },
-      lost: () => this.lost(record),
-      failed: () => this.note.show("storage", words.conversation.notSaved),
+      lost: () => void this.lost(record),
+      failed: (error) =>
+        this.note.show("storage", `${words.conversation.notSaved} ${whyNot(error)}`),
     });
     return record;
   }
@@ -235,26 +276,37 @@ export class Conversations {
   }
 
   /** Another tab took it over, or deleted it: what there is of it now is shown. */
-  private lost(record: Recorder): void {
+  private async lost(record: Recorder): Promise<void> {
+    const { hold } = this.current;
     if (record !== this.current.record) return;
     record.end();
-    void this.open(record.summary.id, false);
+    this.current = { record, hold: null };
+    hold?.release();
+    await hold?.ended;
+    if (record === this.current.record) await this.open(record.summary.id, false);
+  }
+
+  /** Another tab asks for it: it is shown here as that tab goes on with it. */
+  private async letGo(id: string): Promise<void> {
+    const visit = ++this.visit;
+    await this.leave();
+    if (visit === this.visit) await this.open(id, false);
   }
 
   private hear(news: News): void {
     const { id } = this.summary;
     if (news.type === "cleared") void this.gone();
     else if (news.type === "release") {
-      if (news.id === id && this.current.hold) void this.open(id, false);
+      if (news.id === id && this.current.hold) void this.letGo(id);
     } else if (!news.ids.includes(id)) return;
     else if (news.type === "deleted") void this.gone();
-    else void this.refresh(id, news.written === true);
+    else this.refresh(id, news.written === true).catch((error) => this.events.failed(error));
   }
 
   /** What is open was deleted. */
   private async gone(): Promise<void> {
     this.current.record.end();
-    if (this.kept) await this.anew(false);
+    if (this.notKept === null) await this.anew(false);
   }
 
   /** It was written by the tab that holds it, or renamed or imported by any. */
@@ -265,7 +317,7 @@ export class Conversations {
     const { title, named, writer } = found.summary;
     Object.assign(this.summary, { title, named });
     if (!this.current.hold) this.chat.follow(found.turns);
-    else if (writer !== TAB) this.lost(this.current.record);
+    else if (writer !== TAB) await this.lost(this.current.record);
   }
 
   private arrive(): void {
@@ -276,6 +328,12 @@ export class Conversations {
     else if (id === null && shown !== null) void this.anew(false);
     else if (id !== null && id !== this.summary.id) void this.open(id, false);
   }
+}
+
+async function fresh(): Promise<Next> {
+  const conversation = blank();
+  const hold = await takeHold(conversation.summary.id, { ifAvailable: true });
+  return { conversation, stored: false, hold };
 }
 
 function silent(): never {

@@ -3,6 +3,7 @@
 import { find } from "./dom";
 import { type Model, slug } from "./models";
 import type { Notice } from "./notice";
+import { whyNot } from "./store/why-not";
 import { words } from "./words";
 
 /** `wanted` is what the address asks for, if it does. */
@@ -24,6 +25,12 @@ export function sayEmbedder(notice: Notice, model: Model): void {
 /** `problems` are parts of the address that mean nothing. */
 export function sayProblems(notice: Notice, problems: string[]): void {
   if (problems.length > 0) notice.show("notice", words.address.title, problems, []);
+}
+
+/** A conversation could not be read, or their list. */
+export function sayUnread(notice: Notice, error: unknown): void {
+  const close = { label: words.trouble.close, testid: "retry", run: () => notice.clear() };
+  notice.show("error", words.conversation.unread, [whyNot(error)], [close]);
 }
 
 /** A download of `costs` bytes over a metered connection waits for the person's word. */

@@ -43,7 +43,7 @@ export class HistoryButton {
     const { conversations, events } = this;
     return new HistoryPanel({
       store: conversations.store,
-      kept: conversations.kept,
+      notKept: conversations.notKept,
       button: this.button,
       current: () => conversations.summary.id,
       open: (id) => events.chosen(conversations.open(id)),

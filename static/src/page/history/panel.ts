@@ -20,8 +20,8 @@ import { Tools } from "./tools";
 /** The rest of the page. */
 export interface Host {
   readonly store: ConversationStore;
-  /** False where this browser keeps nothing. */
-  readonly kept: boolean;
+  /** Why this browser keeps nothing; null: it does. */
+  readonly notKept: string | null;
   /** The button that opens the panel. */
   readonly button: HTMLElement;
   current(): string;
@@ -98,9 +98,17 @@ export class HistoryPanel {
     });
     const title = element("h2", { text: words.history.title, attributes: { id: "history-title" } });
     const head = element("div", { class: "panel-head", children: [title, close] });
-    const parts = this.host.kept
-      ? [anew, this.search, this.tools.node, this.status.node, this.list.node]
-      : [element("p", { class: "muted", text: words.history.notKept, testid: "not-kept" })];
+    const { notKept } = this.host;
+    const parts =
+      notKept === null
+        ? [anew, this.search, this.tools.node, this.status.node, this.list.node]
+        : [
+            element("p", {
+              class: "muted",
+              text: words.history.notKept(notKept),
+              testid: "not-kept",
+            }),
+          ];
     const body = element("div", { class: "panel-body", children: parts });
     const dialog = element("dialog", {
       class: "panel history",
@@ -139,7 +147,7 @@ export class HistoryPanel {
   }
 
   private async refresh(): Promise<void> {
-    if (!this.host.kept) return;
+    if (this.host.notKept !== null) return;
     const refresh = ++this.refreshes;
     const query = this.search.value.trim();
     const all = await this.host.store.list();

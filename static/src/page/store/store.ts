@@ -104,12 +104,16 @@ export class ConversationStore {
     const before = found ?? { id, named: false, created: fields.updated };
     const named = found?.named ? found.title : title;
     const turns = transaction.objectStore("turns");
-    await Promise.all([
-      conversations.put({ ...before, ...fields, title: named, writer }),
-      turns.delete(turnsOf(id, length)),
-      ...change.turns.map((turn) => turns.put(turn)),
-      transaction.done,
-    ]);
+    try {
+      await Promise.all([
+        conversations.put({ ...before, ...fields, title: named, writer }),
+        turns.delete(turnsOf(id, length)),
+        ...change.turns.map((turn) => turns.put(turn)),
+        transaction.done,
+      ]);
+    } catch (error) {
+      throw transaction.error ?? error; // a full disk, where a request only says that it ended
+    }
     this.channel.tell({ type: "changed", ids: [id], written: true });
     return "written";
   }

@@ -442,8 +442,11 @@ export const en = {
     shut: (reason: string) => `this browser keeps no data for this page (${reason})`,
     shutHint:
       "Private windows and blocked site data do that; allow site data to keep conversations.",
-    notSaved:
-      "The last words could not be kept. There may be no room left on this device: delete conversations or models, or export what you want to keep.",
+    notSaved: "The last words could not be kept.",
+    noRoom:
+      "There is no room left on this device: delete conversations or models, or export what you want to keep.",
+    refused: (reason: string) => `The browser's database reports: ${reason}.`,
+    unread: "The conversation cannot be shown",
     missing: "The conversation that the address names is not in this browser.",
     elsewhere: "This conversation is open in another tab, which goes on with it.",
     takeOver: "Continue here",
@@ -456,8 +459,7 @@ export const en = {
     anew: "New conversation",
     search: "Search titles and texts",
     none: "No conversations yet.",
-    notKept:
-      "This browser keeps no data for this page, so there is no list: conversations end with their tab.",
+    notKept: (why: string) => `There is no list: conversations end with their tab. ${why}`,
     untitled: "Untitled",
     more: (title: string) => `More for ${title}`,
     rename: "Rename",

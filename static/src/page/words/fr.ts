@@ -427,8 +427,11 @@ export const words: Words = {
     shut: (reason) => `ce navigateur ne conserve pas de données pour cette page (${reason})`,
     shutHint:
       "C’est le cas des fenêtres privées et des données de site bloquées ; autorisez-les pour conserver vos conversations.",
-    notSaved:
-      "Les derniers mots n’ont pas pu être conservés. Cet appareil n’a peut-être plus de place : supprimez des conversations ou des modèles, ou exportez ce que vous voulez garder.",
+    notSaved: "Les derniers mots n’ont pas pu être conservés.",
+    noRoom:
+      "Cet appareil n’a plus de place : supprimez des conversations ou des modèles, ou exportez ce que vous voulez garder.",
+    refused: (reason) => `La base de données du navigateur signale : ${reason}.`,
+    unread: "La conversation ne peut pas être affichée",
     missing: "La conversation que désigne l’adresse n’est pas dans ce navigateur.",
     elsewhere: "Cette conversation est ouverte dans un autre onglet, qui la poursuit.",
     takeOver: "Continuer ici",
@@ -441,8 +444,8 @@ export const words: Words = {
     anew: "Nouvelle conversation",
     search: "Chercher dans les titres et les textes",
     none: "Aucune conversation pour l’instant.",
-    notKept:
-      "Ce navigateur ne conserve pas de données pour cette page : il n’y a pas de liste, et les conversations finissent avec leur onglet.",
+    notKept: (why) =>
+      `Il n’y a pas de liste : les conversations finissent avec leur onglet. ${why}`,
     untitled: "Sans titre",
     more: (title) => `Plus pour ${title}`,
     rename: "Renommer",

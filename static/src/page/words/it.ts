@@ -430,8 +430,11 @@ export const words: Words = {
     shut: (reason) => `questo browser non conserva dati per questa pagina (${reason})`,
     shutHint:
       "Succede nelle finestre private e con i dati del sito bloccati; consentili per conservare le conversazioni.",
-    notSaved:
-      "Le ultime parole non si sono potute conservare. Forse su questo dispositivo non c’è più spazio: elimina conversazioni o modelli, o esporta ciò che vuoi tenere.",
+    notSaved: "Le ultime parole non si sono potute conservare.",
+    noRoom:
+      "Su questo dispositivo non c’è più spazio: elimina conversazioni o modelli, o esporta ciò che vuoi tenere.",
+    refused: (reason) => `Il database del browser segnala: ${reason}.`,
+    unread: "La conversazione non si può mostrare",
     missing: "La conversazione indicata dall’indirizzo non è in questo browser.",
     elsewhere: "Questa conversazione è aperta in un’altra scheda, che la porta avanti.",
     takeOver: "Continua qui",
@@ -444,8 +447,7 @@ export const words: Words = {
     anew: "Nuova conversazione",
     search: "Cerca nei titoli e nei testi",
     none: "Ancora nessuna conversazione.",
-    notKept:
-      "Questo browser non conserva dati per questa pagina: non c’è un elenco, e le conversazioni finiscono con la loro scheda.",
+    notKept: (why) => `Non c’è un elenco: le conversazioni finiscono con la loro scheda. ${why}`,
     untitled: "Senza titolo",
     more: (title) => `Altro per ${title}`,
     rename: "Rinomina",
