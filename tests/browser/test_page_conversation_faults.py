@@ -284,6 +284,7 @@ def test_newer_database(climber: ChatPage) -> None:
           request.onsuccess = () => { request.result.close(); resolve(); };
         })"""
     )
+    climber.page.goto("about:blank")
     climber.page.goto(f"{climber.address}/?threads=2#chat=0123456789abcdef")
     climber.start()
     expect(climber.get("note-storage")).to_contain_text("Reload the page to get that version")
