@@ -51,7 +51,7 @@ test: check browser $(GPU_PROGRAM) $(VALIDATOR_READY) ## Every check and every t
 	@$(PYTHON) -m pytest tests/unit -m "slow and not soak" --numprocesses auto --dist worksteal
 	@$(PYTHON) -m pytest tests/fuzz
 	@$(PYTHON) -m pytest tests/validator tests/kernels -m "not soak" --numprocesses auto
-	@$(PYTHON) -m pytest tests/parity tests/browser tests/bench -m "not soak" $(SPREAD) --durations 20
+	@$(PYTHON) -m pytest tests/parity tests/browser tests/walk tests/bench -m "not soak" $(SPREAD) --durations 20
 
 check: $(DEV_READY) $(NODE_READY) $(PAGE) ## Format, lint, types and quick tests, without a browser.
 	@$(MAKE) --no-print-directory -j2 $(WHOLE) quick lint types units

@@ -13,6 +13,7 @@ from tests.browser.chat_page import ChatPage
 FIRST, SECOND = "What is clay", "And a kiln"
 PHONE = {"width": 360, "height": 740}
 
+LONG = 3000  # tokens: time enough for what happens meanwhile
 # Everything the page keeps of conversations, wherever it is.
 KEPT = """async () => {
   const answer = (request) => new Promise((resolve, reject) => {
@@ -140,3 +141,15 @@ def exported(count: int, *, words: int = 30) -> dict[str, Any]:
 def write(path: Path, content: object) -> Path:
     path.write_text(content if isinstance(content, str) else json.dumps(content))
     return path
+
+
+def begin_long(chat: ChatPage) -> None:
+    """An answer is under way, and what it shows is noted."""
+    chat.configure(temperature=0, max_tokens=LONG)
+    chat.page.evaluate(NOTE_SHOWN)
+    chat.send(FIRST)
+    chat.started()
+
+
+def shown(chat: ChatPage) -> str:
+    return chat.get("answer").last.inner_text()

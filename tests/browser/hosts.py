@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -82,12 +83,23 @@ def nginx(root: Path, site: Path) -> Iterator[str]:
 
 
 @contextmanager
-def _running(command: list[str], port: int) -> Iterator[str]:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def llm_site(release: Path, *options: str) -> Iterator[str]:
+    """`llm-site serve` as the sources in the folder `release` have it; yields its address."""
+    port = _free_port()
+    command = [sys.executable, "-m", "web.cli", "serve", "--port", str(port), *options]
+    with _running(command, port, release) as address:
+        yield address
+
+
+@contextmanager
+def _running(command: list[str], port: int, folder: Path | None = None) -> Iterator[str]:
+    nowhere = subprocess.DEVNULL
+    process = subprocess.Popen(command, cwd=folder, stdout=nowhere, stderr=nowhere)
     try:
         while not _answers(port):
             if process.poll() is not None:
                 pytest.fail(f"ended with {process.returncode}: {' '.join(command)}")
+            time.sleep(0.02)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()

@@ -12,7 +12,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from playwright.sync_api import Frame, Page, expect
 
@@ -154,7 +154,7 @@ def until(page: Page, check: str) -> None:
     page.evaluate(f"(async () => {{ while (!({check})) {pause}; }})()")
 
 
-def arrive(chat: ChatPage) -> None:
+def arrive(chat: ChatPage, **query: str) -> None:
     """Opens the page and waits for its one reload. Nothing may be asked of it before: to the page
     a script of Playwright's is a person who has begun to use it."""
     opened: list[Frame] = []
@@ -164,7 +164,8 @@ def arrive(chat: ChatPage) -> None:
         return len(opened) == 2
 
     with chat.page.expect_event("framenavigated", again):
-        chat.page.goto(f"{chat.address}/?backend=wasm&threads=2", wait_until="commit")
+        wanted = urlencode(query or {"backend": "wasm", "threads": "2"})
+        chat.page.goto(f"{chat.address}/?{wanted}", wait_until="commit")
     assert chat.page.evaluate("crossOriginIsolated")
 
 

@@ -10,22 +10,8 @@ from playwright.sync_api import Error, expect
 
 from tests.browser.chat_page import PATIENCE, ChatPage
 from tests.browser.conftest import TALK
-from tests.browser.conversations import FIRST, NOTE_SHOWN, SECOND, Panel, kept, put
+from tests.browser.conversations import FIRST, LONG, SECOND, Panel, begin_long, kept, put, shown
 from tests.browser.outcomes import record
-
-LONG = 3000  # tokens: time enough for what happens meanwhile
-
-
-def begin_long(chat: ChatPage) -> None:
-    """An answer is under way, and what it shows is noted."""
-    chat.configure(temperature=0, max_tokens=LONG)
-    chat.page.evaluate(NOTE_SHOWN)
-    chat.send(FIRST)
-    chat.started()
-
-
-def shown(chat: ChatPage) -> str:
-    return chat.get("answer").last.inner_text()
 
 
 def test_reload_in_mid_answer(talker: ChatPage) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, expect
 
 from tests.browser.chat_page import ChatPage, visit
+from tests.browser.library import card, open_library
 from tests.browser.shelf import SMALL_DEVICE, shelf
 from tests.browser.site import write_files
 from tests.browser.test_accessibility import DESKTOP, PHONE, violations
@@ -42,16 +43,6 @@ def browsing(chromium: Browser, shelf_site: str) -> Iterator[ChatPage]:
         page.inject(SMALL_DEVICE)
         yield page
         page.assert_clean()
-
-
-def card(chat: ChatPage, name: str) -> Locator:
-    return chat.page.locator(f"[data-slug={name}]")
-
-
-def open_library(chat: ChatPage, button: str = "about-model") -> None:
-    chat.get(button).click()
-    expect(chat.get("library-list").get_by_test_id("fit")).to_have_count(5)
-    expect(chat.get("library-dialog").get_by_role("status")).to_have_text("")
 
 
 def expect_answers(chat: ChatPage) -> None:

@@ -8,44 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, expect
 
 from tests.browser.chat_page import ChatPage, visit
 from tests.browser.fault_server import ANSWER, FaultServer, fault_server
 from tests.browser.offline_site import kept, write_models
+from tests.browser.privacy import PrivacyPanel, network
 from tests.browser.server_site import ServerDialog, allowing
-
-
-class Panel:
-    """The privacy panel."""
-
-    def __init__(self, chat: ChatPage) -> None:
-        self.chat = chat
-
-    def open(self, button: str) -> None:
-        self.chat.get(button).click()
-        expect(self.summary).to_be_visible()
-
-    def close(self) -> None:
-        self.chat.get("privacy-close").click()
-
-    @property
-    def summary(self) -> Locator:
-        return self.chat.get("privacy-summary")
-
-    def addresses(self) -> Counter[str]:
-        """What is listed, unfolded or not; paths alone are of the site."""
-        found = self.chat.page.locator(".privacy-address").all_text_contents()
-        home = self.chat.address
-        return Counter(home + each if each.startswith("/") else each for each in found)
-
-    def said(self, group: str) -> Locator:
-        return self.chat.get(f"privacy-{group}")
-
-
-def network(chat: ChatPage) -> Counter[str]:
-    """What Playwright saw of the browser, but for addresses that need no network."""
-    return Counter(url for url in chat.requests if not url.startswith(("data:", "blob:")))
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +31,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("backend", ["webgpu", "wasm"])
 def test_the_panel_lists_every_request(climber: ChatPage, backend: str) -> None:
     climber.climb(backend=backend)
-    panel = Panel(climber)
+    panel = PrivacyPanel(climber)
     panel.open("privacy-start")
     expect(panel.summary).to_have_text(re.compile(r"^\d+ requests, all to this site;"))
     panel.close()
@@ -88,7 +57,7 @@ def test_the_service_worker_tells_what_it_requested(chromium: Browser, mini_site
         chat.climb(backend="wasm")
         chat.start()
         kept(chat)
-        panel = Panel(chat)
+        panel = PrivacyPanel(chat)
         panel.open("privacy")
         own = panel.said("offline")
         expect(own).to_contain_text("app.json")
@@ -109,7 +78,7 @@ def test_the_list_can_be_copied(climber: ChatPage) -> None:
     climber.context.grant_permissions(["clipboard-read", "clipboard-write"])
     climber.climb()
     climber.start()
-    Panel(climber).open("privacy")
+    PrivacyPanel(climber).open("privacy")
     climber.get("privacy-copy").click()
     expect(climber.get("privacy-dialog")).to_contain_text("Copied to your clipboard")
     text: str = climber.page.evaluate("navigator.clipboard.readText()")
@@ -128,7 +97,7 @@ def test_a_request_the_policy_refuses_is_told(climber: ChatPage) -> None:
     climber.page.evaluate(
         "(url) => fetch(url, { method: 'POST', body: 'x' }).catch(() => 0)", outside
     )
-    panel = Panel(climber)
+    panel = PrivacyPanel(climber)
     panel.open("privacy-start")
     expect(climber.get("privacy-refused")).to_have_text(f"It refused {outside}.")
     expect(panel.summary).to_contain_text("all to this site")
@@ -145,7 +114,7 @@ def test_with_a_server_the_panel_says_what_was_sent(
         dialog.get("start").click()
         dialog.connect(faults.base("answer"))
         expect(dialog.get("offer")).to_be_visible()
-        panel = Panel(chat)
+        panel = PrivacyPanel(chat)
         dialog.get("close").click()
         panel.open("privacy-start")
         expect(panel.summary).to_contain_text("Nothing you typed was sent.")

@@ -4,6 +4,7 @@ type Waiting = NonNullable<Progress["waiting"]>;
 
 const INTERVAL_MS = 100; // between reports: a progress bar needs no more
 const RATE_WINDOW_MS = 3000;
+const QUIET_MS = 1000; // after which it is told again that nothing comes: the rate falls
 /** What is told first, where several files wait for different things. */
 const URGENCY: Waiting[] = ["paused", "offline", "retry", "tab"];
 
@@ -19,6 +20,8 @@ export class ProgressMeter {
   private pipelines = 0;
   private pipelinesTotal = 0;
   private lastReport = Number.NEGATIVE_INFINITY;
+  /** The next report, should nothing happen before. */
+  private later: ReturnType<typeof setTimeout> | undefined;
   /** [time, network bytes so far]: enough of the recent past for a rate. */
   private samples: [number, number][] = [];
 
@@ -93,12 +96,21 @@ export class ProgressMeter {
   }
 
   private tick(): void {
-    if (this.now() - this.lastReport >= INTERVAL_MS) this.send();
+    const passed = this.now() - this.lastReport;
+    if (passed >= INTERVAL_MS) this.send();
+    else this.sendIn(INTERVAL_MS - passed);
+  }
+
+  private sendIn(ms: number): void {
+    clearTimeout(this.later);
+    this.later = setTimeout(() => this.send(), ms);
   }
 
   private send(): void {
     const time = this.now();
     this.lastReport = time;
+    clearTimeout(this.later);
+    if (this.transfers > 0) this.sendIn(QUIET_MS);
     const { phase, loaded, total, cached, kept, pipelines, pipelinesTotal } = this;
     const progress: Progress = { phase, loaded, total, cached, kept, pipelines, pipelinesTotal };
     const waiting =

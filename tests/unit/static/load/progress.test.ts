@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Progress } from "../../../../static/src/engine/api";
 import { ProgressMeter } from "../../../../static/src/load/progress";
 
@@ -44,6 +44,49 @@ test("a restart counts anew, from what is kept", () => {
     kept: 300,
     pipelines: 0,
     pipelinesTotal: 0,
+  });
+});
+
+describe("at a standstill", () => {
+  const reports: Progress[] = [];
+  const meter = () => new ProgressMeter((progress) => reports.push(progress));
+  beforeEach(() => {
+    vi.useFakeTimers();
+    reports.length = 0;
+  });
+  afterEach(() => vi.useRealTimers());
+
+  test("what came just before is told, too", () => {
+    const stopped = meter();
+    stopped.restart(1000, 0, 0);
+    stopped.setPhase("download");
+    stopped.addNetwork(300);
+    stopped.addNetwork(400);
+    vi.advanceTimersByTime(5000);
+    expect(reports.map(({ loaded }) => loaded)).toEqual([0, 700]);
+    stopped.addNetwork(300);
+    stopped.addNetwork(0);
+    stopped.setPhase("ready");
+    vi.advanceTimersByTime(5000);
+    expect(reports.at(-1)?.phase).toBe("ready"); // and nothing comes after it
+  });
+
+  test("no rate is promised any longer", () => {
+    const stopped = meter();
+    stopped.restart(1000, 0, 0);
+    stopped.setPhase("download");
+    const done = stopped.transfer();
+    vi.advanceTimersByTime(200);
+    stopped.addNetwork(700);
+    expect(reports.at(-1)?.secondsLeft).toBeGreaterThan(0);
+    vi.advanceTimersByTime(6000);
+    expect(reports.at(-1)).toMatchObject({ loaded: 700, total: 1000 });
+    expect(reports.at(-1)).not.toHaveProperty("rate");
+    done();
+    vi.advanceTimersByTime(2000);
+    const last = reports.length;
+    vi.advanceTimersByTime(9000);
+    expect(reports).toHaveLength(last);
   });
 });
 
