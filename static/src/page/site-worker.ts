@@ -3,6 +3,7 @@
 import { sha256 } from "../load/hash";
 import {
   APP,
+  appOf,
   type Failure,
   LIST,
   type Problem,
@@ -74,12 +75,18 @@ export class SiteWorker {
   }
 
   private offer(): void {
+    if (this.next()) this.events.update(() => this.takeOver());
+  }
+
+  /** What waits to take over; a worker of the version in use is none: browsers renew those, too. */
+  private next(): ServiceWorker | null {
     const { waiting, active } = this.registration ?? {};
-    if (waiting && active) this.events.update(() => this.takeOver());
+    if (!waiting || !active) return null;
+    return appOf(waiting.scriptURL) === appOf(active.scriptURL) ? null : waiting;
   }
 
   private takeOver(): void {
-    const worker = this.registration?.waiting;
+    const worker = this.next();
     if (!worker) {
       location.reload();
       return;

@@ -1,13 +1,8 @@
 /** What a service worker tells the pages it may not control yet. */
 
-import { APP, type Failure, type Problem, type Requests } from "./protocol";
+import { appOf, type Failure, type Problem, type Requests } from "./protocol";
 
 declare const self: ServiceWorkerGlobalScope;
-
-/** The version that a worker of this address stands for. */
-export function appOf(address: string): string {
-  return new URL(address).searchParams.get(APP) ?? "";
-}
 
 export async function tellProblem(problem: Problem): Promise<void> {
   await tellPages({ type: "failed", app: appOf(self.location.href), problem });

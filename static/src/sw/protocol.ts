@@ -7,6 +7,11 @@ export const APP = "app";
 export const LIST = "app.json";
 export const INDEX = "index.html";
 
+/** The version that a service worker of this address stands for. */
+export function appOf(address: string): string {
+  return new URL(address).searchParams.get(APP) ?? "";
+}
+
 /** Why the page cannot be kept for use without a network. */
 export type Problem =
   | { cause: "unsupported" | "off" | "storage" | "internal"; detail: string }

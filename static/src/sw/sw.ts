@@ -13,8 +13,8 @@ import { type RequestRecord, watchRequests } from "../engine/traffic";
 import { fileFor } from "./files";
 import { isolates, passedOn } from "./headers";
 import { asProblem, keepVersion } from "./install";
-import { appOf, tellPages, tellProblem } from "./pages";
-import { INDEX, type Status, type ToServiceWorker } from "./protocol";
+import { tellPages, tellProblem } from "./pages";
+import { appOf, INDEX, type Status, type ToServiceWorker } from "./protocol";
 import { Versions } from "./versions";
 
 declare const self: ServiceWorkerGlobalScope;
