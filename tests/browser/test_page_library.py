@@ -23,6 +23,15 @@ Object.assign(StorageManager.prototype, {
   persist: async () => (kept = %s),
 });
 """
+# The storage does not do one of its things, until `restore()`.
+REFUSE = """(name) => {
+  const { prototype } = FileSystemDirectoryHandle;
+  const { [name]: works } = prototype;
+  prototype[name] = () => {
+    throw new Error("locked");
+  };
+  window.restore = () => Object.assign(prototype, { [name]: works });
+}"""
 DARK_PHONE: dict[str, Any] = {
     "viewport": {"width": 360, "height": 640},
     "color_scheme": "dark",
@@ -116,6 +125,39 @@ def test_choose_chat_and_delete(browsing: ChatPage) -> None:
     browsing.page.reload()
     expect(browsing.get("model-name")).to_have_text("larger")
     expect(browsing.get("load")).to_be_enabled()  # waits for a click
+
+
+def test_deleting_ends_a_load(browsing: ChatPage) -> None:
+    """What is deleted while it comes is not fetched any further, nor again unasked."""
+    browsing.page.route("**/weights/*", lambda route: None)
+    browsing.climb(model="fits", autoload="")
+    browsing.get("pause").click()
+    browsing.page.evaluate(REFUSE, "keys")
+    browsing.get("models").click()
+    status = browsing.get("library-dialog").get_by_role("status")
+    expect(status).to_contain_text("Reload the page and try again")
+    browsing.page.evaluate("restore()")
+    browsing.get("library-retry").click()
+    expect(status).to_have_text("")
+    expect(browsing.get("library-retry")).to_be_hidden()
+    fits = card(browsing, "fits")
+    browsing.page.evaluate(REFUSE, "removeEntry")
+    fits.get_by_test_id("library-delete").click()
+    fits.get_by_test_id("library-delete-yes").click()
+    expect(status).to_contain_text("Something went wrong. ")
+    expect(status).to_contain_text("Reload the page and try again")
+    browsing.page.evaluate("restore()")
+    fits.get_by_test_id("library-delete").click()
+    fits.get_by_test_id("library-delete-yes").click()
+    browsing.page.unroute("**/weights/*")
+    expect(status).to_contain_text("fits is deleted")
+    browsing.get("library-close").click()
+    expect(browsing.get("load")).to_have_text("Load model")
+    kept = "[localStorage['webkiln.loaded'] || '', localStorage['webkiln.kept'] || '[]']"
+    assert browsing.page.evaluate(kept) == ["", "[]"]
+    browsing.page.reload()
+    expect(browsing.get("load")).to_be_enabled()  # waits for a click
+    expect(browsing.get("load")).to_have_text("Load model")
 
 
 @pytest.mark.parametrize(

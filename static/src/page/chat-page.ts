@@ -7,6 +7,7 @@ import { Composer } from "./composer";
 import { meterContext } from "./context-meter";
 import { Conversations } from "./conversations";
 import { toJson } from "./copy-report";
+import { deleteKept } from "./delete-model";
 import { DevicePanel } from "./device";
 import { find } from "./dom";
 import {
@@ -36,9 +37,9 @@ import { SettingsPanel } from "./settings-panel";
 import { readSite } from "./site";
 import { readServers, siteFacts } from "./site-facts";
 import { StartCard } from "./start";
-import { processorMayDo, type Remedy } from "./trouble";
+import { processorMayDo, type Remedy, standingOf } from "./trouble";
 import { startsAtOnce } from "./verdict";
-import { decide, toWay, type Way, type Wish } from "./wish";
+import { asked, decide, type Way, type Wish } from "./wish";
 import { words } from "./words";
 
 type State = "start" | "loading" | "ready";
@@ -79,7 +80,8 @@ export class ChatPage {
     failed: (error) => sayUnread(this.notice, error),
   });
   private readonly history = new HistoryButton(this.conversations, {
-    chosen: (done) => void this.chosen(done),
+    // What comes next is most likely a question.
+    chosen: (done) => void done.then(() => this.focusComposer()),
     modelName: (folder) => findModel(this.models, folder)?.name ?? folder,
     failed: (error) => sayUnread(this.notice, error),
   });
@@ -125,10 +127,16 @@ export class ChatPage {
     }
     offerModels(models, model);
     offerLibrary(() => ({
-      ...{ models, current: model, context: this.query.context, way: toWay(this.wish()) },
+      ...{ models, current: model },
+      asked: (each) => asked(this.query, this.settings.value.runOn, this.click, each !== model),
       choose: (chosen) => {
         if (chosen === model) void this.load();
         else openModel(chosen, true);
+      },
+      delete: async (each) => {
+        const freed = await deleteKept(each, this.loader);
+        this.start.showModel(model, this.loader?.known ?? false);
+        return freed;
       },
     }));
     if (model.embeds) {
@@ -309,12 +317,6 @@ export class ChatPage {
     if (document.activeElement === document.body) this.focusComposer();
   }
 
-  /** Somebody chose a conversation: what comes next is most likely a question. */
-  private async chosen(done: Promise<void>): Promise<void> {
-    await done;
-    this.focusComposer();
-  }
-
   private focusComposer(): void {
     const ready = document.body.dataset.state === "ready";
     if (ready && this.conversations.writable) this.composer.focus();
@@ -342,11 +344,9 @@ export class ChatPage {
 
   /** The processor, where a fault of the graphics card left it untried. */
   private elsewhere(trouble: Trouble): Action[] {
-    const report = this.loaded?.info.report ?? this.loader?.report;
-    const chosen = report?.rungs.find(({ variant }) => variant === report.chosen);
-    const backend = this.loaded?.info.backend ?? chosen?.backend;
-    const wish = this.loaded?.wish ?? this.wish();
-    if (!report || !backend || !processorMayDo(trouble, { backend, report, wish })) return [];
+    const { info, wish } = this.loaded ?? { info: null, wish: this.wish() };
+    const standing = standingOf(info, this.loader?.report ?? null, wish);
+    if (!standing || !processorMayDo(trouble, standing)) return [];
     const run = () => {
       this.click = { backend: "wasm" };
       void this.load();

@@ -33,6 +33,9 @@ export class Loader {
   private checkedFor = "";
   private module: EngineModule | null = null;
   private running: Download | null = null;
+  /** Ends when the load under way does, however it ends. */
+  private loading: Promise<unknown> = Promise.resolve();
+  private ending = new AbortController();
 
   constructor(
     readonly model: Model,
@@ -59,7 +62,14 @@ export class Loader {
   }
 
   /** Ends what ran before, and loads anew. */
-  async load(wish: Wish, events: LoadEvents): Promise<Engine> {
+  load(wish: Wish, events: LoadEvents): Promise<Engine> {
+    this.ending = new AbortController();
+    const loading = this.loadAnew(wish, events, this.ending.signal);
+    this.loading = loading.catch(() => {});
+    return loading;
+  }
+
+  private async loadAnew(wish: Wish, events: LoadEvents, signal: AbortSignal): Promise<Engine> {
     await this.dispose();
     const { createEngine, Download } = await this.imported();
     const download = new Download();
@@ -70,7 +80,7 @@ export class Loader {
         ...options,
         ...events,
         onRequests: (requests) => ledger.add(requests),
-        download,
+        ...{ download, signal },
       });
       local.write(STORE, this.model.integrity);
       return this.engine;
@@ -80,7 +90,13 @@ export class Loader {
   }
 
   cancel(): void {
-    this.running?.cancel();
+    this.ending.abort();
+  }
+
+  /** Ends a load under way; resolves when nothing comes of it any more. */
+  async abandon(): Promise<void> {
+    this.cancel();
+    await this.loading;
   }
 
   /** Pauses the download, or lets it go on; whether it is paused now. */

@@ -20,11 +20,22 @@ export function offerModels(all: Model[], chosen: Model): void {
   };
 }
 
-/** Opens the page anew with this model; the conversation stays. `load` starts its download. */
+/**
+ * The page's address with another model. Context and variant were asked of the one before: the new
+ * one may have been made for less, and without that variant.
+ */
+export function modelAddress(page: string, model: Model, load: boolean): URL {
+  const address = new URL(page);
+  const { searchParams } = address;
+  for (const name of ["context", "variant"]) searchParams.delete(name);
+  searchParams.set("model", slug(model));
+  if (load) searchParams.set("autoload", "");
+  return address;
+}
+
+/** Opens the page anew with another model; the conversation stays. `load` starts its download. */
 export function openModel(model: Model, load = false): void {
-  const address = new URL(location.href);
-  address.searchParams.set("model", slug(model));
-  if (load) address.searchParams.set("autoload", "");
+  const address = modelAddress(location.href, model, load);
   // An address that differs in its fragment alone would not be loaded.
   if (address.href === location.href) location.reload();
   else location.assign(address);

@@ -3,6 +3,7 @@
 import {
   type Backend,
   type CapabilityReport,
+  type EngineInfo,
   type ErrorCode,
   isServerTrouble,
   type Trouble,
@@ -50,6 +51,18 @@ export interface Standing {
   backend: Backend;
   report: CapabilityReport;
   wish: Wish;
+}
+
+/** `info`: of the engine, if one is loaded; `checked`: what the last check found, if there was one. */
+export function standingOf(
+  info: EngineInfo | null,
+  checked: CapabilityReport | null,
+  wish: Wish,
+): Standing | null {
+  const report = info?.report ?? checked;
+  const chosen = report?.rungs.find(({ variant }) => variant === report.chosen);
+  const backend = info?.backend ?? chosen?.backend;
+  return report && backend ? { backend, report, wish } : null;
 }
 
 /** Whether the processor is worth a try that nobody has made. */

@@ -57,6 +57,19 @@ export function toWay({
   };
 }
 
+/** What the engine is asked of one model. */
+export type Asked = Pick<EngineOptions, "backend" | "variant" | "threads" | "context">;
+
+/** `another`: a model that is not the page's, which opens with what `modelAddress` leaves. */
+export function asked(query: Query, setting: RunOn, click: Way | null, another: boolean): Asked {
+  if (another) {
+    const { variant: _, ...left } = query;
+    return toWay(decide(left, setting, null));
+  }
+  const { context } = query;
+  return { ...toWay(decide(query, setting, click)), ...(context && { context }) };
+}
+
 /** Whether a model that was loaded as `loaded` asks has to be loaded anew for `now`. */
 export function needsReload(now: Wish, loaded: Wish, info: EngineInfo): boolean {
   if (now.source === null) return loaded.source !== null;

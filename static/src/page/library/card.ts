@@ -160,7 +160,9 @@ function confirm(row: HTMLElement, model: Model, kept: number, events: CardEvent
   });
   yes.addEventListener("click", () => {
     yes.disabled = no.disabled = true;
-    void events.delete(model);
+    void events.delete(model).finally(() => {
+      yes.disabled = no.disabled = false;
+    });
   });
   yes.focus();
 }

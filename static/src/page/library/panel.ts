@@ -3,9 +3,9 @@
 import type { Assessment, Fit, ModelQuestion } from "../../engine/assessment";
 import { element } from "../dom";
 import { asTrouble, importEngine, isServerTrouble } from "../engine";
-import { forget } from "../loader";
 import type { Model } from "../models";
-import type { Way } from "../wish";
+import { sentence, told } from "../notice";
+import type { Asked } from "../wish";
 import { words } from "../words";
 import { card, type Shown } from "./card";
 
@@ -13,21 +13,25 @@ export interface Visit {
   models: Model[];
   /** The one that this page has chosen. */
   current: Model | undefined;
-  way: Way;
-  context: number | undefined;
+  /** How a model is run if it is chosen. */
+  asked(model: Model): Asked;
   choose(model: Model): void;
+  /** Bytes that this gave back. */
+  delete(model: Model): Promise<number>;
 }
 
 export class LibraryPanel {
   private readonly list = element("div", { class: "library-list", testid: "library-list" });
   private readonly space = element("div", { class: "library-space", testid: "library-space" });
   private readonly status = element("p", { class: "muted", attributes: { role: "status" } });
-  private readonly dialog = dialog([this.status, this.list, this.space]);
+  private readonly again = button(words.trouble.retry, "library-retry");
+  private readonly dialog = dialog([this.status, this.again, this.list, this.space]);
   private visit: Visit | null = null;
   private found: Assessment[] | null = null;
 
   constructor() {
     document.body.append(this.dialog);
+    this.again.addEventListener("click", () => void this.refresh());
   }
 
   async open(visit: Visit): Promise<void> {
@@ -38,33 +42,34 @@ export class LibraryPanel {
     await this.refresh();
   }
 
-  private async refresh(): Promise<void> {
+  /** Whether it could. */
+  private async refresh(): Promise<boolean> {
+    this.again.hidden = true;
     try {
       await this.assess(false);
       await this.showSpace();
       // A model that is loaded, or loading, would be in the way of the measurement.
       if (document.body.dataset.state === "start") await this.assess(true);
       this.status.textContent = "";
+      return true;
     } catch (error) {
-      const trouble = asTrouble(error);
-      if (!isServerTrouble(trouble)) this.status.textContent = words.faults[trouble.code].title;
+      this.status.textContent = fault(error);
+      this.again.hidden = false;
+      return false;
     }
   }
 
   private async assess(measure: boolean): Promise<void> {
     const { assess } = await importEngine();
     if (!this.visit) return;
-    const { models, way, context } = this.visit;
-    const { backend } = way;
+    const { models, asked } = this.visit;
     this.status.textContent = measure ? words.library.measuring : words.library.looking;
     const questions = models.map(
       (model): ModelQuestion => ({
         model: address(model),
         mirrors: model.urls.slice(1).map(absolute),
         integrity: model.integrity,
-        ...(backend === undefined ? {} : { backend }),
-        // Another model may have been made for less than the address asks for.
-        ...(context === undefined || model !== this.visit?.current ? {} : { context }),
+        ...asked(model),
       }),
     );
     this.found = await assess(questions, { measure });
@@ -109,14 +114,10 @@ export class LibraryPanel {
   }
 
   private async delete(model: Model): Promise<void> {
-    const { deleteModel } = await importEngine();
-    const freed = await deleteModel(model.integrity);
-    forget(model.integrity);
-    const address = new URL(location.href);
-    address.searchParams.delete("autoload");
-    history.replaceState(history.state, "", address);
-    await this.refresh();
-    this.status.textContent = words.library.removed(model.name, freed);
+    const outcome = await this.visit
+      ?.delete(model)
+      .then((freed) => words.library.removed(model.name, freed), fault);
+    if (outcome && (await this.refresh())) this.status.textContent = outcome;
     this.dialog.querySelector<HTMLElement>("[data-testid=library-close]")?.focus();
   }
 
@@ -128,12 +129,7 @@ export class LibraryPanel {
     if (models > 0 && persisted === true) {
       parts.push(element("p", { class: "muted", text: library.persisted }));
     } else if (models > 0 && persisted === false) {
-      const keep = element("button", {
-        class: "button quiet small",
-        text: library.persist,
-        testid: "library-persist",
-        attributes: { type: "button" },
-      });
+      const keep = button(library.persist, "library-persist");
       keep.addEventListener("click", async () => {
         const agreed = await persistStorage();
         await this.showSpace();
@@ -149,6 +145,22 @@ export class LibraryPanel {
 function rank({ model, assessment, suggested }: Shown): number {
   if (suggested) return -1;
   return (assessment ? FITS.indexOf(assessment.fit) : 0) + (model.embeds ? FITS.length : 0);
+}
+
+/** What went wrong and what can be done about it, in a line. */
+function fault(error: unknown): string {
+  const trouble = asTrouble(error);
+  if (isServerTrouble(trouble)) return ""; // no server is asked
+  const { title, lines } = told(trouble);
+  return [title, ...lines].map(sentence).join(" ");
+}
+
+function button(text: string, testid: string): HTMLButtonElement {
+  return element("button", {
+    class: "button quiet small",
+    attributes: { type: "button" },
+    ...{ text, testid },
+  });
 }
 
 const FITS: Fit[] = ["well", "tight", "unknown", "no"];

@@ -1,7 +1,16 @@
 import { describe, expect, test } from "vitest";
+import { modelAddress } from "../../../../static/src/page/model-select";
+import type { Model } from "../../../../static/src/page/models";
 import { parseQuery } from "../../../../static/src/page/query";
 import { runOnHelp } from "../../../../static/src/page/run-on";
-import { decide, needsReload, type RunOn, toWay, type Way } from "../../../../static/src/page/wish";
+import {
+  asked,
+  decide,
+  needsReload,
+  type RunOn,
+  toWay,
+  type Way,
+} from "../../../../static/src/page/wish";
 import { info } from "./reports";
 
 function wish(search: string, setting: RunOn = "auto", click: Way | null = null) {
@@ -84,5 +93,27 @@ describe("beside the setting stands", () => {
       "The model still runs on the processor (WebAssembly, 2 threads). " +
         "Reloading it keeps the conversation.",
     );
+  });
+});
+
+describe("a card of the library is about what its button starts", () => {
+  const search = "?variant=f32&threads=2&context=512";
+  const ask = (another: boolean, click: Way | null = null, setting: RunOn = "auto") =>
+    asked(parseQuery(search), setting, click, another);
+
+  test("the page's own model, as the page runs it", () => {
+    expect(ask(false)).toEqual({ variant: "f32", threads: 2, context: 512 });
+    expect(ask(false, { backend: "wasm" })).toEqual({ backend: "wasm", threads: 2, context: 512 });
+  });
+
+  test("another one, as the page that opens with it does", () => {
+    expect(ask(true)).toEqual({ threads: 2 });
+    expect(ask(true, { variant: "f16" })).toEqual({ threads: 2 });
+    expect(ask(true, null, "webgpu")).toEqual({ backend: "webgpu", threads: 2 });
+    const model = { name: "B", slug: "b", urls: ["b/"], integrity: "", bytes: 1, embeds: false };
+    const opened = modelAddress(`https://a.example/${search}&model=a#chat=1`, model as Model, true);
+    expect(opened.search).toBe("?threads=2&model=b&autoload=");
+    expect(opened.hash).toBe("#chat=1");
+    expect(asked(parseQuery(opened.search), "auto", null, false)).toEqual(ask(true));
   });
 });
