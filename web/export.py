@@ -11,7 +11,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +59,7 @@ def export_site(site: Site, folder: Path) -> Exported:
         for path, data in hosting_files(site).items():
             writer.write(path, data)
         version = site.built.app().version
-        after = Inventory(version, writer.files, _kept(before, writer.files))
+        after = Inventory(version, writer.files, _kept(folder, before, writer.files))
         _put_in_place(folder, partial, before, after)
     total = sum(entry.bytes for entry in after.all.values())
     return Exported(len(after.all), total, len(after.kept))
@@ -121,22 +121,27 @@ def _add_bundle(writer: Writer, model: Model, bundle: Path) -> None:
         writer.write(f"models/{model.slug}/{name}", content)
 
 
-def _kept(before: Inventory | None, files: dict[str, FileEntry]) -> dict[str, FileEntry]:
+def _kept(
+    folder: Path, before: Inventory | None, files: dict[str, FileEntry]
+) -> dict[str, FileEntry]:
     """Of the export before, what a page that is open may yet ask for: all that is named by its
     content, but for weights, which a page that runs has, and which are large."""
     if before is None:
         return {}
+    # Where that one was broken off, pages are open that the one before it led to.
+    candidates = before.all if before.unfinished else before.files
     return {
         path: entry
-        for path, entry in before.files.items()
+        for path, entry in candidates.items()
         if path not in files and HASHED.match(path) and "/weights/" not in path
+        if _is_intact(folder / path, entry)
     }
 
 
 def _put_in_place(folder: Path, partial: Path, before: Inventory | None, after: Inventory) -> None:
     """Listed before they are there and after they are gone, all files are known to be ours."""
     old = before.all if before else {}
-    (folder / INVENTORY).write_bytes(after.including(old).to_json())
+    _list(folder, partial, after.including(old))
     for path in sorted(after.files, key=_turn):
         target = folder / path
         if old.get(path) == after.files[path] and _is_intact(target, after.files[path]):
@@ -144,9 +149,15 @@ def _put_in_place(folder: Path, partial: Path, before: Inventory | None, after: 
         target.parent.mkdir(parents=True, exist_ok=True)
         (partial / path).replace(target)
     for path in old.keys() - after.all.keys():
-        (folder / path).unlink(missing_ok=True)
+        with suppress(FileNotFoundError, NotADirectoryError):  # somebody was here before
+            (folder / path).unlink()
         _remove_empty(folder, (folder / path).parent)
-    (partial / INVENTORY).write_bytes(after.to_json())
+    _list(folder, partial, after)
+
+
+def _list(folder: Path, partial: Path, inventory: Inventory) -> None:
+    """At once: half a list is nobody's."""
+    (partial / INVENTORY).write_bytes(inventory.to_json())
     (partial / INVENTORY).replace(folder / INVENTORY)
 
 
@@ -170,8 +181,13 @@ def _sha256(data: bytes) -> str:
 
 
 def _remove_empty(root: Path, folder: Path) -> None:
-    while folder != root and not any(folder.iterdir()):
-        folder.rmdir()
+    while folder != root:
+        try:
+            folder.rmdir()
+        except FileNotFoundError:  # somebody has removed it already
+            pass
+        except OSError:  # something is left in it
+            return
         folder = folder.parent
 
 
@@ -201,5 +217,5 @@ def _translated(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or error
-        raise SiteError(f"cannot export to {folder}: {error.filename}: {reason}") from error
+        place = f"{error.filename}: " if error.filename else ""
+        raise SiteError(f"cannot export to {folder}: {place}{error.strerror or error}") from error

@@ -24,6 +24,7 @@ class Inventory:
     version: str  # of the build
     files: dict[str, FileEntry]  # by path below the site
     kept: dict[str, FileEntry]  # of the export before, for pages that are open
+    unfinished: bool = False  # it was taking the place of another: some of these are not there
 
     @property
     def all(self) -> dict[str, FileEntry]:
@@ -32,7 +33,7 @@ class Inventory:
 
     def including(self, others: dict[str, FileEntry]) -> Inventory:
         """While one export takes the place of another."""
-        return replace(self, kept={**others, **self.kept})
+        return replace(self, kept={**others, **self.kept}, unfinished=True)
 
     def to_json(self) -> bytes:
         """As a file, the same for the same site."""
@@ -41,8 +42,9 @@ class Inventory:
             return {path: asdict(files[path]) for path in sorted(files)}
 
         content = {"made_by": MADE_BY, "version": self.version}
+        state = {"unfinished": True} if self.unfinished else {}
         listed = {"files": entries(self.files), "kept": entries(self.kept)}
-        return json.dumps({**content, **listed}, indent=1).encode()
+        return json.dumps({**content, **state, **listed}, indent=1).encode()
 
     @classmethod
     def of(cls, folder: Path) -> Inventory | None:
@@ -65,7 +67,8 @@ def _names(folder: Path) -> set[str]:
 def _parse(found: Any) -> Inventory:
     if found["made_by"] != MADE_BY:
         raise ValueError(found["made_by"])
-    return Inventory(str(found["version"]), _entries(found["files"]), _entries(found["kept"]))
+    files, kept = _entries(found["files"]), _entries(found["kept"])
+    return Inventory(str(found["version"]), files, kept, found.get("unfinished") is True)
 
 
 def _entries(found: dict[str, Any]) -> dict[str, FileEntry]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import brotli
@@ -241,9 +242,92 @@ def test_whenever_it_stops_some_whole_site_is_there(
     assert b"assets/v1/page.js" in (out / "index.html").read_bytes()
     assert (out / "assets/v1/page.js").is_file()
     assert (out / "assets/v2/page.js").is_file()
+    for _ in range(2):  # it may be broken off once more
+        monkeypatch.setattr(Path, "replace", stop)
+        with pytest.raises(KeyboardInterrupt):
+            export_site(site, out)
+        monkeypatch.undo()
     export_site(site, out)
     assert b"assets/v2/page.js" in (out / "index.html").read_bytes()
+    assert (out / "assets/v1/page.js").is_file()  # for the pages that are open
     assert set(_listed(out)) == _files(out) - {"files.json"}
+    export_site(site, out)  # and for no longer
+    assert not (out / "assets/v1").exists()
+    assert set(_listed(out)) == _files(out) - {"files.json"}
+
+
+def test_another_site_after_one_that_was_broken_off(
+    site: Site, out: Path, page: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it never wrote is not said to be there."""
+    export_site(site, out)
+    _update(page, models)
+    replace = Path.replace
+
+    def stop(self: Path, target: Path) -> Path:
+        if "assets/v2" in target.as_posix():
+            raise KeyboardInterrupt
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", stop)
+    with pytest.raises(KeyboardInterrupt):
+        export_site(site, out)
+    monkeypatch.undo()
+    build(page, "v3", {"assets/v3/page.js": "changed again", "engine.js": "changed again"})
+    export_site(site, out)
+    assert (out / "assets/v1/page.js").is_file()
+    assert set(_listed(out)) == _files(out) - {"files.json"}
+
+
+@pytest.mark.parametrize("stopped", [1, 2])
+def test_the_list_is_whole_whenever_it_stops(
+    site: Site, out: Path, page: Path, monkeypatch: pytest.MonkeyPatch, stopped: int
+) -> None:
+    """It is written twice, and half of it never stands in its place."""
+    export_site(site, out)
+    build(page, "v2", {"assets/v2/page.js": "changed", "engine.js": "changed too"})
+    write, calls = Path.write_bytes, iter(range(1, 9))
+
+    def half(self: Path, data: bytes) -> int:
+        if self.name == "files.json" and next(calls) == stopped:
+            write(self, data[: len(data) // 2])
+            raise KeyboardInterrupt
+        return write(self, data)
+
+    monkeypatch.setattr(Path, "write_bytes", half)
+    with pytest.raises(KeyboardInterrupt):
+        export_site(site, out)
+    monkeypatch.undo()
+    export_site(site, out)
+    assert set(_listed(out)) == _files(out) - {"files.json"}
+
+
+@pytest.mark.parametrize("instead", ["nothing", "a file"])
+def test_what_somebody_removed_by_hand_is_no_obstacle(
+    site: Site, out: Path, models: Path, instead: str
+) -> None:
+    write_bundle(models / "other", tensor=bytes(2048))
+    export_site(site, out)
+    shutil.rmtree(out / "models" / "other")
+    if instead == "a file":
+        (out / "models" / "other").write_text("somebody's")
+    shutil.rmtree(models / "other")
+    for _ in range(2):
+        export_site(site, out)
+        listed = set(_listed(out))
+        assert not [path for path in listed if path.startswith("models/other/")]
+        assert listed == _files(out) - {"files.json", "models/other"}
+
+
+def test_a_fault_that_names_no_file_names_none(
+    site: Site, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Path, data: bytes) -> int:
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(Path, "write_bytes", fail)
+    with pytest.raises(SiteError, match=f"^cannot export to {out}: the disk is gone$"):
+        export_site(site, out)
 
 
 def test_a_killed_export_is_named(site: Site, out: Path) -> None:
