@@ -19,6 +19,7 @@ from rich.logging import RichHandler
 from starlette.applications import Starlette
 
 from compiler.errors import CompileError
+from web.bounded import BoundedServer
 from web.built import Built, find_page
 from web.errors import SiteError
 from web.export import export_site
@@ -94,7 +95,7 @@ def serve(
             _serve_reloading(models, options, listener)
         else:
             application = create_app(models, options=options)
-            uvicorn.Server(_config(application)).run(sockets=[listener])
+            BoundedServer(_config(application)).run(sockets=[listener])
 
 
 @app.command()
@@ -183,7 +184,7 @@ def _serve_reloading(models: Path, options: SiteOptions, listener: socket.socket
     # Whoever edits the page wants to see it as it is, not as a service worker kept it.
     os.environ[OPTIONS_VARIABLE] = replace(options, offline=False).to_json()
     config = _config("web.server:app_from_environment")
-    ChangeReload(config, uvicorn.Server(config).run, [listener]).run()
+    ChangeReload(config, BoundedServer(config).run, [listener]).run()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -41,7 +41,7 @@ def _serve(*arguments: str) -> Result:
 def built(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli, "find_page", lambda: page)
     monkeypatch.setattr(server, "find_page", lambda: page)
-    monkeypatch.setattr("uvicorn.Server", Served)
+    monkeypatch.setattr(cli, "BoundedServer", Served)
 
 
 @pytest.mark.usefixtures("built")

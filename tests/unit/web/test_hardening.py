@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -251,6 +252,49 @@ def test_who_never_reads_is_dropped(folder: Path) -> None:
             except ConnectionError:
                 pass
             assert received < SHARD
+
+
+def test_who_reads_too_slowly_is_dropped(folder: Path) -> None:
+    """Taking a little, again and again, does not keep a connection for ever."""
+    piece = 1 << 16
+    # At 10 MB a second something is taken every few milliseconds; a hundred times that is wanted.
+    greedy = IMPATIENT + "P.stall_seconds = 0.5; P.least_rate = 1e9; "
+    with running(folder / "models", folder / "dist", prelude=greedy) as (address, _):
+        parts = urlsplit(address)
+        shard = (folder / "shard").read_text()
+        with socket.socket() as slow:
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+            slow.connect((parts.hostname, parts.port))
+            slow.sendall(f"GET {shard} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            received = 0
+            with suppress(ConnectionError):
+                while part := slow.recv(piece):
+                    received += len(part)
+                    time.sleep(piece / 1e7)  # what makes it slow
+        assert received < SHARD
+
+
+def test_who_comes_too_many_waits_and_is_no_fault_of_ours(folder: Path) -> None:
+    """Six times as many connections as there are files for, all of which the deaf have."""
+    few = IMPATIENT + "import resource as r; r.setrlimit(r.RLIMIT_NOFILE, (64, 64)); "
+    with running(folder / "models", folder / "dist", prelude=few) as (address, pid):
+        parts = urlsplit(address)
+        host, port = parts.hostname or "", parts.port or 0
+        shard = (folder / "shard").read_text()
+        deaf = []
+        for _ in range(60):
+            each = socket.socket()
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            each.connect((host, port))
+            each.sendall(f"GET {shard} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            deaf.append(each)
+        for path in ("/healthz", "/", shard):
+            answer = _exchange(host, port, f"GET {path} HTTP/1.0\r\n\r\n".encode())
+            assert answer.startswith(b"HTTP/1.1 200"), (path, answer[:200])
+        for each in deaf:  # whoever had an answer had the right one
+            with each, suppress(ConnectionError):
+                assert each.recv(12) == b"HTTP/1.1 200"
+        assert len(list(Path(f"/proc/{pid}/fd").iterdir())) < 64
 
 
 def _open_shards(pid: int) -> int:
