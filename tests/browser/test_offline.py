@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from shutil import copy
+from shutil import copy, copytree
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -39,6 +39,9 @@ RENEW = """(async () => {
   }
   return worker.state;
 })()"""
+FORGET_MANIFESTS = """navigator.storage.getDirectory()
+  .then((root) => root.getDirectoryHandle("webkiln"))
+  .then((own) => own.removeEntry("manifests", { recursive: true }))"""
 REGISTRATIONS = "navigator.serviceWorker.getRegistrations().then((all) => all.length)"
 
 
@@ -165,6 +168,26 @@ def test_an_update_that_breaks_off_leaves_the_version_that_works(
     guest.page.reload()
     expect(guest.get("update")).to_contain_text("A new version of this page is ready")
     assert only in guest.page.evaluate(CACHES)
+
+
+def test_a_model_compiled_anew_is_there_after_an_update(
+    guest: ChatPage, plain_models: Path, plain_site: Path, tmp_path: Path
+) -> None:
+    """A reload brings the page of before, which knows the model of before and no other."""
+    arrive(guest)
+    kept(guest)
+    anew = copytree(plain_models, tmp_path / "models")
+    manifest = next(anew.glob("*/manifest.json"))
+    manifest.write_text(manifest.read_text() + "\n")
+    deploy(anew, plain_site)
+    guest.page.evaluate(FORGET_MANIFESTS)
+    guest.page.reload()
+    guest.expect_notice("integrity", "Update this page where it offers that")
+    expect(guest.get("error")).to_contain_text("knows the models that are on the site now")
+    guest.get("update-page").click()
+    expect(guest.get("load")).to_be_enabled()
+    expect(guest.get("error")).to_be_hidden()
+    guest.start()
 
 
 @pytest.mark.parametrize("fault", ["the list is the next version's", "the network is lost"])

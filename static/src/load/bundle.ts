@@ -56,7 +56,9 @@ export function manifestLabel(address: string): Label {
     name: `the model's manifest (${address})`,
     file: "manifest.json",
     wrong: `${address} is not the manifest this page expects`,
-    ifWrong: "Reload the page; if it stays so, the site's model list is out of date.",
+    ifWrong:
+      "Update the page where it offers that, or else reload it; if it stays so, the site's model " +
+      "list is out of date.",
     ifMissing: "Check the model's address and the connection.",
   };
 }

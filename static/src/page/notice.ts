@@ -2,7 +2,7 @@
 
 import { element, find, keepFocus } from "./dom";
 import type { EngineTrouble, Trouble } from "./engine";
-import { type Remedy, remedyFor } from "./trouble";
+import { isOutdated, type Remedy, remedyFor } from "./trouble";
 import { words } from "./words";
 
 export interface Action {
@@ -13,10 +13,13 @@ export interface Action {
 
 export class Notice {
   private readonly box = find("notice", HTMLElement);
+  /** Counts what was shown: whoever comes back late finds another number. */
+  private shown = 0;
 
   /** An error with its remedy and other ways out; `act` is called for "retry" and "reload". */
   showTrouble(trouble: EngineTrouble, act: (remedy: Remedy) => void, others: Action[] = []): void {
     this.showSaid(trouble, told(trouble), act, others);
+    if (isOutdated(trouble)) void this.offerNewer().catch(() => {});
   }
 
   /** The same with words from elsewhere. */
@@ -38,12 +41,8 @@ export class Notice {
   }
 
   show(testid: string, title: string, lines: string[], actions: Action[]): void {
-    const buttons = actions.map(({ label, testid: id, run }) => {
-      const button = element("button", { class: "button quiet", text: label, testid: id });
-      button.type = "button";
-      button.addEventListener("click", run);
-      return button;
-    });
+    this.shown++;
+    const buttons = actions.map(actionButton);
     delete this.box.dataset.code;
     this.box.dataset.testid = testid;
     this.box.replaceChildren(
@@ -54,12 +53,33 @@ export class Notice {
     this.box.hidden = false;
   }
 
+  /** A page that the service worker kept comes again at every reload, until the next one is taken. */
+  private async offerNewer(): Promise<void> {
+    const { shown } = this;
+    const { newerVersion } = await import("./offline");
+    const take = await newerVersion();
+    if (!take || shown !== this.shown) return;
+    const { newerModel, update } = words.offline;
+    const button = actionButton({ label: update, testid: "update-page", run: take });
+    const actions = this.box.querySelector(".actions");
+    actions?.before(element("p", { text: newerModel }));
+    actions?.prepend(button);
+  }
+
   clear(): void {
+    this.shown++;
     keepFocus(this.box);
     this.box.hidden = true;
     this.box.replaceChildren();
     this.box.dataset.testid = "notice";
   }
+}
+
+function actionButton({ label, testid, run }: Action): HTMLButtonElement {
+  const button = element("button", { class: "button quiet", text: label, testid });
+  button.type = "button";
+  button.addEventListener("click", run);
+  return button;
 }
 
 export interface Said {

@@ -9,6 +9,13 @@ import { words } from "./words";
 /** A tab that stays open for days looks for a new version when somebody comes back to it. */
 const RECHECK_MS = 3_600_000;
 
+let siteWorker: SiteWorker | null = null;
+
+/** The way to a newer version of this page, once that is here; null: there is none. */
+export async function newerVersion(): Promise<(() => void) | null> {
+  return (await siteWorker?.newer()) ?? null;
+}
+
 export async function keepOffline(): Promise<void> {
   const state = find("offline-state", HTMLElement);
   const say = (problem: Problem | null): void => {
@@ -28,6 +35,7 @@ export async function keepOffline(): Promise<void> {
     },
     update: offerUpdate,
   });
+  siteWorker = worker;
   await worker.check();
   recheck(worker);
 }

@@ -23,6 +23,8 @@ export class SiteWorker {
   private registration: ServiceWorkerRegistration | null = null;
   /** The version that the last check found on the server. */
   private app = "";
+  /** Another tab has changed over to a newer version. */
+  private overtaken = false;
 
   constructor(
     private readonly container: ServiceWorkerContainer,
@@ -31,7 +33,9 @@ export class SiteWorker {
     const { controller } = container;
     container.addEventListener("controllerchange", () => {
       // Another tab has changed over; this one goes on with the files of its own version.
-      if (controller) events.update(() => location.reload());
+      if (!controller) return;
+      this.overtaken = true;
+      events.update(() => location.reload());
     });
     container.addEventListener("message", ({ data }: MessageEvent<Failure>) => {
       if (data.type === "failed" && data.app === this.app) this.failed(data.problem);
@@ -47,6 +51,14 @@ export class SiteWorker {
     } catch (error) {
       this.failed(asProblem(error));
     }
+  }
+
+  /** Checks, and resolves with the way to the newer version once that is here; null: there is none. */
+  async newer(): Promise<(() => void) | null> {
+    if (this.overtaken) return () => location.reload();
+    await this.check();
+    await settled(this.registration?.installing ?? null);
+    return this.next() ? () => this.takeOver() : null;
   }
 
   private async registered(): Promise<ServiceWorkerRegistration | undefined> {
@@ -120,6 +132,14 @@ async function newest(): Promise<string | null> {
   } catch {
     return null;
   }
+}
+
+/** Resolves when it is installed, or cannot be. */
+function settled(worker: ServiceWorker | null): Promise<void> {
+  return new Promise((resolve) => {
+    if (worker?.state !== "installing") resolve();
+    else worker.addEventListener("statechange", () => resolve(), { once: true });
+  });
 }
 
 function ask(worker: ServiceWorker): Promise<Status> {

@@ -4,6 +4,7 @@ import {
   type Backend,
   type CapabilityReport,
   type EngineInfo,
+  type EngineTrouble,
   type ErrorCode,
   isServerTrouble,
   type Trouble,
@@ -31,6 +32,11 @@ export function remedyFor(trouble: Trouble): Remedy {
   const { code } = trouble;
   if (RELOAD.includes(code) || !Object.hasOwn(words.faults, code)) return "reload";
   return CLOSE.includes(code) ? "close" : "retry";
+}
+
+/** Whether the page may be older than the model it asked for: a newer one knows that. */
+export function isOutdated({ code, values }: EngineTrouble): boolean {
+  return code === "unsupported-format" || (code === "integrity" && values.file === "manifest.json");
 }
 
 /** Faults of the graphics card; an engine that was free to choose has tried the processor too. */

@@ -56,7 +56,7 @@ const faults: Record<ErrorCode, Fault> = {
   "unsupported-format": {
     title: "The model was made for another version",
     text: () => "This page cannot read its files.",
-    hint: "Reload the page. If it stays so, the site's owner has to compile the model again or update the site.",
+    hint: "Update this page where it offers that, or else reload it. If it stays so, the site's owner has to compile the model again or update the site.",
   },
   "bad-bundle": {
     title: "The model's files are damaged",
@@ -78,7 +78,7 @@ const faults: Record<ErrorCode, Fault> = {
     title: "A file is not what it should be",
     text: ({ file }) =>
       `${file ?? "A file"} has other content than this page expects; it was not used.`,
-    hint: "Reload the page. If it stays so, the copy on the server is damaged or out of date.",
+    hint: "Update this page where it offers that, or else reload it. If it stays so, the copy on the server is damaged or out of date.",
   },
   storage: {
     title: "The browser's storage refused a file",
@@ -374,6 +374,8 @@ export const en = {
     impossible: (why: string) => `Use without a network is not possible: ${why}`,
     problems,
     newVersion: "A new version of this page is ready. Tabs that are open keep theirs until closed.",
+    newerModel:
+      "A new version of this page is ready, which knows the models that are on the site now.",
     update: "Update now",
     install: "Install as an app",
   },

@@ -46,7 +46,7 @@ const faults: Record<ErrorCode, Fault> = {
   "unsupported-format": {
     title: "Le modèle a été préparé pour une autre version",
     text: () => "Cette page ne sait pas lire ses fichiers.",
-    hint: "Rechargez la page. Si rien ne change, le propriétaire du site doit recompiler le modèle ou mettre le site à jour.",
+    hint: "Mettez cette page à jour si elle le propose, sinon rechargez-la. Si rien ne change, le propriétaire du site doit recompiler le modèle ou mettre le site à jour.",
   },
   "bad-bundle": {
     title: "Les fichiers du modèle sont endommagés",
@@ -68,7 +68,7 @@ const faults: Record<ErrorCode, Fault> = {
     title: "Un fichier n’est pas celui attendu",
     text: ({ file }) =>
       `Le contenu de ${file ?? "ce fichier"} n’est pas celui que cette page attend ; il n’a pas été utilisé.`,
-    hint: "Rechargez la page. Si rien ne change, la copie du serveur est endommagée ou périmée.",
+    hint: "Mettez cette page à jour si elle le propose, sinon rechargez-la. Si rien ne change, la copie du serveur est endommagée ou périmée.",
   },
   storage: {
     title: "Le stockage du navigateur a refusé un fichier",
@@ -359,6 +359,8 @@ export const words: Words = {
     },
     newVersion:
       "Une nouvelle version de cette page est prête. Les onglets ouverts gardent la leur jusqu’à leur fermeture.",
+    newerModel:
+      "Une nouvelle version de cette page est prête ; elle connaît les modèles que le site propose maintenant.",
     update: "Mettre à jour",
     install: "Installer comme application",
   },

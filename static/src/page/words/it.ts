@@ -46,7 +46,7 @@ const faults: Record<ErrorCode, Fault> = {
   "unsupported-format": {
     title: "Il modello è stato preparato per un’altra versione",
     text: () => "Questa pagina non sa leggere i suoi file.",
-    hint: "Ricarica la pagina. Se non cambia nulla, il proprietario del sito deve ricompilare il modello o aggiornare il sito.",
+    hint: "Aggiorna questa pagina se lo propone, altrimenti ricaricala. Se non cambia nulla, il proprietario del sito deve ricompilare il modello o aggiornare il sito.",
   },
   "bad-bundle": {
     title: "I file del modello sono danneggiati",
@@ -68,7 +68,7 @@ const faults: Record<ErrorCode, Fault> = {
     title: "Un file non è quello atteso",
     text: ({ file }) =>
       `Il contenuto di ${file ?? "questo file"} non è quello che la pagina si aspetta; non è stato usato.`,
-    hint: "Ricarica la pagina. Se non cambia nulla, la copia sul server è danneggiata o superata.",
+    hint: "Aggiorna questa pagina se lo propone, altrimenti ricaricala. Se non cambia nulla, la copia sul server è danneggiata o superata.",
   },
   storage: {
     title: "Lo spazio del browser ha rifiutato un file",
@@ -359,6 +359,8 @@ export const words: Words = {
     },
     newVersion:
       "È pronta una nuova versione di questa pagina. Le schede aperte tengono la propria finché restano aperte.",
+    newerModel:
+      "È pronta una nuova versione di questa pagina, che conosce i modelli ora presenti nel sito.",
     update: "Aggiorna ora",
     install: "Installa come app",
   },

@@ -6,7 +6,7 @@ import { asTrouble } from "../../../../static/src/page/engine";
 import { chooseModel, type Model } from "../../../../static/src/page/models";
 import { sentence } from "../../../../static/src/page/notice";
 import { progressShare, progressText } from "../../../../static/src/page/start";
-import { remedyFor } from "../../../../static/src/page/trouble";
+import { isOutdated, remedyFor } from "../../../../static/src/page/trouble";
 import { choose, words } from "../../../../static/src/page/words";
 
 const { bytes, duration } = words.figures;
@@ -191,4 +191,13 @@ describe("the model asked for", () => {
     expect(chooseModel(models, "Other")).toBe(models[1]);
     expect(chooseModel(models, "none")).toBeUndefined();
   });
+});
+
+test("a newer page may help where a manifest is not what this one was made for", () => {
+  const fault = (code: "integrity" | "unsupported-format" | "network", file: string) =>
+    isOutdated({ code, message: "", hint: "", values: { file } });
+  expect(fault("integrity", "manifest.json")).toBe(true);
+  expect(fault("unsupported-format", "manifest.json")).toBe(true);
+  expect(fault("integrity", "weights/9e63.bin")).toBe(false);
+  expect(fault("network", "manifest.json")).toBe(false);
 });
