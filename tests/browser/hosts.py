@@ -43,7 +43,7 @@ http {{
   server {{
     listen 127.0.0.1:{port};
     root {root};
-    include {site}/hosting/nginx.conf;
+{includes}
   }}
 }}
 """
@@ -67,8 +67,8 @@ def python_server(root: Path) -> Iterator[str]:
 
 
 @contextmanager
-def nginx(root: Path, site: Path) -> Iterator[str]:
-    """nginx with the configuration that came with the site; yields its address."""
+def nginx(root: Path, *sites: Path) -> Iterator[str]:
+    """nginx with the configurations that came with the sites; yields its address."""
     if NGINX is None:
         pytest.fail("there is no nginx: `make browser` installs it on Debian")
     port = _free_port()
@@ -76,7 +76,8 @@ def nginx(root: Path, site: Path) -> Iterator[str]:
         file = Path(work, "nginx.conf")
         # Started by root, it would become somebody who may not read what tests write.
         user = "user root;" if os.geteuid() == 0 else ""
-        values = {"work": work, "port": port, "root": root, "site": site, "user": user}
+        includes = "\n".join(f"    include {site}/hosting/nginx.conf;" for site in sites)
+        values = {"work": work, "port": port, "root": root, "includes": includes, "user": user}
         file.write_text(CONFIGURATION.format(**values))
         with _running([NGINX, "-e", "stderr", "-p", work, "-c", str(file)], port) as address:
             yield address

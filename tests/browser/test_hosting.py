@@ -18,8 +18,15 @@ from tests.browser.chat_page import ChatPage, visit
 from tests.browser.hosts import BASE_PATH, export, nginx, python_server
 from tests.browser.offline_site import write_models
 from tests.browser.test_page_ladder import CARD, assert_talks, threads
+from tests.unit.web.conftest import build
+from web.built import Built
+from web.export import export_site
 from web.headers import IMMUTABLE, security_headers
+from web.models import Models
 from web.options import SiteOptions
+from web.site import Site
+
+NEIGHBOUR = SiteOptions(base_path="/some/site.two/", mirrors=("https://mirror.example.net/",))
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +39,17 @@ def root(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the hosts serve; the site lies somewhere below."""
     root = tmp_path_factory.mktemp("root")
     export(models, root)
+    (root / "foreign.html").write_text("<!doctype html><title>Somebody else's</title>")
     return root
+
+
+@pytest.fixture(scope="module")
+def neighbour(models: Path, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another site on the same host, which may ask another origin; its folder."""
+    dist = tmp_path_factory.mktemp("dist")
+    build(dist, "v1", {"assets/v1/page.js": "page", "engine.js": "engine"})
+    export_site(Site(Models(models), Built(dist), NEIGHBOUR), root / "some" / "site.two")
+    return root / "some" / "site.two"
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +59,8 @@ def plain(root: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def configured(root: Path) -> Iterator[str]:
-    with nginx(root, root / BASE_PATH.strip("/")) as address:
+def configured(root: Path, neighbour: Path) -> Iterator[str]:
+    with nginx(root, root / BASE_PATH.strip("/"), neighbour) as address:
         yield address
 
 
@@ -103,11 +120,13 @@ def test_the_policy_holds_without_headers(chromium: Browser, plain: str) -> None
         assert any("connect-src" in problem for problem in page.problems)
 
 
-def _get(address: str, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+def _get(
+    address: str, path: str, base_path: str = BASE_PATH, **headers: str
+) -> tuple[int, dict[str, str], bytes]:
     """Without any client's own ideas of compression; names of headers in small letters."""
     connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=20)
     try:
-        connection.request("GET", BASE_PATH + path, headers=headers)
+        connection.request("GET", base_path + path, headers=headers)
         response = connection.getresponse()
         found = {name.lower(): value for name, value in response.getheaders()}
         return response.status, found, response.read()
@@ -134,6 +153,30 @@ def test_nginx_serves_every_file_with_its_headers(
         assert {name: headers.get(name.lower()) for name in expected} == expected
         assert headers["cache-control"] == (IMMUTABLE if hashed.match(path) else "no-cache")
         assert "etag" in headers
+
+
+def test_nginx_keeps_the_sites_of_a_server_apart(configured: str) -> None:
+    """And whatever else it serves is as it was."""
+    for options in (SiteOptions(base_path=BASE_PATH), NEIGHBOUR):
+        home = options.base_path
+        expected = security_headers(options)
+        for path, status in [("index.html", 200), ("engine.js", 200), ("nothing", 404)]:
+            found, headers, body = _get(configured, path, home)
+            assert (home, path, found) == (home, path, status)
+            assert {name: headers.get(name.lower()) for name in expected} == expected
+        assert f'<a href="{home}">'.encode() in body
+    path = next(path for path in _listed(configured, NEIGHBOUR) if path.startswith("assets/"))
+    assert _get(configured, path, NEIGHBOUR.base_path)[1]["cache-control"] == IMMUTABLE
+    status, headers, _ = _get(configured, "foreign.html", "/")
+    assert (status, headers["content-type"]) == (200, "text/html")
+    ours = {name.lower() for name in security_headers(NEIGHBOUR)} | {"cache-control"}
+    assert not ours & headers.keys()
+    assert b"nginx" in _get(configured, "nothing", "/")[2]  # its own page, not ours
+
+
+def _listed(address: str, options: SiteOptions) -> list[str]:
+    found = json.loads(_get(address, "app.json", options.base_path)[2])
+    return list(found["files"])
 
 
 TYPES = {
