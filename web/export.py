@@ -8,7 +8,6 @@ site before goes on; its assets stay for one export more, for pages that are ope
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +17,7 @@ from pathlib import Path
 from compiler.bundle.codec import manifest_from_json
 from compiler.bundle.names import bundle_file
 from compiler.bundle.schema import FileEntry
+from web.built import Built
 from web.compression import twins
 from web.errors import SiteError
 from web.files import HASHED
@@ -52,7 +52,7 @@ def export_site(site: Site, folder: Path) -> Exported:
         documents = site.documents()
         for path, data in documents.items():
             writer.write(path, data)
-        _add_build(writer, site.built.folder, documents)
+        _add_build(writer, site.built, documents)
         if site.options.models_url is None:
             for model in site.models.list():
                 _add_bundle(writer, model, site.models.folder / model.slug)
@@ -93,13 +93,13 @@ class Writer:
         return file
 
 
-def _add_build(writer: Writer, folder: Path, documents: dict[str, bytes]) -> None:
-    """What app.json lists beside the documents."""
-    for path, entry in json.loads(documents["app.json"])["files"].items():
+def _add_build(writer: Writer, built: Built, documents: dict[str, bytes]) -> None:
+    """What the build has beside the documents."""
+    for path, entry in built.app().files.items():
         if path in documents:
             continue
-        data = (folder / path).read_bytes()
-        if _sha256(data) != entry["sha256"]:
+        data = built.read(path)
+        if _sha256(data) != entry.sha256:
             raise SiteError(f"{path} is not what was built: run `make build`, then export again")
         writer.write(path, data)
 

@@ -83,7 +83,7 @@ class PageFiles(StaticFiles):
         if path not in app.files:
             raise HTTPException(404)
         keep = IMMUTABLE if path.startswith(app.assets) else REVALIDATE
-        sent = self._instead.get(path, path)
+        sent = self._instead.get(path, app.source(path))
         return _labelled(await super().get_response(sent, scope), path, keep)
 
 

@@ -21,7 +21,7 @@ from web.headers import REVALIDATE, SecurityHeaders, security_headers
 from web.listing import INDEX, MODELS
 from web.models import Models
 from web.options import SiteOptions
-from web.site import HEADERS, Site
+from web.site import ENGINE, HEADERS, Site
 
 # How `serve --reload` reaches the process that uvicorn starts.
 MODELS_VARIABLE = "WEBKILN_MODELS"
@@ -62,6 +62,7 @@ def _routes(site: Site) -> list[BaseRoute]:
         Route(f"/{INDEX}", _document(site.page, "text/html")),
         Route(f"/{MODELS}", _document(site.model_list, "application/json")),
         Route(f"/{HEADERS}", _document(site.header_list, "application/json")),
+        Route(f"/{ENGINE}", _document(site.engine, "text/javascript")),
         Route(f"/{LIST}", _document(site.app_list, "application/json")),
         Route("/healthz", _health(site.models)),
     ]

@@ -21,6 +21,7 @@ from web.options import SiteOptions
 
 TEMPLATES = Path(__file__).with_name("templates")
 HEADERS = "headers.json"
+ENGINE = "engine.js"
 HOSTS = Path(__file__).with_name("hosts")
 
 
@@ -29,7 +30,7 @@ class Site:
 
     def __init__(self, models: Models, built: Built, options: SiteOptions) -> None:
         self.models = models
-        self.built = built
+        self.built = built.for_site(security_headers(options))
         self.options = options
         # Changed templates count at once: that is a few calls of stat() for each page.
         self._templates = Environment(
@@ -76,12 +77,19 @@ class Site:
 
     def app_list(self) -> bytes:
         """app.json: the build's files, and those of this module that may change."""
-        self.built.app()
-        build = (self.built.folder / LIST).read_bytes()
-        return list_site(build, self._changing())
+        return list_site(self.built.app(), self._changing())
+
+    def engine(self) -> bytes:
+        """engine.js, which leads to the engine by its name on this site."""
+        return self.built.app().on_site(self.built.read(ENGINE).decode()).encode()
 
     def _changing(self) -> dict[str, bytes]:
-        files = {INDEX: self.page(), MODELS: self.model_list(), HEADERS: self.header_list()}
+        files = {
+            INDEX: self.page(),
+            MODELS: self.model_list(),
+            HEADERS: self.header_list(),
+            ENGINE: self.engine(),
+        }
         if not self.options.offline:
             files[SERVICE_WORKER] = (self.built.folder / REMOVER).read_bytes()
         return files

@@ -10,7 +10,6 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.chat_page import ChatPage, visit
 from tests.browser.offline_site import (
-    OTHER,
     Host,
     arrive,
     deploy,
@@ -96,6 +95,7 @@ def test_an_open_tab_goes_on_beside_a_new_version(
     kept(guest)
     guest.start()
     talk(guest)
+    old = version(plain_site)
     deploy(plain_models, plain_site, other)
     tab = guest.new_tab()
     tab.goto(f"{guest.address}/?backend=wasm")
@@ -103,14 +103,13 @@ def test_an_open_tab_goes_on_beside_a_new_version(
     expect(guest.get("update")).to_contain_text("A new version of this page is ready")
     assert tab.title() == "Webkiln"
     # The server has none of this version any more.
-    old = version(DIST)
     assert not (plain_site / "assets" / old).exists()
     tab.get_by_test_id("update-now").click()
     expect(tab).to_have_title("Other")
     kept(guest, tab)
     plain_host.requests.clear()
     talk(guest)
-    lazy = next((DIST / "assets" / old).glob("it-*.js")).name
+    lazy = next((DIST / "assets" / version(DIST)).glob("it-*.js")).name
     script = f"import('./assets/{old}/{lazy}').then(({{ words }}) => words.site.settings)"
     assert guest.page.evaluate(script) == "Impostazioni"
     # A worker that begins now is of the tab's own version.
@@ -155,7 +154,7 @@ def test_an_update_that_breaks_off_leaves_the_version_that_works(
     plain_host.cut.add("worker.js")
     guest.context.add_init_script(LISTEN)
     guest.page.reload()
-    script = f"assets/{OTHER}/worker.js"
+    script = f"assets/{version(plain_site)}/worker.js"
     until(guest.page, f"window.said?.problem.file === '{script}'")
     kept(guest)
     [only] = guest.page.evaluate(CACHES)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.browser.chat_page import ChatPage, visit
+from tests.browser.offline_site import kept
 from tests.browser.site import Site, serve
 from tests.browser.test_page_ladder import assert_talks
+from web.options import SiteOptions
+from web.server import create_app
+from web.verify import running
 
 # Each tries one thing, and resolves to how it ended: "done" where it worked.
 ATTEMPTS = {
@@ -122,6 +128,43 @@ def test_the_worker_reaches_no_other_origin(climber: ChatPage, elsewhere: Site) 
     climber.load()
     violated = climber.worker.evaluate(VIOLATION, elsewhere.address)
     assert violated == "connect-src"
+
+
+class Switch:
+    """An application that is replaced while it is served."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+
+@pytest.mark.parametrize("service_workers", ["block", "allow"])
+def test_other_origins_reach_those_who_were_here_before(
+    chromium: Browser, plain_models: Path, service_workers: str
+) -> None:
+    """A worker's policy is what came with its script, which the browser has kept."""
+    mirror = Site({"/": b"reached"})
+    mirror.headers = {"Access-Control-Allow-Origin": "*"}
+    served = Switch(create_app(plain_models))
+    with (
+        serve(mirror),
+        running(served) as address,
+        visit(chromium, address, service_workers=service_workers) as page,
+    ):
+        page.climb(backend="wasm")
+        page.start()
+        assert page.worker.evaluate(VIOLATION, mirror.address) == "connect-src"
+        if service_workers == "allow":
+            kept(page)
+        served.app = create_app(plain_models, options=SiteOptions(mirrors=(mirror.address + "/",)))
+        page.page.reload()
+        if service_workers == "allow":
+            with page.page.expect_event("load"):
+                page.get("update-now").click()
+        expect(page.get("input")).to_be_visible()  # a model that is known loads by itself
+        assert page.worker.evaluate(VIOLATION, mirror.address) == "done"
 
 
 def test_a_script_in_the_html_does_not_run(chromium: Browser, mini_site: str) -> None:

@@ -9,9 +9,20 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.unit.bundle.sample import write_bundle
+from web.built import site_version
+from web.headers import security_headers
+from web.options import SiteOptions
 from web.server import create_app
 
-ASSETS = "assets/v1/"
+DEFAULT = SiteOptions()
+
+
+def assets(build: str, options: SiteOptions = DEFAULT) -> str:
+    """The folder of a build's assets on a site."""
+    return f"assets/{site_version(build, security_headers(options))}/"
+
+
+ASSETS = assets("v1")
 
 
 @pytest.fixture
@@ -20,10 +31,12 @@ def page(tmp_path: Path) -> Path:
     folder = tmp_path / "dist"
     folder.mkdir()
     names = [
-        ASSETS + name for name in ("engine.js", "worker.js", "thread.js", "page.js", "page.css")
+        "assets/v1/" + name
+        for name in ("engine.js", "worker.js", "thread.js", "page.js", "page.css")
     ]
     kept = ("engine.js", "sw.js", "sw-remove.js", "manifest.webmanifest", "icons/icon.svg")
-    build(folder, "v1", {name: f"/* {name} */\n" * 100 for name in (*names, *kept)})
+    texts = {name: f"/* {name} */\n" * 100 for name in (*names, *kept)}
+    build(folder, "v1", {**texts, "engine.js": 'export * from "./assets/v1/engine.js";\n'})
     return folder
 
 

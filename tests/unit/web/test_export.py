@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from compiler.errors import BundleError
 from tests.unit.bundle.sample import write_bundle
-from tests.unit.web.conftest import build
+from tests.unit.web.conftest import ASSETS, assets, build
 from web import cli, export
 from web.built import Built
 from web.errors import SiteError
@@ -76,7 +76,7 @@ def test_every_file_is_listed_with_size_and_hash(site: Site, out: Path) -> None:
 def test_twins_hold_the_same_and_weights_have_none(site: Site, out: Path) -> None:
     export_site(site, out)
     packed = [name for name in _files(out) if name.endswith((".gz", ".br"))]
-    assert {"index.html.gz", "index.html.br", "assets/v1/page.js.gz"} <= set(packed)
+    assert {"index.html.gz", "index.html.br", f"{ASSETS}page.js.gz"} <= set(packed)
     for name in packed:
         data = (out / name).read_bytes()
         plain = gzip.decompress(data) if name.endswith(".gz") else brotli.decompress(data)
@@ -106,14 +106,14 @@ def test_an_export_over_an_earlier_one_keeps_what_open_pages_need(
     weights = {name for name in first if "/weights/" in name}
     _update(page, models)
     done = export_site(site, out)
-    assert (out / "assets/v1/worker.js").is_file()
-    assert (out / "assets/v2/page.js").is_file()
+    assert (out / assets("v1") / "worker.js").is_file()
+    assert (out / assets("v2") / "page.js").is_file()
     assert weights
     assert not any((out / name).exists() for name in weights)
-    assert done.kept == sum(name.startswith("assets/v1/") for name in first)
+    assert done.kept == sum(name.startswith(ASSETS) for name in first)
     assert set(_listed(out)) == _files(out) - {"files.json"}
     export_site(site, out)  # kept for one export, not for ever
-    assert not (out / "assets/v1").exists()
+    assert not (out / assets("v1")).exists()
     assert set(_listed(out)) == _files(out) - {"files.json"}
 
 
@@ -239,20 +239,20 @@ def test_whenever_it_stops_some_whole_site_is_there(
     with pytest.raises(KeyboardInterrupt):
         export_site(site, out)
     monkeypatch.undo()
-    assert b"assets/v1/page.js" in (out / "index.html").read_bytes()
-    assert (out / "assets/v1/page.js").is_file()
-    assert (out / "assets/v2/page.js").is_file()
+    assert f"{assets('v1')}page.js" in (out / "index.html").read_text()
+    assert (out / assets("v1") / "page.js").is_file()
+    assert (out / assets("v2") / "page.js").is_file()
     for _ in range(2):  # it may be broken off once more
         monkeypatch.setattr(Path, "replace", stop)
         with pytest.raises(KeyboardInterrupt):
             export_site(site, out)
         monkeypatch.undo()
     export_site(site, out)
-    assert b"assets/v2/page.js" in (out / "index.html").read_bytes()
-    assert (out / "assets/v1/page.js").is_file()  # for the pages that are open
+    assert f"{assets('v2')}page.js" in (out / "index.html").read_text()
+    assert (out / assets("v1") / "page.js").is_file()  # for the pages that are open
     assert set(_listed(out)) == _files(out) - {"files.json"}
     export_site(site, out)  # and for no longer
-    assert not (out / "assets/v1").exists()
+    assert not (out / assets("v1")).exists()
     assert set(_listed(out)) == _files(out) - {"files.json"}
 
 
@@ -265,7 +265,7 @@ def test_another_site_after_one_that_was_broken_off(
     replace = Path.replace
 
     def stop(self: Path, target: Path) -> Path:
-        if "assets/v2" in target.as_posix():
+        if assets("v2") in target.as_posix():
             raise KeyboardInterrupt
         return replace(self, target)
 
@@ -275,7 +275,7 @@ def test_another_site_after_one_that_was_broken_off(
     monkeypatch.undo()
     build(page, "v3", {"assets/v3/page.js": "changed again", "engine.js": "changed again"})
     export_site(site, out)
-    assert (out / "assets/v1/page.js").is_file()
+    assert (out / assets("v1") / "page.js").is_file()
     assert set(_listed(out)) == _files(out) - {"files.json"}
 
 

@@ -18,7 +18,7 @@ import pytest
 
 from compiler.bundle.schema import Manifest
 from tests.unit.bundle.sample import write_bundle
-from tests.unit.web.conftest import build
+from tests.unit.web.conftest import ASSETS, build
 from tests.unit.web.test_cli import running
 
 # Memory and open files are read from /proc. Some seconds each.
@@ -179,8 +179,8 @@ def test_ten_thousand_requests_as_nobody_means_them(
         "/../secret", "/models/../secret.json", "/models/tiny/../../secret", "//secret",
         "/models/%2e%2e/secret", "/models/tiny/weights/..%2f..%2f..%2fsecret",
         "/models/secret.json", "/models/tiny/secret.json", "/models/tiny/weights/secret.bin.txt",
-        "/assets/v1/secret",
-        "/assets/v1/../../secret.json", "/models/tiny/weights/.secret", "/secret",
+        f"/{ASSETS}secret", f"/{ASSETS}../../secret.json", "/models/tiny/weights/.secret",
+        "/secret",
     ],
 )  # fmt: skip
 def test_no_path_leads_to_a_secret(server: tuple[str, int, int], path: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.unit.bundle.sample import write_bundle
+from tests.unit.web.conftest import ASSETS, assets
 from web import server
 from web.headers import content_security_policy, security_headers
 from web.options import SiteOptions
@@ -19,7 +20,7 @@ OWN = SiteOptions()
     ("path", "status"),
     [
         ("/", 200),
-        ("/assets/v1/page.js", 200),
+        (f"/{ASSETS}page.js", 200),
         ("/models.json", 200),
         ("/healthz", 200),
         ("/models/tiny/manifest.json", 200),
@@ -55,9 +56,9 @@ def test_the_policy_allows_nothing_inline_and_no_other_origin() -> None:
 
 def test_the_page_has_no_inline_script_or_style(client: TestClient) -> None:
     html = client.get("/").text
-    assert '<script type="module" src="assets/v1/page.js"></script>' in html
-    assert '<link rel="modulepreload" href="assets/v1/page-1.js">' in html
-    assert html.count(' src="assets/v1/') == 2
+    assert f'<script type="module" src="{ASSETS}page.js"></script>' in html
+    assert f'<link rel="modulepreload" href="{ASSETS}page-1.js">' in html
+    assert html.count(f' src="{ASSETS}') == 2
     assert html.count('<script type="application/json"') == 1
     assert html.count("<script") == 3  # of which the last one is data
     assert "<style" not in html
@@ -69,8 +70,8 @@ MEDIA_TYPES = {
     "/": "text/html; charset=utf-8",
     "/engine.js": "text/javascript; charset=utf-8",
     "/app.json": "application/json",
-    "/assets/v1/worker.js": "text/javascript; charset=utf-8",
-    "/assets/v1/page.css": "text/css; charset=utf-8",
+    f"/{ASSETS}worker.js": "text/javascript; charset=utf-8",
+    f"/{ASSETS}page.css": "text/css; charset=utf-8",
     "/sw.js": "text/javascript; charset=utf-8",
     "/manifest.webmanifest": "application/manifest+json",
     "/icons/icon.svg": "image/svg+xml",
@@ -92,7 +93,7 @@ def test_names_that_stay_are_revalidated(client: TestClient, path: str) -> None:
 
 
 def test_assets_are_kept_for_ever(client: TestClient) -> None:
-    response = client.get("/assets/v1/page.js")
+    response = client.get(f"/{ASSETS}page.js")
     assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
 
 
@@ -101,19 +102,31 @@ def test_another_build_is_served_at_once(client: TestClient, page: Path) -> None
     listed = (page / "app.json").read_text()
     (page / "app.json").write_text(listed.replace("v1", "v2-new"))
     (page / "assets" / "v1").rename(page / "assets" / "v2-new")
-    assert 'src="assets/v2-new/page.js"' in client.get("/").text
-    assert client.get("/assets/v2-new/page.js").status_code == 200
-    assert client.get("/assets/v1/page.js").status_code == 404
+    assert f'src="{assets("v2-new")}page.js"' in client.get("/").text
+    assert client.get(f"/{assets('v2-new')}page.js").status_code == 200
+    assert client.get(f"/{ASSETS}page.js").status_code == 404
+
+
+def test_other_headers_are_other_files(models: Path, page: Path) -> None:
+    """A worker's policy is what came with its script, which browsers keep for a year."""
+    with_mirror = SiteOptions(mirrors=("https://mirror.example.net/",))
+    names = [assets("v1", options) for options in (OWN, with_mirror, SiteOptions(shared=True))]
+    assert len(set(names)) == 3
+    with TestClient(create_app(models, page, with_mirror)) as client:
+        assert client.get(f"/{names[0]}worker.js").status_code == 404
+        worker = client.get(f"/{names[1]}worker.js")
+        assert "https://mirror.example.net" in worker.headers["Content-Security-Policy"]
+        assert client.get("/engine.js").text == f'export * from "./{names[1]}engine.js";\n'
 
 
 def test_the_list_holds_whatever_may_change(client: TestClient, models: Path) -> None:
     listed = client.get("/app.json").json()
-    for name in ("index.html", "models.json", "headers.json"):
+    for name in ("index.html", "models.json", "headers.json", "engine.js"):
         data = client.get(f"/{name}").content
         digest = hashlib.sha256(data).hexdigest()
         assert listed["files"][name] == {"bytes": len(data), "sha256": digest}
-    assert listed["version"] == "v1"
-    assert "assets/v1/page.js" in listed["files"]
+    assert f"assets/{listed['version']}/" == ASSETS
+    assert f"{ASSETS}page.js" in listed["files"]
     write_bundle(models / "another")
     assert client.get("/app.json").json() != listed
 
@@ -127,15 +140,15 @@ def test_a_site_without_offline_use_serves_the_remover(models: Path, page: Path)
 
 
 def test_a_changed_file_gets_another_tag(client: TestClient, page: Path) -> None:
-    tag = client.get("/assets/v1/page.js").headers["ETag"]
+    tag = client.get(f"/{ASSETS}page.js").headers["ETag"]
     (page / "assets/v1/page.js").write_text("changed")
-    again = client.get("/assets/v1/page.js", headers={"If-None-Match": tag})
+    again = client.get(f"/{ASSETS}page.js", headers={"If-None-Match": tag})
     assert again.status_code == 200
     assert again.text == "changed"
 
 
 def test_text_is_compressed_and_weights_are_not(client: TestClient) -> None:
-    assert client.get("/assets/v1/page.js").headers["Content-Encoding"] == "gzip"
+    assert client.get(f"/{ASSETS}page.js").headers["Content-Encoding"] == "gzip"
     manifest = client.get("/models/tiny/manifest.json").json()
     shard = manifest["tensors"]["embed"]["shards"][0]["file"]
     response = client.get(f"/models/tiny/{shard}")
@@ -149,7 +162,7 @@ def test_only_what_was_built_is_served_beside_the_page(client: TestClient, page:
 
 
 def test_nothing_can_be_posted(client: TestClient) -> None:
-    for path in ("/", "/models.json", "/assets/v1/page.js", "/models/tiny/manifest.json"):
+    for path in ("/", "/models.json", f"/{ASSETS}page.js", "/models/tiny/manifest.json"):
         assert client.post(path).status_code in (404, 405)
 
 
