@@ -12,7 +12,9 @@ from urllib.parse import quote, urlsplit
 from web.errors import SiteError
 
 BASE_PATH = re.compile(r"/([\w.~-]+/)*", re.ASCII)
-HOST = re.compile(r"[\w.-]+|\[[0-9a-fA-F:.]+\]", re.ASCII)
+HOST = re.compile(r"[\w.-]+", re.ASCII)
+NUMBER = re.compile(r"(.*\.)?(0x[0-9a-f]*|\d+)\.?")  # a host that browsers take for an IPv4 address
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
@@ -102,12 +104,18 @@ def _check(option: str, address: str) -> str:
         host, port = parts.hostname or "", parts.port
     except ValueError as error:
         raise SiteError(f"{option} {address}: {error}") from error
-    bracketed = f"[{host}]" if ":" in host else host
-    plain = parts.netloc.lower() == (bracketed if port is None else f"{bracketed}:{port}")
-    if parts.scheme not in ("http", "https") or not plain or not HOST.fullmatch(bracketed):
+    if ":" in host:
+        raise SiteError(
+            f"{option} {address}: a page's policy cannot name IPv6 addresses; use a name "
+            "(this machine's is localhost)"
+        )
+    plain = parts.netloc.lower() == (host if port is None else f"{host}:{port}")
+    if parts.scheme not in DEFAULT_PORTS or not plain or not HOST.fullmatch(host):
         raise SiteError(f"{option} {address}: an address like https://weights.example.org/ please")
     if parts.query or parts.fragment or re.search(r"[\s;,'\"<>\\]", address):
         raise SiteError(f"{option} {address}: no query, fragment, space, quote, ',' or ';'")
+    if NUMBER.fullmatch(host) and not _is_ipv4(host):
+        raise SiteError(f"{option} {address}: write an IPv4 address as four numbers, as 127.0.0.1")
     if parts.scheme == "http" and not is_loopback(host):
         raise SiteError(
             f"{option} {address}: pages over https may not ask http servers; only this machine "
@@ -117,8 +125,17 @@ def _check(option: str, address: str) -> str:
 
 
 def _origin(address: str) -> str:
+    """As browsers write it, which compare origins letter by letter."""
     parts = urlsplit(address)
-    return f"{parts.scheme}://{parts.netloc.lower()}"
+    origin = f"{parts.scheme}://{parts.hostname}"
+    return origin if parts.port in (None, DEFAULT_PORTS[parts.scheme]) else f"{origin}:{parts.port}"
+
+
+def _is_ipv4(host: str) -> bool:
+    try:
+        return str(ipaddress.IPv4Address(host)) == host
+    except ValueError:
+        return False
 
 
 def is_loopback(host: str) -> bool:

@@ -28,8 +28,10 @@ export function allowedOrigin(typed: string, allowed: readonly string[]): string
 
 function parsed(typed: string): URL {
   const url = URL.canParse(typed) ? new URL(typed) : null;
-  // A user name, a query or a fragment would be left out or, worse, sent along.
-  const plain = url && !url.username && !url.password && !url.search && !url.hash;
+  // A user name, a query or a fragment would be left out or, worse, sent along. IPv6 addresses have
+  // no form in a page's policy, so no site can allow them.
+  const extra = url && (url.username || url.password || url.search || url.hash);
+  const plain = url && !extra && !url.hostname.startsWith("[");
   if (plain && (url.protocol === "http:" || url.protocol === "https:")) return url;
   throw new ServerError(
     "server-address",

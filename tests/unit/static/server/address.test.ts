@@ -13,6 +13,7 @@ test.each([
   ["http://localhost:11434", "http://localhost:11434/v1"],
   [" http://LOCALHOST:11434/ ", "http://localhost:11434/v1"],
   ["http://localhost:11434/v1/", "http://localhost:11434/v1"],
+  ["https://models.example:443/v1", "https://models.example/v1"],
   ["https://models.example/openai/v1", "https://models.example/openai/v1"],
 ])("%s is asked at %s", (typed, base) => {
   expect(baseAddress(typed, ALLOWED)).toBe(base);
@@ -40,6 +41,7 @@ test.each([
   "http://me:secret@localhost:11434",
   "http://localhost:11434/v1?key=secret",
   "http://localhost:11434/#v1",
+  "http://[::1]:11434",
 ])("%s is no address", (typed) => {
   expect(() => baseAddress(typed, ALLOWED)).toThrow(
     expect.objectContaining({ code: "server-address" }),
