@@ -1,6 +1,7 @@
 // Stands in for engine.js: answers with the texts of `window.script`, so that tests decide what a
 // model says and how fast: {answers: [...], perSecond: tokens, or null for all at once}.
 // `window.stuck = true` holds the download in the middle, until the page cancels it;
+// `window.held`, a promise, is waited for before the model is there;
 // `window.fault = code` makes requests fail.
 export * from "./engine.js?real"; // whatever is not below
 
@@ -24,6 +25,7 @@ export async function checkDevice() {
 
 export async function createEngine({ onProgress, download }) {
   if (window.stuck) await half(onProgress, download.signal);
+  await window.held;
   let next = 0;
   const info = {
     model: "scripted",

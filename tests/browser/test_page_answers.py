@@ -197,6 +197,6 @@ def test_answers_are_announced_in_sentences(reader: ChatPage) -> None:
     reader.start()
     reader.ask("Go on")
     said = [each.strip() for each in reader.page.evaluate("said") if each.strip()]
-    assert " ".join(said) == text
+    assert " ".join(said) == f"{text}\nThe answer is complete."
     assert 1 < len(said) < 20
     assert all(each.endswith(".") for each in said)

@@ -7,6 +7,8 @@ from pathlib import Path
 from playwright.sync_api import Browser, expect
 
 from tests.browser.chat_page import ChatPage, visit
+from tests.browser.conversations import Panel
+from tests.browser.scripted import say
 from web.verify import serving
 
 NOTHING = """
@@ -43,6 +45,37 @@ def test_address_asks_for_what_is_not_there(visitor: ChatPage) -> None:
     expect(notice).to_contain_text("backend=cloud is not webgpu or wasm; it is left out.")
     expect(notice).to_contain_text("threads=two is not a whole number of threads")
     expect(visitor.get("load")).to_be_enabled()
+
+
+def test_people_stay_where_they_are(chromium: Browser, mini_site: str) -> None:
+    """While a model loads and answers, whoever is in the list of conversations is left there."""
+    with visit(chromium, mini_site) as chat:
+        say(chat, "Clay is fine earth. " * 400, per_second=20)
+        chat.climb(threads="two")
+        expect(chat.get("load")).to_be_enabled()
+        chat.page.evaluate("() => { held = new Promise((resolve) => { release = resolve; }); }")
+        chat.get("load").click()
+        panel = Panel(chat.page)
+        panel.open()
+        search = panel.get("history-search")
+        search.click()
+        chat.page.evaluate("release()")
+        expect(chat.get("input")).to_be_visible()
+        expect(search).to_be_focused()
+        # What the address got wrong is told as long as nothing else is to be said.
+        expect(chat.page.locator("#notice")).to_contain_text("threads=two is not")
+        chat.send("What is clay?")
+        chat.started()
+        search.click()
+        chat.page.keyboard.press("Escape")
+        expect(panel.get("history-dialog")).to_be_hidden()
+        answer = chat.get("message-assistant")
+        expect(answer).to_have_attribute("data-state", "busy")
+        chat.page.keyboard.press("Escape")
+        expect(answer).to_have_attribute("data-state", "done")
+        expect(chat.get("finish-note")).to_have_text("You stopped this answer.")
+        expect(chat.page.locator("#announcer")).to_contain_text("You stopped this answer.")
+        chat.assert_clean()
 
 
 def test_site_without_models(tmp_path: Path, chromium: Browser) -> None:

@@ -2,6 +2,7 @@
 
 import type { Usage } from "../engine/api";
 import type { MarkStorage } from "./crash";
+import { tokensPerSecond } from "./rate";
 import { Remembered } from "./remembered";
 
 const SPEEDS = "webkiln.speeds";
@@ -39,10 +40,10 @@ export class History {
   /** An answer came; a short one says little. The newest speed counts as much as all before it. */
   answered(way: Way, context: number, usage: Usage): void {
     const { completion_tokens, decode_seconds } = usage;
-    if (completion_tokens < LEAST_TOKENS || !(decode_seconds > 0)) return;
+    const now = tokensPerSecond(completion_tokens, decode_seconds);
+    if (completion_tokens < LEAST_TOKENS || now === null) return;
     this.ends.remove((end) => isOf(end, way) && end.context <= context);
     const known = this.find(way);
-    const now = (completion_tokens - 1) / decode_seconds;
     const entry: Ran = {
       ...way,
       context: Math.max(known?.context ?? 0, context),

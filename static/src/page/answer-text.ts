@@ -23,6 +23,11 @@ export function loadMarkdown(): Promise<void> {
   return loading;
 }
 
+/** For the next answer; null as long as Markdown is not there. */
+export function newSpeech() {
+  return loaded && new loaded.Speech();
+}
+
 export class AnswerText {
   private markdown: GrowingMarkdown | null = null;
   /** What is shown, or will be. */

@@ -1,5 +1,6 @@
 /** One request to the engine, followed to its end. */
 
+import { tokensPerSecond } from "../device/rate";
 import type { Turn } from "./conversation";
 import type { Answerer, ChatRequest, Usage } from "./engine";
 import { words } from "./words";
@@ -21,17 +22,13 @@ export async function answer(
       // The first token's time is the prompt's: the clock starts with it.
       start ||= performance.now();
       const seconds = (performance.now() - start) / 1000;
-      onText(pieces > 0 ? words.chat.speed(rate(pieces, seconds)) : "");
       pieces++;
+      const speed = tokensPerSecond(pieces, seconds);
+      onText(speed === null ? "" : words.chat.speed(speed));
     }
     if (finish_reason) turn.finish = finish_reason;
     if (chunk.usage) turn.stats = toStats(chunk.usage);
   }
-}
-
-/** Per second; a first moment too short to measure counts as a millisecond. */
-export function rate(tokens: number, seconds: number): number {
-  return tokens / Math.max(seconds, 1e-3);
 }
 
 function toStats(usage: Usage): NonNullable<Turn["stats"]> {

@@ -9,7 +9,7 @@ import { Conversations } from "./conversations";
 import { toJson } from "./copy-report";
 import { deleteKept } from "./delete-model";
 import { DevicePanel } from "./device";
-import { find } from "./dom";
+import { find, isFree } from "./dom";
 import {
   type Answerer,
   asTrouble,
@@ -28,8 +28,14 @@ import { Loader } from "./loader";
 import { offerModels, openModel } from "./model-select";
 import { chooseModel, findModel, type Model, slug } from "./models";
 import { type Action, Notice } from "./notice";
-import { askMetered, sayEmbedder, sayNoModel, sayProblems, sayUnread } from "./notices";
-import { overflow } from "./overflow";
+import {
+  askMetered,
+  sayEmbedder,
+  sayNoModel,
+  sayOverflow,
+  sayProblems,
+  sayUnread,
+} from "./notices";
 import { offerPrivacy } from "./privacy/open";
 import { parseQuery } from "./query";
 import { followBottom } from "./scroll";
@@ -54,6 +60,7 @@ export class ChatPage {
   private readonly strip = new ChangeStrip(() => this.device.open());
   private readonly settings = new SettingsPanel({
     changed: () => this.meterContext(),
+    instructed: (system) => this.conversations.instructed(system),
     runOn: () => this.runOnChanged(),
     reload: () => void this.load(),
   });
@@ -102,6 +109,8 @@ export class ChatPage {
   private models: Model[] = [];
   /** A way of running that a button on this visit asked for. */
   private click: Way | null = null;
+  /** What had the focus when the model began to load. */
+  private waiting: Element | null = null;
   private loaded: { info: EngineInfo; wish: Wish } | null = null;
 
   async open(): Promise<void> {
@@ -183,6 +192,7 @@ export class ChatPage {
     const costs = mayCost ? 0 : await loader.costs(wish).catch(() => 0);
     if (costs > 0) return askMetered(this.notice, costs, () => void this.load(true));
     this.notice.clear();
+    this.waiting = document.activeElement;
     this.strip.clear();
     this.device.clear();
     this.loaded = null;
@@ -214,10 +224,10 @@ export class ChatPage {
     this.loaded = { info, wish };
     this.device.show(info, wish);
     this.showRunOn();
-    sayProblems(this.notice, this.query.problems);
     const fall = stepDown(this.loader?.report ?? info.report, info);
     if (fall) this.strip.show(fall.title, fall.lines);
     this.attach();
+    sayProblems(this.notice, this.query.problems);
     this.bottom.follow();
   }
 
@@ -237,7 +247,7 @@ export class ChatPage {
     this.chat.attach(answerer);
     this.sayHeldWith();
     this.settleState();
-    this.focusComposer();
+    if (isFree(this.waiting)) this.focusComposer();
   }
 
   /** The server's conversation is ready without a model; one that is loading goes on loading. */
@@ -314,7 +324,7 @@ export class ChatPage {
     this.sayHeldWith();
     this.bottom.follow();
     this.history.moved();
-    if (document.activeElement === document.body) this.focusComposer();
+    if (isFree()) this.focusComposer();
   }
 
   private focusComposer(): void {
@@ -374,8 +384,7 @@ export class ChatPage {
       this.notice.clear();
       this.chat.dropOldestAndRetry().catch((error) => this.showTrouble(asTrouble(error)));
     };
-    const { line, actions } = overflow(canDrop, { drop, anew: () => this.newChat() });
-    this.notice.show("overflow", words.overflow.title, [line], actions);
+    sayOverflow(this.notice, canDrop, { drop, anew: () => this.newChat() });
   }
 
   private async meterContext(): Promise<void> {

@@ -6,10 +6,9 @@ import { loadMarkdown } from "./answer-text";
 import { dropOldest, follow, type Turn, toMessages, upToQuestion } from "./conversation";
 import { find, paced } from "./dom";
 import { type Answerer, asTrouble, type ChatMessage, type Trouble } from "./engine";
-import { MessageList } from "./messages";
+import { ending, MessageList } from "./messages";
 import { requestOptions, type Settings } from "./settings";
 import { type Recorder, unrecorded } from "./store/recorder";
-import { words } from "./words";
 
 /** Share of the context that dropping old turns keeps free for the next answer. */
 const ROOM = 0.25;
@@ -197,7 +196,7 @@ export class Chat {
   ): Promise<void> {
     const { turns } = record;
     let stats = "";
-    this.announcer.begin(turn.content.length);
+    this.announcer.begin(turn.content);
     const draw = paced(() => {
       if (turn.finish !== undefined) return;
       this.messages.stream(turn, stats);
@@ -210,7 +209,6 @@ export class Chat {
       draw();
       record.saveSoon();
     });
-    this.announcer.end(turn.content, words.chat.complete);
     if (this.isFull(turn)) this.events.overflow(this.canDrop());
   }
 
@@ -229,6 +227,7 @@ export class Chat {
     if (record !== this.record) return;
     if (this.turns.includes(turn)) this.messages.refresh();
     else this.messages.show(this.turns); // no word came: what it was to replace is there again
+    this.announcer.end(turn.content, ending(turn));
     this.events.grown();
     this.events.changed(this.turns);
   }

@@ -1,6 +1,6 @@
 /** The message box with its send and stop buttons. */
 
-import { find } from "./dom";
+import { composes, find } from "./dom";
 
 export class Composer {
   private readonly form = find("composer", HTMLFormElement);
@@ -21,13 +21,15 @@ export class Composer {
     this.input.addEventListener("keydown", (event) => {
       // While an input method composes a character, Enter belongs to it. On touch keyboards
       // there is no Shift+Enter, so Enter stays a new line.
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing || onTouch()) return;
+      if (event.key !== "Enter" || event.shiftKey || composes(event) || onTouch()) return;
       event.preventDefault();
       this.submit();
     });
     this.stopButton.addEventListener("click", onStop);
     document.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && this.busy && !document.querySelector("dialog:modal")) onStop();
+      // It may have closed a panel, or cancelled a character.
+      if (event.key !== "Escape" || event.defaultPrevented || composes(event)) return;
+      if (this.busy && !document.querySelector("dialog:modal")) onStop();
     });
     this.update();
   }

@@ -96,6 +96,13 @@ export class Conversations {
     this.current.record.answeredBy(who, system);
   }
 
+  /** Its system prompt from now on; false: it has not begun, and has none of its own. */
+  instructed(system: string): boolean {
+    if (this.empty) return false;
+    if (this.writable) this.current.record.instructed(system);
+    return true;
+  }
+
   /** It goes to that server from now on, or to none. */
   sentTo(server: ServerPlace | null): void {
     void this.current.record.sentTo(server);

@@ -38,6 +38,23 @@ export function keepFocus(box: HTMLElement): void {
   places.find((each) => each.checkVisibility() && !each.disabled)?.focus({ preventScroll: true });
 }
 
+/**
+ * Whether the focus may be taken to the message box: nobody is anywhere else, other than on the
+ * start card or, outside dialogs, where they have been waiting.
+ */
+export function isFree(waiting: Element | null = null): boolean {
+  const { activeElement, body } = document;
+  if (!activeElement || activeElement === body) return true;
+  if (find("start", HTMLElement).contains(activeElement)) return true;
+  return activeElement === waiting && !activeElement.closest("dialog");
+}
+
+/** The key belongs to an input method, which takes or drops a character with it. */
+export function composes({ isComposing, keyCode }: KeyboardEvent): boolean {
+  // Safari ends composing before it sends the key that ended it, and marks that key with 229.
+  return isComposing || keyCode === 229;
+}
+
 /** A button that shows an icon and a label only screen readers and tooltips see. */
 export function iconButton(icon: string, label: string, testid: string): HTMLButtonElement {
   return element("button", {

@@ -16,6 +16,9 @@ const LANGUAGE = /^language-[\w+#.-]{1,30}$/;
 
 const ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 
+/** The one element of HTML that is heeded: tables have no other way to break a line. */
+export const BREAK = /^<br\s*\/?>$/i;
+
 /**
  * HTML in an answer is shown as the text it is; pictures become their description. Little is then
  * left for DOMPurify to do, which is how it should be.
@@ -25,7 +28,7 @@ export const markdown = new Marked({
   gfm: true,
   breaks: true,
   renderer: {
-    html: ({ text }) => (/^<br\s*\/?>$/i.test(text) ? "<br>" : escapeHtml(text)),
+    html: ({ text }) => (BREAK.test(text) ? "<br>" : escapeHtml(text)),
     image: ({ text }) => escapeHtml(text),
   },
 });

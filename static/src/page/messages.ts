@@ -1,6 +1,6 @@
 /** The conversation as it looks. */
 
-import { rate } from "./answer";
+import { tokensPerSecond } from "../device/rate";
 import { AnswerText } from "./answer-text";
 import type { Turn } from "./conversation";
 import { copyOnClick } from "./copy-button";
@@ -172,6 +172,12 @@ class AnswerView implements View {
   }
 }
 
+/** What is said of an answer that has come to its end; of what failed at once a notice tells. */
+export function ending({ content, finish }: Turn): string {
+  if (content === "" && finish === undefined) return "";
+  return finishNote(content, finish) || words.chat.complete;
+}
+
 function finishNote(content: string, finish: Turn["finish"]): string {
   const { stopped, cutOff, interrupted, noAnswer } = words.chat;
   if (finish === undefined) return content ? interrupted : noAnswer;
@@ -182,7 +188,7 @@ function finishNote(content: string, finish: Turn["finish"]): string {
 export function summary(stats: NonNullable<Turn["stats"]>): string {
   return words.chat.stats({
     completion: stats.completionTokens,
-    rate: rate(stats.completionTokens, stats.decodeSeconds),
+    rate: tokensPerSecond(stats.completionTokens, stats.decodeSeconds),
     prompt: stats.promptTokens,
     reused: stats.cachedTokens,
     prefill: stats.prefillSeconds,

@@ -33,6 +33,18 @@ export function sayUnread(notice: Notice, error: unknown): void {
   notice.show("error", words.conversation.unread, [whyNot(error)], [close]);
 }
 
+/** The context is full; `canDrop`: there are older turns to let go. */
+export function sayOverflow(
+  notice: Notice,
+  canDrop: boolean,
+  ways: { drop: () => void; anew: () => void },
+): void {
+  const { title, alone, older, drop, anew } = words.overflow;
+  const actions = [{ label: anew, testid: "start-anew", run: ways.anew }];
+  if (canDrop) actions.unshift({ label: drop, testid: "drop-oldest", run: ways.drop });
+  notice.show("overflow", title, [canDrop ? older : alone], actions);
+}
+
 /** A download of `costs` bytes over a metered connection waits for the person's word. */
 export function askMetered(notice: Notice, costs: number, goOn: () => void): void {
   const { title, line, download, later } = words.metered;

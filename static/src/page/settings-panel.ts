@@ -20,6 +20,8 @@ const LARGEST_SLIDER = 2;
 
 export interface SettingsEvents {
   changed(): void;
+  /** The system prompt was changed: true if it is that of the conversation which is open. */
+  instructed(system: string): boolean;
   /** "Run on" was set; `showRunOn` is expected to be called. */
   runOn(): void;
   /** The loaded model is to be loaded anew, as "Run on" says. */
@@ -53,7 +55,7 @@ export class SettingsPanel {
     find("settings-reset", HTMLButtonElement).addEventListener("click", () => this.reset());
     this.system.addEventListener("input", () => {
       this.value.system = this.system.value;
-      this.ownSystem = this.system.value;
+      if (!this.events.instructed(this.system.value)) this.ownSystem = this.system.value;
       this.save();
     });
     this.draw();
@@ -63,6 +65,7 @@ export class SettingsPanel {
     const { runOn } = this.value;
     Object.assign(this.value, defaults());
     this.ownSystem = this.value.system;
+    this.events.instructed(this.value.system);
     this.draw();
     this.save();
     if (runOn !== this.value.runOn) this.events.runOn();

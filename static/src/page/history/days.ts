@@ -23,16 +23,30 @@ export function byDay(summaries: Summary[], now: Date, language: string): Day[] 
   return days;
 }
 
-function dayName(moment: number, now: Date, language: string): string {
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+/** Made once: making a format takes longer than using it a hundred times. */
+export function dateFormat(
+  language: string,
+  options: Intl.DateTimeFormatOptions,
+): Intl.DateTimeFormat {
+  const key = language + JSON.stringify(options);
+  const format = formats.get(key) ?? new Intl.DateTimeFormat(language, options);
+  formats.set(key, format);
+  return format;
+}
+
+/** What the day of a moment is called. */
+export function dayName(moment: number, now: Date, language: string): string {
   if (moment === 0) return words.history.longAgo; // a damaged record
   const date = new Date(moment);
   const ago = daysBetween(date, now);
   // A clock that was set back makes conversations of the future.
   if (ago <= 0) return words.history.today;
   if (ago === 1) return words.history.yesterday;
-  if (ago < WEEK) return date.toLocaleDateString(language, { weekday: "long" });
+  if (ago < WEEK) return dateFormat(language, { weekday: "long" }).format(date);
   const year = date.getFullYear() === now.getFullYear() ? {} : { year: "numeric" as const };
-  return date.toLocaleDateString(language, { day: "numeric", month: "long", ...year });
+  return dateFormat(language, { day: "numeric", month: "long", ...year }).format(date);
 }
 
 /** Midnights between the two; days of 23 and 25 hours are days. */

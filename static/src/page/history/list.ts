@@ -3,22 +3,27 @@
 import { element } from "../dom";
 import type { Summary } from "../store/schema";
 import { words } from "../words";
-import { byDay, type Day } from "./days";
+import { byDay, type Day, dateFormat, dayName } from "./days";
 import { Row, type RowEvents } from "./row";
 import type { Snippet } from "./search";
 
-export interface Listed {
-  summaries: Summary[];
+/** What there is to know of every row. */
+export interface Context {
   /** The one that is open. */
   current: string;
+  modelName(folder: string): string;
+}
+
+export interface Listed extends Context {
+  summaries: Summary[];
   /** Where a search found its words. */
   snippets: Map<string, Snippet | null>;
-  modelName(folder: string): string;
 }
 
 export class List {
   readonly node = element("div", { class: "history-list", testid: "history-list" });
   private rows = new Map<string, Row>();
+  private summaries: Summary[] = [];
   /** Days and conversations in the order in which they stand there. */
   private order = "";
 
@@ -36,7 +41,26 @@ export class List {
       rows.set(summary.id, row);
     }
     this.rows = rows;
+    this.summaries = listed.summaries;
     this.arrange(days);
+  }
+
+  /**
+   * An answer that grows is written several times a second: it changes its own row and no other.
+   * False if the list has to be shown anew.
+   */
+  renew(summary: Summary, context: Context, now: Date): boolean {
+    const row = this.rows.get(summary.id);
+    const place = this.summaries.findIndex(({ id }) => id === summary.id);
+    const [before, old] = [this.summaries[place - 1], this.summaries[place]];
+    if (!row || !old || (before && before.updated < summary.updated)) return false;
+    const language = document.documentElement.lang;
+    const day = dayName(summary.updated, now, language);
+    if (summary.updated < old.updated || day !== dayName(old.updated, now, language)) return false;
+    this.summaries[place] = summary;
+    const detail = describe(summary, context, language);
+    row.update(summary, summary.id === context.current, detail, null);
+    return true;
   }
 
   focus(id: string): void {
@@ -71,12 +95,10 @@ function idOf({ id }: Summary): string {
 }
 
 /** "14:05 · SmolLM2", or who else answered last. */
-function describe(summary: Summary, { modelName }: Listed, language: string): string {
+function describe(summary: Summary, { modelName }: Context, language: string): string {
   const { updated, model, serverModel } = summary;
-  const time = new Date(updated).toLocaleTimeString(language, {
-    hour: "2-digit",
-    minute: "2-digit",
-  });
+  const format = dateFormat(language, { hour: "2-digit", minute: "2-digit" });
+  const time = format.format(updated);
   const by = serverModel ? words.server.named(serverModel) : modelName(model);
   return [time, by].filter((part) => part !== "").join(" · ");
 }

@@ -1,6 +1,6 @@
 /** The panel of conversations: beside the chat where there is room, over it on a phone. */
 
-import { element, iconButton } from "../dom";
+import { composes, element, iconButton } from "../dom";
 import { asTrouble } from "../engine";
 import type { News } from "../store/channel";
 import type { Conversation } from "../store/records";
@@ -11,7 +11,7 @@ import { words } from "../words";
 import { fileName, toJson, toMarkdown } from "./export";
 import { download, readText } from "./files";
 import { fromJson } from "./import";
-import { List } from "./list";
+import { type Context, List } from "./list";
 import { merge } from "./merge";
 import { Index, type Snippet } from "./search";
 import { Status } from "./status";
@@ -29,6 +29,8 @@ export interface Host {
   anew(): void;
   modelName(folder: string): string;
 }
+
+type Heard = Exclude<News, { type: "release" }>;
 
 const WIDE = "(min-width: 72rem)"; // the chat's column and the panel side by side
 const PAUSE = 300; // milliseconds between two looks at what other tabs write
@@ -62,6 +64,8 @@ export class HistoryPanel {
   private index: Promise<Index> | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private refreshes = 0;
+  /** What has happened since the list was last looked at. */
+  private readonly news: Heard[] = [];
 
   constructor(private readonly host: Host) {
     this.dialog = this.build();
@@ -119,7 +123,9 @@ export class HistoryPanel {
     dialog.addEventListener("close", () => this.closed());
     dialog.addEventListener("keydown", (event) => {
       // A dialog beside the page is not closed by the browser.
-      if (event.key === "Escape" && !event.defaultPrevented) dialog.close();
+      if (event.key !== "Escape" || event.defaultPrevented || composes(event)) return;
+      event.preventDefault(); // nor is an answer to be stopped by it
+      dialog.close();
     });
     return dialog;
   }
@@ -156,9 +162,7 @@ export class HistoryPanel {
     if (refresh !== this.refreshes) return;
     const summaries = found ? all.filter(({ id }) => found.has(id)) : all;
     const snippets = found ?? new Map<string, Snippet | null>();
-    const { host } = this;
-    const modelName = (folder: string) => host.modelName(folder);
-    this.list.show({ summaries, current: host.current(), snippets, modelName }, new Date());
+    this.list.show({ summaries, snippets, ...this.context() }, new Date());
     if (found) this.status.say(words.history.found(summaries.length));
     else this.status.say(all.length === 0 ? words.history.none : "");
   }
@@ -182,18 +186,38 @@ export class HistoryPanel {
 
   private hear(news: News): void {
     if (!this.dialog.open || news.type === "release") return;
-    void this.reindex(news);
+    this.news.push(news);
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
-      void this.act(() => this.refresh());
+      void this.act(() => this.catchUp(this.news.splice(0)));
     }, PAUSE);
   }
 
-  private async reindex(news: Exclude<News, { type: "release" }>): Promise<void> {
-    if (news.type === "cleared") this.index = null;
+  private async catchUp(news: Heard[]): Promise<void> {
+    const ids = new Set(news.flatMap((each) => (each.type === "cleared" ? [] : each.ids)));
+    if (news.some(({ type }) => type === "cleared")) this.index = null;
+    await this.reindex(ids);
+    const grew = news.every((each) => each.type === "changed" && each.written === true);
+    if (!grew || !(await this.renew(ids))) await this.refresh();
+  }
+
+  /** Shows anew what was written, if that is all there is to do. */
+  private async renew(ids: Set<string>): Promise<boolean> {
+    if (this.search.value.trim() !== "") return false;
+    const written = await Promise.all([...ids].map((id) => this.host.store.summary(id)));
+    const now = new Date();
+    return written.every((summary) => summary && this.list.renew(summary, this.context(), now));
+  }
+
+  private context(): Context {
+    const { host } = this;
+    return { current: host.current(), modelName: (folder) => host.modelName(folder) };
+  }
+
+  private async reindex(ids: Set<string>): Promise<void> {
     const index = await this.index;
-    if (!index || news.type === "cleared") return;
-    for (const id of news.ids) {
+    if (!index) return;
+    for (const id of ids) {
       const found = await this.host.store.read(id);
       if (found) index.set(found);
       else index.remove(id);

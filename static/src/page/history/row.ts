@@ -1,6 +1,6 @@
 /** One conversation in the list, and what can be done with it. */
 
-import { element, iconButton } from "../dom";
+import { composes, element, iconButton } from "../dom";
 import type { Summary } from "../store/schema";
 import { words } from "../words";
 import { JSON_NAME, MARKDOWN } from "./export";
@@ -25,6 +25,8 @@ export class Row {
   });
   private readonly more = iconButton("more", "", "more");
   private actions: HTMLElement | null = null;
+  /** What the row says now. */
+  private shown = "";
 
   constructor(
     private summary: Summary,
@@ -39,6 +41,9 @@ export class Row {
   update(summary: Summary, current: boolean, detail: string, snippet: Snippet | null): void {
     this.summary = summary;
     const title = this.name;
+    const shown = JSON.stringify([title, current, detail, snippet]);
+    if (shown === this.shown) return;
+    this.shown = shown;
     this.title.textContent = title;
     this.more.setAttribute("aria-label", words.history.more(title));
     this.more.title = words.history.more(title);
@@ -118,7 +123,7 @@ export class Row {
     };
     field.addEventListener("blur", () => end(true, false));
     field.addEventListener("keydown", (event) => {
-      if (event.isComposing || (event.key !== "Enter" && event.key !== "Escape")) return;
+      if (composes(event) || (event.key !== "Enter" && event.key !== "Escape")) return;
       // Escape would close the panel, too.
       event.preventDefault();
       event.stopPropagation();

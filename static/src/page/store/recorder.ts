@@ -33,7 +33,7 @@ export class Recorder {
   private dirty = false;
   private ended = false;
   private left = false;
-  /** Another server, or none, than is written. */
+  /** Another server, or system prompt, than is written. */
   private moved = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private work: Promise<void> = Promise.resolve();
@@ -61,6 +61,13 @@ export class Recorder {
     this.summary.server = server;
     this.moved = true;
     return this.save();
+  }
+
+  /** Its system prompt from now on. */
+  instructed(system: string): void {
+    this.summary.system = system;
+    this.moved = true;
+    this.saveSoon();
   }
 
   /** An answer grew: to be written soon. */

@@ -34,7 +34,7 @@ export interface Summary {
   updated: number;
   /** The server that answers it; null: the model in this tab, as always unless somebody chose. */
   server: ServerPlace | null;
-  /** The system prompt of the last answer. */
+  /** The system prompt of the last answer, or what it was changed to since. */
   system: string;
   /** The tab that may write: a tab that was overtaken finds another's mark here. */
   writer: string;

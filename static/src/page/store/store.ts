@@ -43,6 +43,12 @@ export class ConversationStore {
     return summaries.sort((a, b) => b.updated - a.updated);
   }
 
+  /** Null if there is no such conversation. */
+  async summary(id: string): Promise<Summary | null> {
+    const database = await this.opened();
+    return readSummary(await database.get("conversations", id));
+  }
+
   async read(id: string): Promise<Conversation | null> {
     const database = await this.opened();
     const transaction = database.transaction(["conversations", "turns"]);

@@ -305,6 +305,8 @@ export const en = {
     continue: "Continue",
     copyCode: "Copy code",
     table: "Table",
+    /** Said in place of a block of code. */
+    code: (lines: number) => `Code, ${counted(lines, { one: "line", other: "lines" })}.`,
     noClipboard: "The browser refused access to the clipboard",
     dropped: "No longer seen by the model",
     stopped: "You stopped this answer.",
@@ -315,14 +317,15 @@ export const en = {
     speed,
     stats: (all: {
       completion: number;
-      rate: number;
+      rate: number | null;
       prompt: number;
       reused: number;
       prefill: number;
     }) => {
       const reused = all.reused > 0 ? ` (${number(all.reused)} reused)` : "";
       const prompt = `prompt ${number(all.prompt)}${reused} in ${seconds(all.prefill)}`;
-      return [tokens(all.completion), speed(all.rate), prompt].join(" · ");
+      const rate = all.rate === null ? [] : [speed(all.rate)];
+      return [tokens(all.completion), ...rate, prompt].join(" · ");
     },
   },
 

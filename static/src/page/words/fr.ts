@@ -287,6 +287,7 @@ export const words: Words = {
     continue: "Continuer",
     copyCode: "Copier le code",
     table: "Tableau",
+    code: (lines) => `Code, ${counted(lines, { one: "ligne", other: "lignes" })}.`,
     noClipboard: "Le navigateur a refusé l’accès au presse-papiers",
     dropped: "Le modèle ne voit plus ce message",
     stopped: "Vous avez arrêté cette réponse.",
@@ -298,7 +299,7 @@ export const words: Words = {
     stats: ({ completion, rate, prompt, reused, prefill }) => {
       const kept = reused > 0 ? ` (dont ${number(reused)} réutilisés)` : "";
       const read = `${tokens(prompt)} en entrée${kept} en ${seconds(prefill)}`;
-      return [tokens(completion), speed(rate), read].join(" · ");
+      return [tokens(completion), ...(rate === null ? [] : [speed(rate)]), read].join(" · ");
     },
   },
 

@@ -287,6 +287,7 @@ export const words: Words = {
     continue: "Continua",
     copyCode: "Copia il codice",
     table: "Tabella",
+    code: (lines) => `Codice, ${counted(lines, { one: "riga", other: "righe" })}.`,
     noClipboard: "Il browser ha negato l’accesso agli appunti",
     dropped: "Il modello non vede più questo messaggio",
     stopped: "Hai fermato questa risposta.",
@@ -298,7 +299,7 @@ export const words: Words = {
     stats: ({ completion, rate, prompt, reused, prefill }) => {
       const kept = reused > 0 ? ` (di cui ${number(reused)} riutilizzati)` : "";
       const read = `${tokens(prompt)} in ingresso${kept} in ${seconds(prefill)}`;
-      return [tokens(completion), speed(rate), read].join(" · ");
+      return [tokens(completion), ...(rate === null ? [] : [speed(rate)]), read].join(" · ");
     },
   },
 

@@ -8,7 +8,8 @@ import { Recorder } from "../../../../static/src/page/store/recorder";
 /** What the list of messages was last told to show, and a fault to order. */
 const view = vi.hoisted(() => ({ shown: [] as unknown[], fault: null as Error | null }));
 
-vi.mock("../../../../static/src/page/messages", () => ({
+vi.mock("../../../../static/src/page/messages", async (original) => ({
+  ...(await original<object>()),
   MessageList: class {
     show(turns: unknown[]) {
       view.shown = [...turns];
@@ -28,7 +29,11 @@ vi.mock("../../../../static/src/page/dom", () => ({
   find: () => ({ textContent: "" }),
   paced: (action: () => void) => action,
 }));
-vi.mock("../../../../static/src/page/answer-text", () => ({ loadMarkdown: async () => {} }));
+vi.mock("../../../../static/src/page/answer-text", () => ({
+  loadMarkdown: async () => {},
+  newSpeech: () => null,
+  AnswerText: class {},
+}));
 vi.stubGlobal("HTMLElement", class {});
 
 const { Chat } = await import("../../../../static/src/page/chat");

@@ -160,3 +160,12 @@ test.each([
   await say("and again");
   expect(notes.has("storage")).toBe(false);
 });
+
+test("a conversation that has begun has a system prompt of its own", async () => {
+  const { conversations } = visit("#chat=aaaa");
+  await conversations.ready;
+  expect(conversations.instructed("Be brief.")).toBe(true);
+  expect(conversations.summary.system).toBe("Be brief.");
+  await conversations.anew();
+  expect(conversations.instructed("Be long.")).toBe(false);
+});

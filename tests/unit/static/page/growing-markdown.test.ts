@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { cut, GrowingMarkdown } from "../../../../static/src/page/growing-markdown";
+import { cut } from "../../../../static/src/page/blocks";
+import { GrowingMarkdown } from "../../../../static/src/page/growing-markdown";
 import { markdown } from "../../../../static/src/page/markdown";
 
 const TEXTS = {

@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { Announcer, sentenceEnd } from "../../../../static/src/page/announce";
-import { rate } from "../../../../static/src/page/answer";
 import type { Progress } from "../../../../static/src/page/engine";
 import { asTrouble } from "../../../../static/src/page/engine";
+import { summary } from "../../../../static/src/page/messages";
 import { chooseModel, type Model } from "../../../../static/src/page/models";
 import { sentence } from "../../../../static/src/page/notice";
 import { progressShare, progressText } from "../../../../static/src/page/start";
@@ -36,9 +35,18 @@ describe("figures", () => {
 
   test("speed has the digits that mean something", () => {
     const { speed } = words.chat;
-    expect(speed(rate(18, 10))).toBe("1.8 tok/s");
-    expect(speed(rate(423, 10))).toBe("42 tok/s");
-    expect(speed(rate(1, 0))).toBe("1,000 tok/s");
+    expect(speed(1.84)).toBe("1.8 tok/s");
+    expect(speed(42.3)).toBe("42 tok/s");
+  });
+
+  test("an answer's figures count its intervals, and one token has no speed", () => {
+    const stats = { promptTokens: 120, cachedTokens: 64, prefillSeconds: 0.8 };
+    expect(summary({ ...stats, completionTokens: 21, decodeSeconds: 4 })).toBe(
+      "21 tokens · 5.0 tok/s · prompt 120 (64 reused) in 0.8 sec",
+    );
+    expect(summary({ ...stats, completionTokens: 1, decodeSeconds: 0 })).toBe(
+      "1 token · prompt 120 (64 reused) in 0.8 sec",
+    );
   });
 
   test("one is singular", () => {
@@ -125,48 +133,6 @@ describe("the language", () => {
     [["constructor"], "en"],
     [[], "en"],
   ])("%j: %s", (wishes, code) => expect(choose(wishes)).toBe(code));
-});
-
-describe("what is announced", () => {
-  test.each([
-    ["One. Two", 0, 4],
-    ["One. Two. Th", 4, 9],
-    ["Version 1.5 is", 0, 0],
-    ["A line\nand", 0, 7],
-    ["nothing yet", 0, 0],
-  ])("%j from %d ends at %d", (text, from, end) => expect(sentenceEnd(text, from)).toBe(end));
-});
-
-test("a fast answer is announced whole, in few pieces", () => {
-  const region = {
-    said: [] as string[],
-    set textContent(text: string) {
-      if (text !== "") this.said.push(text);
-    },
-  };
-  let time = 0;
-  const announcer = new Announcer(region, () => time);
-  const sentences = Array.from({ length: 500 }, (_, index) => `This is sentence ${index}. `);
-  announcer.begin();
-  let text = "";
-  for (const sentence of sentences) {
-    time += 10;
-    text += sentence;
-    announcer.grow(text);
-  }
-  announcer.end(text, "complete");
-  expect(region.said.length).toBeLessThanOrEqual(7); // in five seconds
-  const heard = region.said.join(" ").replace(/\s+/g, " ");
-  expect(heard.trim()).toBe(sentences.join("").trim());
-});
-
-test("the end of a short answer is announced", () => {
-  const region = { textContent: "" };
-  const announcer = new Announcer(region, () => 0);
-  announcer.grow("Yes. ");
-  expect(region.textContent).toBe("Yes.");
-  announcer.end("Yes. ", "complete");
-  expect(region.textContent).toBe("complete");
 });
 
 describe("the model asked for", () => {

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { byDay } from "../../../../../static/src/page/history/days";
 import { conversation } from "./samples";
 
@@ -34,3 +34,17 @@ test("days have the names that people give them", () => {
 });
 
 test("no conversations, no days", () => expect(names()).toEqual([]));
+
+test("a thousand conversations need no thousand formats", () => {
+  const making = vi.spyOn(Intl, "DateTimeFormat");
+  const others = [
+    vi.spyOn(Date.prototype, "toLocaleDateString"),
+    vi.spyOn(Date.prototype, "toLocaleTimeString"),
+  ];
+  const days = Array.from({ length: 1000 }, (_, index) => new Date(2026, 10, 20 - index));
+  expect(names(...days).length).toBe(1000);
+  expect(names(...days).length).toBe(1000);
+  expect(making.mock.calls.length).toBeLessThanOrEqual(3);
+  for (const spy of others) expect(spy).not.toHaveBeenCalled();
+  vi.restoreAllMocks();
+});

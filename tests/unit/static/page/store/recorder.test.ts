@@ -84,6 +84,14 @@ test("turns that are gone are gone there too", async () => {
   expect(notebook.changes).toMatchObject([{ turns: [], length: 1 }]);
 });
 
+test("another system prompt is written by itself", async () => {
+  const { notebook, recorder } = begin([question]);
+  recorder.instructed("Be bri");
+  recorder.instructed("Be brief.");
+  await vi.runAllTimersAsync();
+  expect(notebook.changes).toMatchObject([{ turns: [], fields: { system: "Be brief." } }]);
+});
+
 test("nothing new is nothing to write", async () => {
   const { notebook, recorder, events } = begin([question]);
   await recorder.save();
