@@ -1,33 +1,28 @@
 /** Puts the page's parts together and moves between start, loading and chat. */
 
-import { ChangeStrip } from "./change-strip";
 import { Chat } from "./chat";
 import { ChatNote } from "./chat-note";
 import { Composer } from "./composer";
 import { meterContext } from "./context-meter";
 import { Conversations } from "./conversations";
-import { toJson } from "./copy-report";
 import { deleteKept } from "./delete-model";
-import { DevicePanel } from "./device";
 import { find, isFree } from "./dom";
 import {
   type Answerer,
   asTrouble,
   type CapabilityReport,
   type Engine,
-  type EngineInfo,
   isServerTrouble,
   type Trouble,
 } from "./engine";
 import { sayHeldWith } from "./held-with";
 import { HistoryButton } from "./history/open";
-import { change, stepDown } from "./ladder";
 import { LastRung } from "./last-rung";
 import { offerLibrary } from "./library-button";
 import { Loader } from "./loader";
 import { offerModels, openModel } from "./model-select";
 import { chooseModel, findModel, type Model, slug } from "./models";
-import { type Action, Notice } from "./notice";
+import { Notice } from "./notice";
 import {
   askMetered,
   sayEmbedder,
@@ -36,6 +31,7 @@ import {
   sayProblems,
   sayUnread,
 } from "./notices";
+import { Placement } from "./placement";
 import { offerPrivacy } from "./privacy/open";
 import { parseQuery } from "./query";
 import { followBottom } from "./scroll";
@@ -43,26 +39,26 @@ import { SettingsPanel } from "./settings-panel";
 import { readSite } from "./site";
 import { readServers, siteFacts } from "./site-facts";
 import { StartCard } from "./start";
-import { processorMayDo, type Remedy, standingOf } from "./trouble";
+import type { Remedy } from "./trouble";
 import { startsAtOnce } from "./verdict";
-import { asked, decide, type Way, type Wish } from "./wish";
-import { words } from "./words";
+import type { Way, Wish } from "./wish";
 
 type State = "start" | "loading" | "ready";
 
 export class ChatPage {
   private readonly query = parseQuery(location.search);
   private readonly notice = new Notice();
-  private readonly device = new DevicePanel(
-    (way) => this.take(way),
-    () => this.findings(),
-  );
-  private readonly strip = new ChangeStrip(() => this.device.open());
   private readonly settings = new SettingsPanel({
     changed: () => this.meterContext(),
     instructed: (system) => this.conversations.instructed(system),
     runOn: () => this.runOnChanged(),
     reload: () => void this.load(),
+  });
+  private readonly placement = new Placement({
+    query: this.query,
+    settings: this.settings,
+    loader: () => this.loader,
+    chosen: (way) => this.take(way),
   });
   private readonly start = new StartCard(
     () => void this.load(),
@@ -107,11 +103,8 @@ export class ChatPage {
   });
   private loader: Loader | null = null;
   private models: Model[] = [];
-  /** A way of running that a button on this visit asked for. */
-  private click: Way | null = null;
   /** What had the focus when the model began to load. */
   private waiting: Element | null = null;
-  private loaded: { info: EngineInfo; wish: Wish } | null = null;
 
   async open(): Promise<void> {
     find("new-chat", HTMLButtonElement).addEventListener("click", () => this.newChat());
@@ -120,7 +113,7 @@ export class ChatPage {
     }
     offerPrivacy(siteFacts);
     this.setState("start");
-    this.showRunOn();
+    this.placement.showSetting();
     await this.reopen();
   }
 
@@ -137,7 +130,7 @@ export class ChatPage {
     offerModels(models, model);
     offerLibrary(() => ({
       ...{ models, current: model },
-      asked: (each) => asked(this.query, this.settings.value.runOn, this.click, each !== model),
+      asked: (each) => this.placement.asked(each !== model),
       choose: (chosen) => {
         if (chosen === model) void this.load();
         else openModel(chosen, true);
@@ -158,17 +151,13 @@ export class ChatPage {
     await this.check();
   }
 
-  private wish(): Wish {
-    return decide(this.query, this.settings.value.runOn, this.click);
-  }
-
   /** Looks at the device; `mayLoad` says whether what is known already may be loaded at once. */
   private async check(mayLoad = true): Promise<void> {
     const { loader } = this;
     if (!loader) return;
     this.start.showChecking();
-    this.showRunOn();
-    const wish = this.wish();
+    this.placement.showSetting();
+    const wish = this.placement.wish;
     const report = await this.look(loader, wish);
     const wanted = loader.known || this.query.autoload;
     if (mayLoad && startsAtOnce(report, wish, wanted)) await this.load();
@@ -178,8 +167,8 @@ export class ChatPage {
     const report = await loader.check(wish);
     const onWay = (way: Way) => this.take(way);
     // Another wish may have been made, and checked, in the meantime.
-    if (loader.isChecked(this.wish())) {
-      this.start.showReport(report, wish, onWay, () => this.findings());
+    if (loader.isChecked(this.placement.wish)) {
+      this.start.showReport(report, wish, onWay, () => this.placement.findings());
     }
     return report;
   }
@@ -188,14 +177,12 @@ export class ChatPage {
   private async load(mayCost = false): Promise<void> {
     const { loader } = this;
     if (!loader) return;
-    const wish = this.wish();
+    const wish = this.placement.wish;
     const costs = mayCost ? 0 : await loader.costs(wish).catch(() => 0);
     if (costs > 0) return askMetered(this.notice, costs, () => void this.load(true));
     this.notice.clear();
     this.waiting = document.activeElement;
-    this.strip.clear();
-    this.device.clear();
-    this.loaded = null;
+    this.placement.clear();
     void this.chat.stop();
     this.chat.attach(null);
     this.setState("loading");
@@ -204,28 +191,23 @@ export class ChatPage {
       if (!loader.isChecked(wish)) await this.look(loader, wish);
       const engine = await loader.load(wish, {
         onProgress: (progress) => this.start.showProgress(progress),
-        onChange: (info) => this.changed(info),
+        onChange: (info) => this.placement.changed(info),
       });
       this.begin(engine, wish);
     } catch (error) {
       this.setState("start");
-      this.showRunOn();
+      this.placement.showSetting();
       const trouble = asTrouble(error);
       if (trouble.code !== "aborted") this.showLoadTrouble(trouble);
       // "Run on" may have been set while it loaded.
-      else if (!loader.isChecked(this.wish())) void this.recheck(false);
+      else if (!loader.isChecked(this.placement.wish)) void this.recheck(false);
     } finally {
       this.start.showLoading(false);
     }
   }
 
   private begin(engine: Engine, wish: Wish): void {
-    const { info } = engine;
-    this.loaded = { info, wish };
-    this.device.show(info, wish);
-    this.showRunOn();
-    const fall = stepDown(this.loader?.report ?? info.report, info);
-    if (fall) this.strip.show(fall.title, fall.lines);
+    this.placement.begin(engine.info, wish);
     this.attach();
     sayProblems(this.notice, this.query.problems);
     this.bottom.follow();
@@ -260,27 +242,16 @@ export class ChatPage {
     return this.lastRung.answerer ?? this.loader?.engine ?? null;
   }
 
-  /** The engine goes on in another way; the answer under way is none the wiser. */
-  private changed(info: EngineInfo): void {
-    if (!this.loaded) return; // still loading: what counts is how that ends
-    const { title, lines } = change(this.loaded.info, info);
-    this.loaded.info = info;
-    this.device.show(info, this.loaded.wish);
-    this.showRunOn();
-    this.strip.show(title, lines);
-  }
-
-  /** A button asks for a way of running: from now on it goes before address and setting. */
+  /** A button asks for a way of running. */
   private take(way: Way): void {
-    this.click = way;
+    this.placement.ask(way);
     this.notice.clear();
-    if (this.loaded) void this.load();
+    if (this.placement.isLoaded) void this.load();
     else void this.recheck().then(() => this.start.takeFocus());
   }
 
   private runOnChanged(): void {
-    this.click = null;
-    this.showRunOn();
+    this.placement.ask(null);
     if (document.body.dataset.state === "start") void this.recheck(false);
   }
 
@@ -291,20 +262,6 @@ export class ChatPage {
       this.start.showUnchecked();
       this.showTrouble(asTrouble(error));
     }
-  }
-
-  private showRunOn(): void {
-    this.settings.showRunOn({ wish: this.wish(), loaded: this.loaded });
-  }
-
-  /** What "Copy as JSON" copies. */
-  private findings(): string {
-    const { loader, loaded } = this;
-    const report = loaded?.info.report ?? loader?.report;
-    if (!loader || !report) return "";
-    const wish = loaded?.wish ?? this.wish();
-    const found = { model: loader.model.name, wish, report, info: loaded?.info };
-    return toJson(found, navigator.userAgent);
   }
 
   private newChat(): void {
@@ -343,25 +300,17 @@ export class ChatPage {
       void this.lastRung.showTrouble(this.notice, trouble, () => this.chat.regenerate());
       return;
     }
-    const others = this.elsewhere(trouble);
+    const others = this.placement.elsewhere(trouble, () => void this.load());
     this.notice.showTrouble(trouble, (remedy) => void this.remedy(remedy), others);
   }
 
   private showLoadTrouble(trouble: Trouble): void {
     if (isServerTrouble(trouble)) return; // loading asks no server
-    this.notice.showTrouble(trouble, () => void this.load(), this.elsewhere(trouble));
-  }
-
-  /** The processor, where a fault of the graphics card left it untried. */
-  private elsewhere(trouble: Trouble): Action[] {
-    const { info, wish } = this.loaded ?? { info: null, wish: this.wish() };
-    const standing = standingOf(info, this.loader?.report ?? null, wish);
-    if (!standing || !processorMayDo(trouble, standing)) return [];
-    const run = () => {
-      this.click = { backend: "wasm" };
-      void this.load();
-    };
-    return [{ label: words.trouble.onProcessor, testid: "load-wasm", run }];
+    this.notice.showTrouble(
+      trouble,
+      () => void this.load(),
+      this.placement.elsewhere(trouble, () => void this.load()),
+    );
   }
 
   private async remedy(remedy: Remedy): Promise<void> {
