@@ -6,7 +6,7 @@
 //   sw-remove.js       what takes it away again, served in its place (docs/offline.md)
 //   ...                what lies in public/, as it is
 //   app.json           {version, files, preload}: every other file with its size and SHA-256;
-//                      the pieces of page.js that a browser should ask for at once
+//                      the pieces of page.js and engine.js that a browser should ask for at once
 // `node build.mjs --watch` rebuilds whatever changed.
 import { createHash } from "node:crypto";
 import { existsSync, watch } from "node:fs";
@@ -35,18 +35,19 @@ const options = {
   logLevel: "warning",
 };
 
-/** Workers are whole files: a page of another origin starts them from a blob. */
-const whole = {
+/** Cut where they import on demand; what the page's end and the workers share is sent once. */
+const engine = {
   engine: "src/engine/index.ts",
   worker: "src/engine/worker.ts",
   thread: "src/backends/thread.ts",
   pace: "src/pace/worker.ts",
 };
-/** The page is cut where it imports on demand. */
-const cut = { page: "src/page/main.ts" };
+/** Built apart, because it imports the engine as any page of the site does. */
+const page = { page: "src/page/main.ts" };
 /** Runs before the first paint, so it is no module. */
 const early = { wait: "src/page/wait.ts" };
 const style = { page: "src/page/page.css" };
+const cut = { splitting: true, chunkNames: "[name]-[hash]" };
 const serviceWorker = { sw: "src/sw/sw.ts", "sw-remove": "src/sw/remove.ts" };
 
 /** The output files of some entries: [name, bytes]. */
@@ -65,8 +66,8 @@ async function bundled(entries, more = {}) {
 
 async function build() {
   const groups = await Promise.all([
-    bundled(whole),
-    bundled(cut, { splitting: true, chunkNames: "[name]-[hash]" }),
+    bundled(engine, cut),
+    bundled(page, cut),
     bundled(early, { format: "iife" }),
     bundled(style),
   ]);
@@ -78,7 +79,8 @@ async function build() {
     files.set(name, bytes);
   }
   for (const [name, bytes] of await asTheyAre()) files.set(name, bytes);
-  const preload = atOnce(assets).map((name) => `assets/${version}/${name}`);
+  const pieces = ["engine.js", "page.js"].flatMap((name) => atOnce(assets, name));
+  const preload = pieces.map((name) => `assets/${version}/${name}`);
   const list = { ...listed(version, files), preload };
   files.set("app.json", Buffer.from(JSON.stringify(list, null, 1)));
   await store(files);
@@ -97,8 +99,8 @@ async function asTheyAre() {
   );
 }
 
-/** The pieces that page.js imports before it does anything, and they in turn. */
-function atOnce(assets, name = "page.js", found = []) {
+/** The pieces that a script imports before it does anything, and they in turn. */
+function atOnce(assets, name, found = []) {
   const [, , imports = []] = assets.find(([each]) => each === name) ?? [];
   for (const { path, kind, external } of imports) {
     const piece = basename(path);

@@ -1,8 +1,9 @@
 """`make budgets`: what the page costs its visitor, seen from outside.
 
 A headless Chromium opens the chat page on a local server, loads the default model and asks for
-words. Payload is what the server sent until the answer was there, compressed as it was sent,
-without weights, tokenizer and manifest, nor what is fetched only once the model is ready.
+words. Payload is what the server sent until the answer was there, compressed as it was sent (with
+Brotli) and as it would have been with gzip, without weights, tokenizer and manifest, nor what the
+page asks for only once the model is ready, so as not to be in its way.
 Device memory is what the engine's worker asked the browser for: WebGPU buffers that are alive, or
 the pages of linear memory.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
@@ -19,6 +20,8 @@ from urllib.parse import urlencode
 from playwright.sync_api import Browser
 from rich.console import Console
 from rich.table import Table
+from starlette.responses import Response
+from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from compiler.bundle.read import Bundle
@@ -34,7 +37,7 @@ IN_FLIGHT = 4  # shards: MAX_IN_FLIGHT in static/src/load/files.ts, held to by w
 HELD = 96 * 2**20  # bytes of shards on the JavaScript side
 FREE = ("/weights/", "/tokenizer/", "/manifest.json")  # what the payload leaves out
 
-LATER = "**/growing-markdown-*.js"  # asked for when the model is ready
+LATER = ("/growing-markdown-", "/offline-")  # asked for when the model is ready
 
 WATCH = """if (globalThis.WorkerGlobalScope) {
   const watched = (globalThis.watched = { gpu: 0, most: 0, memories: [] });
@@ -72,11 +75,16 @@ SEEN = """() => ({
 class CountBytes:
     """Adds up the bytes of every answer's body, by path, as they leave."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, refused: Collection[str] = ()) -> None:
         self._app = app
+        self._refused = refused  # parts of paths; nothing follows from what does not arrive
         self.sent: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if any(part in scope.get("path", "") for part in self._refused):
+            await Response(status_code=404)(scope, receive, send)
+            return
+
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.body":
                 self.sent[scope["path"]] += len(message.get("body", b""))
@@ -100,17 +108,16 @@ class Budget:
 
 def budgets(bundle: Bundle, name: str, variant: str, chromium: Browser) -> list[Budget]:
     """The figures of one variant of models/<name>."""
-    site = CountBytes(create_app(bundle.path.parent))
-    with running(site) as address:
-        with visit(chromium, address) as chat:
-            chat.context.route(LATER, lambda route: route.abort())
-            _answer(chat, name, variant)
-            sent = dict(site.sent)
-            assert chat.problems != [], "nothing came later"
-        with visit(chromium, address) as chat:
-            chat.inject(WATCH)
-            _answer(chat, name, variant)
-            seen = chat.worker.evaluate(SEEN)
+    app = create_app(bundle.path.parent)
+    site = CountBytes(app, LATER)
+    with running(site) as address, visit(chromium, address) as chat:
+        _answer(chat, name, variant)
+        sent = dict(site.sent)
+        assert chat.problems != [], "nothing came later"
+    with running(app) as address, visit(chromium, address) as chat:
+        chat.inject(WATCH)
+        _answer(chat, name, variant)
+        seen = chat.worker.evaluate(SEEN)
     manifest = bundle.manifest
     memory = manifest.variants[variant].memory
     state = memory.state_base + manifest.default_context * memory.state_per_token
@@ -118,6 +125,7 @@ def budgets(bundle: Bundle, name: str, variant: str, chromium: Browser) -> list[
     shards = [f.bytes for path, f in manifest.files.items() if path.startswith("weights/")]
     return [
         Budget("payload", payload(sent), PAYLOAD),
+        Budget("payload with gzip", payload(with_gzip(app, sent)), PAYLOAD),
         Budget("device memory", used, round(MEMORY * (memory.weights + state))),
         Budget("shards held", IN_FLIGHT * max(shards), HELD),
     ]
@@ -130,6 +138,18 @@ def _answer(chat: ChatPage, name: str, variant: str) -> None:
     chat.configure(temperature=0, max_tokens=4)
     chat.ask("Hi")
     assert chat.strangers() == []
+
+
+def with_gzip(app: ASGIApp, paths: Iterable[str]) -> dict[str, int]:
+    """The same answers' bytes for a browser that knows gzip alone."""
+    client = TestClient(app)
+    headers = {"Accept-Encoding": "gzip"}
+
+    def size(path: str) -> int:
+        with client.stream("GET", path, headers=headers) as answer:
+            return sum(len(part) for part in answer.iter_raw())
+
+    return {path: size(path) for path in paths}
 
 
 def payload(sent: Mapping[str, int]) -> int:

@@ -120,10 +120,9 @@ def serve(site: Site) -> Iterator[Site]:
 
 
 def engine_files() -> dict[str, bytes]:
-    """What `npm run build` made of the engine."""
-    names = ("engine.js", "worker.js", "thread.js", "pace.js")
+    """What `npm run build` made of the engine, among the page's own pieces."""
     assets = DIST / Built(DIST).app().assets
-    return {f"/{name}": (assets / name).read_bytes() for name in names}
+    return {f"/{script.name}": script.read_bytes() for script in assets.glob("*.js")}
 
 
 def folder_files(root: Path, prefix: str) -> dict[str, bytes]:

@@ -62,6 +62,11 @@ def test_nothing_is_added_where_the_host_isolates(chromium: Browser, mini_site: 
     with visit(chromium, mini_site, service_workers="allow") as chat:
         opened = navigations(chat)
         first = chat.page.goto(f"{mini_site}/?backend=wasm")
+        expect(chat.get("load")).to_be_enabled()
+        assert not [
+            url for url in chat.requests if url.endswith("/app.json")
+        ]  # a first visit's network is the model's
+        chat.start()
         kept(chat)
         assert len(opened) == 1
         again = chat.page.reload()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
+
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from tests.bench.budgets import Budget, CountBytes, payload
+from tests.bench.budgets import Budget, CountBytes, payload, with_gzip
+from web.compression import CompressText
 
 
 def test_payload_leaves_out_what_the_model_itself_weighs() -> None:
@@ -36,6 +39,27 @@ def test_bytes_are_counted_by_path_as_they_are_sent() -> None:
     for path in ("/whole", "/parts", "/whole"):
         client.get(path)
     assert site.sent == {"/whole": 10, "/parts": 7}
+
+
+def test_what_comes_later_is_refused() -> None:
+    def tell(_: Request) -> PlainTextResponse:
+        return PlainTextResponse("12345")
+
+    site = CountBytes(Starlette(routes=[Route("/{path}", tell)]), ["/later-"])
+    client = TestClient(site)
+    assert client.get("/now.js").status_code == 200
+    assert client.get("/later-1.js").status_code == 404
+    assert site.sent == {"/now.js": 5}
+
+
+def test_gzip_is_measured_as_it_would_be_sent() -> None:
+    def tell(_: Request) -> PlainTextResponse:
+        return PlainTextResponse("12345" * 1000)
+
+    app = CompressText(Starlette(routes=[Route("/page.js", tell)]))
+    [(path, size)] = with_gzip(app, ["/page.js"]).items()
+    assert path == "/page.js"
+    assert size == len(gzip.compress(b"12345" * 1000, 9))
 
 
 def test_a_budget_holds_up_to_what_is_allowed() -> None:

@@ -30,6 +30,19 @@ export function aborted(): WebkilnError {
   return new WebkilnError("aborted", "the call was aborted by its signal", "Start it again.");
 }
 
+/** A part of the engine that is fetched when it is needed; no way of running does without its own. */
+export async function partOf<T>(part: Promise<T>): Promise<T> {
+  try {
+    return await part;
+  } catch (error) {
+    throw new WebkilnError(
+      "network",
+      `a part of the engine could not be fetched: ${error instanceof Error ? error.message : error}`,
+      "Check the connection and try again; what has arrived is kept.",
+    );
+  }
+}
+
 /** Without one nothing can be kept or checked against its hash. */
 export function requireSecureContext(): void {
   if (globalThis.isSecureContext) return;

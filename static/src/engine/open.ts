@@ -1,10 +1,8 @@
 /** One rung of the ladder, opened: plan and kernels, a backend, its self-test, the weights. */
 
 import type { Backend } from "../backends/backend";
-import { WasmBackend } from "../backends/wasm";
 import type { Crew } from "../backends/wasm-helpers";
 import { defaultThreads } from "../backends/wasm-threads";
-import { WebGpuBackend } from "../backends/webgpu";
 import { findAdapter } from "../device/check";
 import { NO_ADAPTER } from "../device/judge";
 import { selfTest } from "../device/selftest";
@@ -14,7 +12,7 @@ import type { ProgressMeter } from "../load/progress";
 import { loadWeights, shardPieces } from "../load/weights";
 import type { Manifest, Plan, Variant } from "../plan";
 import { type CapabilityReport, type ErrorCode, type Remark, WebkilnError } from "./api";
-import { asWebkilnError } from "./errors";
+import { asWebkilnError, partOf } from "./errors";
 import { addRemark } from "./remarks";
 import type { Footing } from "./rungs";
 import { together } from "./together";
@@ -49,17 +47,17 @@ export async function openRung(
 ): Promise<Footing> {
   const { manifest, tuned } = ground;
   const base = variantFor(manifest, name);
-  if (base.backend === "wasm") return openWith(ground, name, null, openWasm, signal);
+  if (base.backend === "wasm") return openWith(ground, name, null, wasm(), signal);
   const adapter = await newAdapter(ground);
   const vendor = tuned && base.tuned[adapter.info.vendor] ? adapter.info.vendor : null;
   try {
-    return await openWith(ground, name, vendor, opener(adapter), signal);
+    return await openWith(ground, name, vendor, webGpu(adapter), signal);
   } catch (error) {
     const fault = asWebkilnError(error);
     if (vendor === null || signal.aborted || !KERNEL_FAULTS.includes(fault.code)) throw error;
     const note = `Kernels tuned for ${vendor} do not hold here (${fault.message}).`;
     addRemark(ground, { code: "tuned-refused", note, vendor });
-    return openWith(ground, name, null, opener(await newAdapter(ground)), signal);
+    return openWith(ground, name, null, webGpu(await newAdapter(ground)), signal);
   }
 }
 
@@ -78,13 +76,17 @@ async function openWith(
   ground: Ground,
   name: string,
   tuned: string | null,
-  open: Open,
+  opener: Promise<Open>,
   signal: AbortSignal,
 ): Promise<Footing> {
   const { manifest, store } = ground;
   const variant = variantFor(manifest, name, tuned ?? undefined);
-  const plan = parsePlan(await store.get(variant.plan, signal), variant.plan, manifest);
-  const kernels = await store.get(variant.kernels, signal);
+  const [open, text, kernels] = await together(signal, (signal) => [
+    opener,
+    store.get(variant.plan, signal),
+    store.get(variant.kernels, signal),
+  ]);
+  const plan = parsePlan(text, variant.plan, manifest);
   checkKernelSpans(plan, variant.kernels, kernels.length);
   const threads = threadCount(ground, variant);
   const backend = await open(ground, variant, plan, kernels, threads);
@@ -122,14 +124,18 @@ function threadCount({ threads, report }: Ground, variant: Variant): number {
   return threads ?? defaultThreads(report.cores);
 }
 
-function openWasm(
-  { context, crew }: Ground,
-  { requires }: Variant,
-  plan: Plan,
-  kernels: Bytes,
-  threads: number,
-): Promise<Backend> {
-  return WasmBackend.open(kernels, plan, context, threads, requires.features, crew);
+// A visitor needs one of the backends: the other one's scripts are not fetched.
+
+async function wasm(): Promise<Open> {
+  const { WasmBackend } = await partOf(import("../backends/wasm"));
+  return ({ context, crew }, { requires }, plan, kernels, threads) =>
+    WasmBackend.open(kernels, plan, context, threads, requires.features, crew);
+}
+
+async function webGpu(adapter: GPUAdapter): Promise<Open> {
+  const { WebGpuBackend } = await partOf(import("../backends/webgpu"));
+  return ({ context }, variant, plan, kernels) =>
+    WebGpuBackend.open(adapter, variant, plan, kernels, context);
 }
 
 /** A device uses its adapter up, so every attempt asks for one of its own. */
@@ -140,11 +146,6 @@ async function newAdapter({ report }: Ground): Promise<GPUAdapter> {
     throw noAdapter("the graphics adapter is gone; what is left is emulated in software");
   }
   return adapter;
-}
-
-function opener(adapter: GPUAdapter): Open {
-  return ({ context }, variant, plan, kernels) =>
-    WebGpuBackend.open(adapter, variant, plan, kernels, context);
 }
 
 function noAdapter(message: string): WebkilnError {

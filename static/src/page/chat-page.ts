@@ -38,12 +38,11 @@ import { followBottom } from "./scroll";
 import { SettingsPanel } from "./settings-panel";
 import { readSite } from "./site";
 import { readServers, siteFacts } from "./site-facts";
+import { isReady, type State, setStage } from "./stage";
 import { StartCard } from "./start";
 import type { Remedy } from "./trouble";
 import { startsAtOnce } from "./verdict";
 import type { Way, Wish } from "./wish";
-
-type State = "start" | "loading" | "ready";
 
 export class ChatPage {
   private readonly query = parseQuery(location.search);
@@ -235,7 +234,7 @@ export class ChatPage {
   /** The server's conversation is ready without a model; one that is loading goes on loading. */
   private settleState(): void {
     if (this.answerer) this.setState("ready");
-    else if (document.body.dataset.state === "ready") this.setState("start");
+    else if (isReady()) this.setState("start");
   }
 
   private get answerer(): Answerer | null {
@@ -285,8 +284,7 @@ export class ChatPage {
   }
 
   private focusComposer(): void {
-    const ready = document.body.dataset.state === "ready";
-    if (ready && this.conversations.writable) this.composer.focus();
+    if (isReady() && this.conversations.writable) this.composer.focus();
   }
 
   private sayHeldWith(): void {
@@ -342,17 +340,14 @@ export class ChatPage {
   }
 
   private setState(state: State): void {
-    document.body.dataset.state = state;
-    find("start", HTMLElement).hidden = state === "ready";
+    setStage(state);
     this.showChat();
-    find("dock", HTMLElement).hidden = state !== "ready";
-    find("new-chat", HTMLButtonElement).hidden = state !== "ready";
   }
 
   /** A conversation can be read before its model is loaded. */
   private showChat(): void {
-    const ready = document.body.dataset.state === "ready";
-    find("chat", HTMLElement).hidden = !ready && this.conversations.empty;
-    document.body.classList.toggle("reading", !ready && !this.conversations.empty);
+    const { empty } = this.conversations;
+    find("chat", HTMLElement).hidden = !isReady() && empty;
+    document.body.classList.toggle("reading", !isReady() && !empty);
   }
 }

@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 from tests.unit.bundle.sample import write_bundle
 from tests.unit.web.conftest import ASSETS, assets
 from web import server
+from web.compression import WHOLE
 from web.headers import content_security_policy, security_headers
 from web.options import SiteOptions
 from web.server import app_from_environment, create_app
@@ -147,8 +148,33 @@ def test_a_changed_file_gets_another_tag(client: TestClient, page: Path) -> None
     assert again.text == "changed"
 
 
-def test_text_is_compressed_and_weights_are_not(client: TestClient) -> None:
-    assert client.get(f"/{ASSETS}page.js").headers["Content-Encoding"] == "gzip"
+@pytest.mark.parametrize(("accepted", "encoding"), [("gzip, deflate, br", "br"), ("gzip", "gzip")])
+def test_text_is_compressed_as_the_client_can_read_it(
+    client: TestClient, page: Path, accepted: str, encoding: str
+) -> None:
+    for _ in range(2):
+        got = client.get(f"/{ASSETS}page.js", headers={"Accept-Encoding": accepted})
+        assert got.headers["Content-Encoding"] == encoding
+        assert got.headers["Vary"] == "Accept-Encoding"
+        assert int(got.headers["Content-Length"]) < len(got.content) / 10
+        assert got.content == (page / "assets/v1/page.js").read_bytes()
+
+
+def test_a_long_text_is_compressed_on_its_way(client: TestClient, page: Path) -> None:
+    long = bytes(WHOLE + 1)
+    (page / "assets/v1/page.js").write_bytes(long)
+    got = client.get(f"/{ASSETS}page.js", headers={"Accept-Encoding": "br, gzip"})
+    assert got.headers["Content-Encoding"] == "gzip"
+    assert got.content == long
+
+
+def test_who_reads_no_compression_gets_none(client: TestClient, page: Path) -> None:
+    got = client.get(f"/{ASSETS}page.js", headers={"Accept-Encoding": "identity"})
+    assert "Content-Encoding" not in got.headers
+    assert got.content == (page / "assets/v1/page.js").read_bytes()
+
+
+def test_weights_are_not_compressed(client: TestClient) -> None:
     manifest = client.get("/models/tiny/manifest.json").json()
     shard = manifest["tensors"]["embed"]["shards"][0]["file"]
     response = client.get(f"/models/tiny/{shard}")

@@ -1,7 +1,7 @@
 /** Conversations by the day on which they last went on. */
 
+import { panels } from "../panel-words";
 import type { Summary } from "../store/schema";
-import { words } from "../words";
 
 export interface Day {
   /** "Today", "Yesterday", "Monday", "12 March", "12 March 2024". */
@@ -38,12 +38,12 @@ export function dateFormat(
 
 /** What the day of a moment is called. */
 export function dayName(moment: number, now: Date, language: string): string {
-  if (moment === 0) return words.history.longAgo; // a damaged record
+  if (moment === 0) return panels.history.longAgo; // a damaged record
   const date = new Date(moment);
   const ago = daysBetween(date, now);
   // A clock that was set back makes conversations of the future.
-  if (ago <= 0) return words.history.today;
-  if (ago === 1) return words.history.yesterday;
+  if (ago <= 0) return panels.history.today;
+  if (ago === 1) return panels.history.yesterday;
   if (ago < WEEK) return dateFormat(language, { weekday: "long" }).format(date);
   const year = date.getFullYear() === now.getFullYear() ? {} : { year: "numeric" as const };
   return dateFormat(language, { day: "numeric", month: "long", ...year }).format(date);

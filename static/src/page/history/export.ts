@@ -1,6 +1,7 @@
 /** Conversations as files: JSON, which comes back whole, and Markdown, which is for reading. */
 
 import type { Turn } from "../conversation";
+import { panels } from "../panel-words";
 import type { Conversation } from "../store/records";
 import { words } from "../words";
 
@@ -62,7 +63,7 @@ function turnMarkdown({ role, content, finish }: Turn): string[] {
 
 /** A title may hold what Markdown takes for a heading's end, or for markup. */
 function heading(title: string): string {
-  const line = title.replace(/\s+/g, " ").trim() || words.history.untitled;
+  const line = title.replace(/\s+/g, " ").trim() || panels.history.untitled;
   return line.replace(/[\\`*_[\]<>#]/g, "\\$&");
 }
 

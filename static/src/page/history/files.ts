@@ -1,7 +1,7 @@
 /** Files out of the page and into it; nothing of them goes over the network. */
 
 import { element } from "../dom";
-import { words } from "../words";
+import { panels } from "../panel-words";
 import { refused } from "./import";
 
 const LARGEST = 256e6; // bytes; a browser cannot hold much more in one text
@@ -16,10 +16,10 @@ export function download(name: string, ending: keyof typeof TYPES, text: string)
 }
 
 export async function readText(file: File): Promise<string> {
-  if (file.size > LARGEST) throw refused(words.file.tooLarge(file.size));
+  if (file.size > LARGEST) throw refused(panels.file.tooLarge(file.size));
   try {
     return await file.text();
   } catch {
-    throw refused(words.file.unread);
+    throw refused(panels.file.unread);
   }
 }

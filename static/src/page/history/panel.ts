@@ -2,6 +2,7 @@
 
 import { composes, element, iconButton } from "../dom";
 import { asTrouble } from "../engine";
+import { panels } from "../panel-words";
 import type { News } from "../store/channel";
 import type { Conversation } from "../store/records";
 import type { Summary } from "../store/schema";
@@ -55,8 +56,8 @@ export class HistoryPanel {
     testid: "history-search",
     attributes: {
       type: "search",
-      "aria-label": words.history.search,
-      placeholder: words.history.search,
+      "aria-label": panels.history.search,
+      placeholder: panels.history.search,
     },
   });
   private readonly dialog: HTMLDialogElement;
@@ -91,7 +92,7 @@ export class HistoryPanel {
     close.addEventListener("click", () => this.dialog.close());
     const anew = element("button", {
       class: "button quiet small",
-      text: words.history.anew,
+      text: panels.history.anew,
       testid: "history-new",
       attributes: { type: "button" },
     });
@@ -109,7 +110,7 @@ export class HistoryPanel {
         : [
             element("p", {
               class: "muted",
-              text: words.history.notKept(notKept),
+              text: panels.history.notKept(notKept),
               testid: "not-kept",
             }),
           ];
@@ -163,13 +164,13 @@ export class HistoryPanel {
     const summaries = found ? all.filter(({ id }) => found.has(id)) : all;
     const snippets = found ?? new Map<string, Snippet | null>();
     this.list.show({ summaries, snippets, ...this.context() }, new Date());
-    if (found) this.status.say(words.history.found(summaries.length));
-    else this.status.say(all.length === 0 ? words.history.none : "");
+    if (found) this.status.say(panels.history.found(summaries.length));
+    else this.status.say(all.length === 0 ? panels.history.none : "");
   }
 
   private indexed(all: Summary[]): Promise<Index> {
     if (this.index) return this.index;
-    if (all.length > BATCH) this.status.say(words.history.searching);
+    if (all.length > BATCH) this.status.say(panels.history.searching);
     this.index = this.makeIndex();
     return this.index;
   }
@@ -246,8 +247,8 @@ export class HistoryPanel {
     const imported = fromJson(await readText(file));
     const { added, known } = merge(await this.host.store.all(), imported);
     await this.host.store.put(added);
-    const told = [words.history.imported(added.length)];
-    if (known > 0) told.push(words.history.known(known));
+    const told = [panels.history.imported(added.length)];
+    if (known > 0) told.push(panels.history.known(known));
     this.status.hold(told.join(" "));
     await this.refresh();
   }
@@ -260,13 +261,13 @@ export class HistoryPanel {
     await store.remove(id);
     await this.refresh();
     if (!found) return;
-    const title = found.summary.title || words.history.untitled;
-    this.status.offer(words.history.removed(title), words.history.undo, () =>
+    const title = found.summary.title || panels.history.untitled;
+    this.status.offer(panels.history.removed(title), panels.history.undo, () =>
       this.act(async () => {
         await store.put([found]);
         if (wasOpen) this.host.open(id);
         await this.refresh();
-        this.status.hold(words.history.putBack(title));
+        this.status.hold(panels.history.putBack(title));
         this.list.focus(id);
       }),
     );
@@ -274,7 +275,7 @@ export class HistoryPanel {
 
   private async deleteAll(): Promise<void> {
     await this.host.store.clear();
-    this.status.hold(words.history.allRemoved);
+    this.status.hold(panels.history.allRemoved);
     await this.refresh();
   }
 }

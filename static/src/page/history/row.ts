@@ -1,8 +1,8 @@
 /** One conversation in the list, and what can be done with it. */
 
 import { composes, element, iconButton } from "../dom";
+import { panels } from "../panel-words";
 import type { Summary } from "../store/schema";
-import { words } from "../words";
 import { JSON_NAME, MARKDOWN } from "./export";
 import type { Snippet } from "./search";
 
@@ -45,8 +45,8 @@ export class Row {
     if (shown === this.shown) return;
     this.shown = shown;
     this.title.textContent = title;
-    this.more.setAttribute("aria-label", words.history.more(title));
-    this.more.title = words.history.more(title);
+    this.more.setAttribute("aria-label", panels.history.more(title));
+    this.more.title = panels.history.more(title);
     if (current) this.opener.setAttribute("aria-current", "true");
     else this.opener.removeAttribute("aria-current");
     this.detail.replaceChildren(
@@ -61,7 +61,7 @@ export class Row {
   }
 
   private get name(): string {
-    return this.summary.title || words.history.untitled;
+    return this.summary.title || panels.history.untitled;
   }
 
   private toggle(): void {
@@ -79,20 +79,20 @@ export class Row {
       class: "history-actions",
       children: [
         action(
-          words.history.rename,
-          words.history.doTo(words.history.rename, title),
+          panels.history.rename,
+          panels.history.doTo(panels.history.rename, title),
           "rename",
           () => this.edit(),
         ),
-        action(MARKDOWN, words.history.exportOne(title, MARKDOWN), "export-md", () =>
+        action(MARKDOWN, panels.history.exportOne(title, MARKDOWN), "export-md", () =>
           events.exportAs(id, "md"),
         ),
-        action(JSON_NAME, words.history.exportOne(title, JSON_NAME), "export-json", () =>
+        action(JSON_NAME, panels.history.exportOne(title, JSON_NAME), "export-json", () =>
           events.exportAs(id, "json"),
         ),
         action(
-          words.history.remove,
-          words.history.doTo(words.history.remove, title),
+          panels.history.remove,
+          panels.history.doTo(panels.history.remove, title),
           "delete",
           () => events.delete(id),
         ),
@@ -107,7 +107,7 @@ export class Row {
       testid: "rename-field",
       attributes: {
         value: this.summary.title,
-        "aria-label": words.history.newTitle,
+        "aria-label": panels.history.newTitle,
         maxlength: "200",
       },
     });

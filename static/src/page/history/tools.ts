@@ -1,7 +1,7 @@
 /** What can be done with all conversations: export, import, delete. */
 
 import { element } from "../dom";
-import { words } from "../words";
+import { panels } from "../panel-words";
 import { JSON_NAME, MARKDOWN } from "./export";
 
 export interface ToolEvents {
@@ -18,7 +18,7 @@ export class Tools {
     testid: "confirm-delete-all",
     attributes: { role: "group" },
   });
-  private readonly remove = button(words.history.removeAll, "delete-all", () => void this.ask());
+  private readonly remove = button(panels.history.removeAll, "delete-all", () => void this.ask());
   readonly node: HTMLElement;
 
   constructor(private readonly events: ToolEvents) {
@@ -28,17 +28,17 @@ export class Tools {
       class: "history-tools",
       testid: "history-tools",
       children: [
-        element("summary", { text: words.history.tools }),
+        element("summary", { text: panels.history.tools }),
         element("div", {
           class: "history-buttons",
           children: [
-            button(words.history.exportAll(JSON_NAME), "export-all-json", () =>
+            button(panels.history.exportAll(JSON_NAME), "export-all-json", () =>
               events.exportAll("json"),
             ),
-            button(words.history.exportAll(MARKDOWN), "export-all-md", () =>
+            button(panels.history.exportAll(MARKDOWN), "export-all-md", () =>
               events.exportAll("md"),
             ),
-            button(words.history.importFile, "import", () => file.click()),
+            button(panels.history.importFile, "import", () => file.click()),
             file,
             this.remove,
           ],
@@ -54,7 +54,7 @@ export class Tools {
       attributes: {
         type: "file",
         accept: ".json,application/json",
-        "aria-label": words.history.importFile,
+        "aria-label": panels.history.importFile,
       },
     });
     field.hidden = true;
@@ -68,11 +68,11 @@ export class Tools {
 
   private async ask(): Promise<void> {
     const text = element("p", {
-      text: words.history.confirm(await this.events.count()),
+      text: panels.history.confirm(await this.events.count()),
       attributes: { id: "history-confirm-text" },
     });
-    const keep = button(words.history.keep, "keep-all", () => this.close());
-    const remove = button(words.history.confirmRemove, "confirm-delete", () => {
+    const keep = button(panels.history.keep, "keep-all", () => this.close());
+    const remove = button(panels.history.confirmRemove, "confirm-delete", () => {
       this.close();
       this.events.deleteAll();
     });

@@ -3,6 +3,7 @@
 import type { About, Assessment } from "../../engine/assessment";
 import { element } from "../dom";
 import type { Model } from "../models";
+import { panels } from "../panel-words";
 import { words } from "../words";
 import { followable, licence, quantization, reasons } from "./said";
 
@@ -24,7 +25,7 @@ export interface Shown {
 export function card(shown: Shown, events: CardEvents): HTMLElement {
   const { model, assessment, suggested } = shown;
   const id = `library-${model.slug}`;
-  const body = assessment ? told(assessment) : [muted(words.library.looking)];
+  const body = assessment ? told(assessment) : [muted(panels.library.looking)];
   return element("article", {
     class: "library-card",
     testid: "library-card",
@@ -42,14 +43,14 @@ function told(assessment: Assessment): HTMLElement[] {
   const { fit, about } = assessment;
   const list = reasons(assessment).map((text) => element("li", { text }));
   return [
-    element("p", { class: `fit ${fit}`, testid: "fit", text: words.library.fit[fit] }),
+    element("p", { class: `fit ${fit}`, testid: "fit", text: panels.library.fit[fit] }),
     ...(list.length > 0 ? [element("ul", { class: "why", children: list })] : []),
     ...(about ? [facts(assessment, about), ...notes(about)] : []),
   ];
 }
 
 function facts(assessment: Assessment, about: About): HTMLElement {
-  const { library } = words;
+  const { library } = panels;
   const { card, embedding } = about;
   const rows: [string, string | Node][] = [
     [library.size, size(assessment)],
@@ -77,13 +78,13 @@ function facts(assessment: Assessment, about: About): HTMLElement {
 }
 
 function size({ stored }: Assessment): string {
-  if (!stored) return words.library.unknown;
-  return words.library.toFetch(stored.total, stored.missing);
+  if (!stored) return panels.library.unknown;
+  return panels.library.toFetch(stored.total, stored.missing);
 }
 
 function speed({ speed }: Assessment): string {
-  if (!speed) return words.library.unknown;
-  const { measured, estimated } = words.library;
+  if (!speed) return panels.library.unknown;
+  const { measured, estimated } = panels.library;
   return (speed.measured ? measured : estimated)(speed.tokensPerSecond);
 }
 
@@ -91,7 +92,7 @@ function licenceNode(card: About["card"]): string | Node {
   const name = licence(card);
   const { link } = card.license;
   const address = followable(link);
-  if (address === null) return [name, link].filter(Boolean).join(" · ") || words.library.unstated;
+  if (address === null) return [name, link].filter(Boolean).join(" · ") || panels.library.unstated;
   return element("a", {
     text: name || address,
     attributes: { href: address, rel: "noreferrer", target: "_blank" },
@@ -109,11 +110,11 @@ function language(code: string): string {
 }
 
 function listed(texts: string[]): string {
-  return texts.length > 0 ? words.figures.list(texts) : words.library.unstated;
+  return texts.length > 0 ? words.figures.list(texts) : panels.library.unstated;
 }
 
 function notes({ notes, embedding }: About): HTMLElement[] {
-  const general = embedding ? words.library.embeds : words.library.wrong;
+  const general = embedding ? panels.library.embeds : panels.library.wrong;
   return [general, ...notes].map(muted);
 }
 
@@ -127,7 +128,7 @@ function buttons(shown: Shown, events: CardEvents): HTMLElement {
   const kept = assessment?.stored?.kept ?? 0;
   const missing = assessment?.stored?.missing ?? model.bytes;
   const able = assessment !== null && assessment.fit !== "no" && !model.embeds;
-  const { library } = words;
+  const { library } = panels;
   if (able) {
     const label = current ? library.chosen : missing > 0 ? library.download : library.choose;
     const choose = button(label, "library-choose", "primary");
@@ -148,7 +149,7 @@ function buttons(shown: Shown, events: CardEvents): HTMLElement {
 
 /** Asks once more, in place of the buttons. */
 function confirm(row: HTMLElement, model: Model, kept: number, events: CardEvents): void {
-  const { library } = words;
+  const { library } = panels;
   const before = [...row.childNodes];
   const yes = button(library.removeYes, "library-delete-yes", "primary");
   const no = button(library.removeNo, "library-delete-no", "quiet");

@@ -5,6 +5,7 @@ import { element } from "../dom";
 import { asTrouble, importEngine, isServerTrouble } from "../engine";
 import type { Model } from "../models";
 import { sentence, told } from "../notice";
+import { panels } from "../panel-words";
 import type { Asked } from "../wish";
 import { words } from "../words";
 import { card, type Shown } from "./card";
@@ -63,7 +64,7 @@ export class LibraryPanel {
     const { assess } = await importEngine();
     if (!this.visit) return;
     const { models, asked } = this.visit;
-    this.status.textContent = measure ? words.library.measuring : words.library.looking;
+    this.status.textContent = measure ? panels.library.measuring : panels.library.looking;
     const questions = models.map(
       (model): ModelQuestion => ({
         model: address(model),
@@ -88,7 +89,7 @@ export class LibraryPanel {
         model,
         assessment: found?.[index] ?? null,
         current: model === visit.current,
-        suggested: isIt ? words.library.suggested[suggestion.reason] : "",
+        suggested: isIt ? panels.library.suggested[suggestion.reason] : "",
       };
     });
     const events = {
@@ -116,7 +117,7 @@ export class LibraryPanel {
   private async delete(model: Model): Promise<void> {
     const outcome = await this.visit
       ?.delete(model)
-      .then((freed) => words.library.removed(model.name, freed), fault);
+      .then((freed) => panels.library.removed(model.name, freed), fault);
     if (outcome && (await this.refresh())) this.status.textContent = outcome;
     this.dialog.querySelector<HTMLElement>("[data-testid=library-close]")?.focus();
   }
@@ -124,7 +125,7 @@ export class LibraryPanel {
   private async showSpace(): Promise<void> {
     const { storageUse, persistStorage } = await importEngine();
     const { models, free, persisted } = await storageUse();
-    const { library } = words;
+    const { library } = panels;
     const parts: HTMLElement[] = [element("p", { text: library.space(models, free) })];
     if (models > 0 && persisted === true) {
       parts.push(element("p", { class: "muted", text: library.persisted }));

@@ -1,6 +1,7 @@
 /** What is known of a model, in the page's words. */
 
 import type { About, Assessment, FitCause } from "../../engine/assessment";
+import { panels } from "../panel-words";
 import { said } from "../plain";
 import { words } from "../words";
 
@@ -11,7 +12,7 @@ export function reasons({ causes }: Pick<Assessment, "causes">): string[] {
 }
 
 function reason(cause: FitCause): string {
-  const { because } = words.library;
+  const { because } = panels.library;
   switch (cause.code) {
     case "memory-unknown":
       return because.memoryUnknown(cause.needed);
@@ -32,14 +33,14 @@ function reason(cause: FitCause): string {
 
 /** "4-bit codes (90%), 8-bit codes (10%); in the checkpoint: Q4_1". */
 export function quantization({ codings, card }: Pick<About, "codings" | "card">): string {
-  const { coded, plain, original } = words.library;
+  const { coded, plain, original } = panels.library;
   const shares = new Map<string, number>();
   for (const { share, bits, group } of codings) {
     const name = group > 0 ? coded(bits) : plain(bits);
     shares.set(name, (shares.get(name) ?? 0) + share);
   }
   const told = [...shares].filter(([, share]) => share >= 0.01);
-  const parts = told.map(([name, share]) => words.library.share(name, share));
+  const parts = told.map(([name, share]) => panels.library.share(name, share));
   if (card.stored.length > 0) parts.push(original(card.stored.slice(0, 3)));
   return parts.join(" · ");
 }

@@ -9,10 +9,8 @@ import { figures } from "./figures";
 
 const { number, counted, bytes, bytesPerSecond, duration, seconds } = figures("en");
 
-const tokens = (count: number) => counted(count, { one: "token", other: "tokens" });
-const conversations = (count: number) =>
-  counted(count, { one: "conversation", other: "conversations" });
-const speed = (rate: number) => `${number(rate, rate < 10 ? 1 : 0)} tok/s`;
+export const tokens = (count: number) => counted(count, { one: "token", other: "tokens" });
+export const speed = (rate: number) => `${number(rate, rate < 10 ? 1 : 0)} tok/s`;
 
 const FEATURES: Record<string, string> = {
   "shader-f16": "numbers of half precision",
@@ -185,89 +183,10 @@ export const en = {
     embedderUse: "Use it from a page of your own: engine.embed(texts).",
   },
 
-  /** The library: every model with its verdict for this device. */
   library: {
     title: "Models",
     about: "About this model",
     compare: "Compare the models",
-    looking: "Looking at this device…",
-    measuring: "Measuring how fast this device is…",
-    fit: {
-      well: "Runs well here",
-      tight: "May struggle here",
-      unknown: "Cannot be told beforehand",
-      no: "Does not run here",
-    },
-    suggested: {
-      only: "Suggested: the only one that runs here",
-      "best-fit": "Suggested: it suits this device best",
-      largest: "Suggested: the largest of those that suit this device best",
-    },
-    because: {
-      memoryUnknown: (needed: number) =>
-        `it takes ${bytes(needed)} of memory, and browsers do not say whether this device has them to spare`,
-      ranOut: "the last time it ran out of memory here",
-      ranOutAt: (context: number) =>
-        `the last time it ran out of memory here, at a context of ${tokens(context)}`,
-      disk: (missing: number, free: number) =>
-        `it cannot be kept: ${bytes(missing)} are missing and the browser has room for ${bytes(free)}; it would be downloaded again at every visit`,
-      slow: "answers will come more slowly than people read",
-      unread: (title: string) => `what it is made of could not be read (${title})`,
-      limit: (name: string, needed: number, offered: number | undefined) =>
-        offered === undefined
-          ? `the browser does not know the limit ${name}`
-          : `it needs ${name} of ${number(needed)}, and the graphics card offers ${number(offered)}`,
-    },
-    size: "Size",
-    toFetch: (total: number, missing: number) => {
-      if (missing === 0) return `${bytes(total)}, all of it in this browser`;
-      const rest = missing < total ? `, ${bytes(missing)} still to download` : " to download once";
-      return `${bytes(total)}${rest}`;
-    },
-    speed: "Speed",
-    estimated: (rate: number) => `about ${speed(rate)}, estimated`,
-    measured: (rate: number) => `${speed(rate)}, as measured here`,
-    memory: "Memory",
-    licence: "Licence",
-    terms: "Terms",
-    languages: "Languages",
-    data: "Training data",
-    base: "Made from",
-    authors: "Authors",
-    quantization: "Quantization",
-    coded: (bits: number) => `${bits}-bit codes`,
-    plain: (bits: number) => `${bits}-bit numbers`,
-    share: (name: string, share: number) => `${name} (${number(share * 100)}%)`,
-    original: (types: string[]) => `in the checkpoint ${types.join(", ")}`,
-    parameters: "Parameters",
-    count: (count: number) => number(count),
-    context: "Context",
-    tokens: (usual: number, most: number) => `${number(usual)} of at most ${tokens(most)}`,
-    source: "Source",
-    unknown: "not known",
-    unstated: "not stated",
-    wrong: "Its answers can be wrong. Check what matters.",
-    embeds: "It turns texts into vectors and does not chat.",
-    choose: "Chat with it",
-    chosen: "Chosen",
-    download: "Download and chat",
-    of: (action: string, model: string) => `${action}: ${model}`,
-    remove: "Delete",
-    removeAsk: (model: string, kept: number) =>
-      `Delete ${model} (${bytes(kept)}) from this browser? Your conversations stay.`,
-    removeYes: "Delete it",
-    removeNo: "Keep it",
-    removed: (model: string, freed: number) =>
-      `${model} is deleted: ${bytes(freed)} are free again.`,
-    space: (used: number, free: number | null) =>
-      free === null
-        ? `Models take ${bytes(used)} in this browser.`
-        : `Models take ${bytes(used)} in this browser; there is room for ${bytes(free)} more.`,
-    persist: "Keep the models for good",
-    persistWhy:
-      "When space runs short, the browser may clear what this site keeps, and the models would be downloaded again. You can ask it not to.",
-    persisted: "The browser keeps the models until you delete them.",
-    persistRefused: "The browser did not agree. It may once you use this page more often.",
   },
 
   progress: {
@@ -372,7 +291,7 @@ export const en = {
 
   offline: {
     title: "Without a network",
-    preparing: "Being kept for use without a network…",
+    preparing: "Kept for use without a network as soon as a model is ready.",
     kept: "This page works without a network, and so do models that were loaded here before.",
     impossible: (why: string) => `Use without a network is not possible: ${why}`,
     problems,
@@ -461,64 +380,6 @@ export const en = {
 
   history: {
     title: "Conversations",
-    anew: "New conversation",
-    search: "Search titles and texts",
-    none: "No conversations yet.",
-    notKept: (why: string) => `There is no list: conversations end with their tab. ${why}`,
-    untitled: "Untitled",
-    more: (title: string) => `More for ${title}`,
-    rename: "Rename",
-    newTitle: "New title",
-    exportOne: (title: string, form: string) => `${form}: export ${title}`,
-    remove: "Delete",
-    /** What a button does, and to what. */
-    doTo: (action: string, title: string) => `${action}: ${title}`,
-    removed: (title: string) => `Deleted: ${title}.`,
-    undo: "Undo",
-    putBack: (title: string) => `Put back: ${title}.`,
-    tools: "Export, import, delete",
-    exportAll: (form: string) => `Export all (${form})`,
-    importFile: "Import…",
-    removeAll: "Delete all…",
-    confirm: (count: number) =>
-      `Delete ${conversations(count)} from this browser? This cannot be undone.`,
-    confirmRemove: "Delete all",
-    keep: "Keep them",
-    allRemoved: "All conversations were deleted.",
-    searching: "Searching…",
-    found: (count: number) => (count === 0 ? "Nothing found." : `${conversations(count)} found.`),
-    imported: (count: number) =>
-      count === 0 ? "Nothing was new." : `${conversations(count)} imported.`,
-    known: (count: number) =>
-      `${conversations(count)} ${count === 1 ? "was" : "were"} here already.`,
-    today: "Today",
-    yesterday: "Yesterday",
-    longAgo: "Some time ago",
-  },
-
-  /** Why a file of conversations is refused: what was found, and where. */
-  file: {
-    notJson: "the file is not JSON",
-    notExport: "the file is JSON, but no export of conversations",
-    newer: (version: string) =>
-      `the file has version ${version}, which is newer than this page knows`,
-    wrong: (where: string, found: string, wanted: string) =>
-      `${where} is ${found}; it must be ${wanted}`,
-    missing: "missing",
-    twice: (where: string, id: string) =>
-      `${where} is ${id}, as another conversation's of this file`,
-    tooLarge: (size: number) => `the file has ${bytes(size)}, more than the page can read`,
-    unread: "the file cannot be read",
-    hint: "Nothing was imported. Choose a file that this page exported, unchanged.",
-    newerHint: "Nothing was imported. Reload the page to get its newest version, and try again.",
-    object: "an object",
-    list: "a list",
-    string: "a text",
-    boolean: "true or false",
-    id: "1 to 64 letters, digits or hyphens",
-    date: "a date like 2026-11-22T08:15:00.000Z",
-    either: (...values: string[]) => `${values.slice(0, -1).join(", ")} or ${values.at(-1)}`,
-    stats: "five numbers that are not negative",
   },
 
   device: {

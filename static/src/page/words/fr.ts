@@ -169,87 +169,6 @@ export const words: Words = {
     title: "Modèles",
     about: "À propos de ce modèle",
     compare: "Comparer les modèles",
-    looking: "Examen de cet appareil…",
-    measuring: "Mesure de la vitesse de cet appareil…",
-    fit: {
-      well: "Fonctionne bien ici",
-      tight: "Risque de peiner ici",
-      unknown: "Impossible à dire d’avance",
-      no: "Ne fonctionne pas ici",
-    },
-    suggested: {
-      only: "Conseillé : le seul qui fonctionne ici",
-      "best-fit": "Conseillé : celui qui convient le mieux à cet appareil",
-      largest: "Conseillé : le plus grand de ceux qui conviennent le mieux à cet appareil",
-    },
-    because: {
-      memoryUnknown: (needed) =>
-        `il prend ${bytes(needed)} de mémoire, et les navigateurs ne disent pas si cet appareil les a de reste`,
-      ranOut: "la dernière fois, la mémoire de cet appareil n’a pas suffi",
-      ranOutAt: (context) =>
-        `la dernière fois, la mémoire de cet appareil n’a pas suffi, avec un contexte de ${tokens(context)}`,
-      disk: (missing, free) =>
-        `il ne peut pas être gardé : il manque ${bytes(missing)} et le navigateur a de la place pour ${bytes(free)} ; il serait téléchargé à chaque visite`,
-      slow: "les réponses viendront plus lentement qu’on ne lit",
-      unread: (title) => `sa composition n’a pas pu être lue (${title})`,
-      limit: (name, needed, offered) =>
-        offered === undefined
-          ? `le navigateur ne connaît pas la limite ${name}`
-          : `il lui faut ${name} de ${number(needed)}, et la carte graphique offre ${number(offered)}`,
-    },
-    size: "Taille",
-    toFetch: (total, missing) => {
-      if (missing === 0) return `${bytes(total)}, tout est dans ce navigateur`;
-      const rest =
-        missing < total
-          ? `, encore ${bytes(missing)} à télécharger`
-          : " à télécharger une seule fois";
-      return `${bytes(total)}${rest}`;
-    },
-    speed: "Vitesse",
-    estimated: (rate) => `environ ${speed(rate)}, estimée`,
-    measured: (rate) => `${speed(rate)}, mesurée ici`,
-    memory: "Mémoire",
-    licence: "Licence",
-    terms: "Conditions",
-    languages: "Langues",
-    data: "Données d’entraînement",
-    base: "Tiré de",
-    authors: "Auteurs",
-    quantization: "Quantification",
-    coded: (bits) => `codes de ${bits} bits`,
-    plain: (bits) => `nombres de ${bits} bits`,
-    share: (name, share) => `${name} (${number(share * 100)} %)`,
-    original: (types) => `dans le point de contrôle ${types.join(", ")}`,
-    parameters: "Paramètres",
-    count: (count) => number(count),
-    context: "Contexte",
-    tokens: (usual, most) => `${number(usual)} sur ${tokens(most)} au plus`,
-    source: "Source",
-    unknown: "inconnue",
-    unstated: "non précisé",
-    wrong: "Ses réponses peuvent être fausses. Vérifiez ce qui compte.",
-    embeds: "Il transforme des textes en vecteurs et ne converse pas.",
-    choose: "Converser avec lui",
-    chosen: "Choisi",
-    download: "Télécharger et converser",
-    of: (action, model) => `${action} : ${model}`,
-    remove: "Supprimer",
-    removeAsk: (model, kept) =>
-      `Supprimer ${model} (${bytes(kept)}) de ce navigateur ? Vos conversations restent.`,
-    removeYes: "Le supprimer",
-    removeNo: "Le garder",
-    removed: (model, freed) => `${model} est supprimé : ${bytes(freed)} sont de nouveau libres.`,
-    space: (used, free) =>
-      free === null
-        ? `Les modèles prennent ${bytes(used)} dans ce navigateur.`
-        : `Les modèles prennent ${bytes(used)} dans ce navigateur ; il y a de la place pour ${bytes(free)} de plus.`,
-    persist: "Garder les modèles durablement",
-    persistWhy:
-      "Quand la place manque, le navigateur peut effacer ce que ce site garde, et les modèles seraient téléchargés de nouveau. Vous pouvez lui demander de ne pas le faire.",
-    persisted: "Le navigateur garde les modèles jusqu’à ce que vous les supprimiez.",
-    persistRefused:
-      "Le navigateur n’a pas accepté. Il le fera peut-être quand vous utiliserez cette page plus souvent.",
   },
 
   progress: {
@@ -346,7 +265,7 @@ export const words: Words = {
 
   offline: {
     title: "Sans réseau",
-    preparing: "Mise en réserve pour l’usage sans réseau…",
+    preparing: "Mise en réserve pour l’usage sans réseau dès qu’un modèle est prêt.",
     kept: "Cette page fonctionne sans réseau, de même que les modèles déjà chargés ici.",
     impossible: (why) => `L’usage sans réseau n’est pas possible : ${why}`,
     problems: {
@@ -444,69 +363,6 @@ export const words: Words = {
 
   history: {
     title: "Conversations",
-    anew: "Nouvelle conversation",
-    search: "Chercher dans les titres et les textes",
-    none: "Aucune conversation pour l’instant.",
-    notKept: (why) =>
-      `Il n’y a pas de liste : les conversations finissent avec leur onglet. ${why}`,
-    untitled: "Sans titre",
-    more: (title) => `Plus pour ${title}`,
-    rename: "Renommer",
-    newTitle: "Nouveau titre",
-    exportOne: (title, form) => `${form} : exporter ${title}`,
-    remove: "Supprimer",
-    doTo: (action, title) => `${action} : ${title}`,
-    removed: (title) => `Supprimée : ${title}.`,
-    undo: "Annuler",
-    putBack: (title) => `Rétablie : ${title}.`,
-    tools: "Exporter, importer, supprimer",
-    exportAll: (form) => `Tout exporter (${form})`,
-    importFile: "Importer…",
-    removeAll: "Tout supprimer…",
-    confirm: (count) => `Supprimer ${conversations(count)} de ce navigateur ? C’est irréversible.`,
-    confirmRemove: "Tout supprimer",
-    keep: "Garder",
-    allRemoved: "Toutes les conversations ont été supprimées.",
-    searching: "Recherche…",
-    found: (count) =>
-      count === 0
-        ? "Rien trouvé."
-        : counted(count, { one: "conversation trouvée.", other: "conversations trouvées." }),
-    imported: (count) =>
-      count === 0
-        ? "Rien n’était nouveau."
-        : counted(count, { one: "conversation importée.", other: "conversations importées." }),
-    known: (count) =>
-      counted(count, {
-        one: "conversation était déjà là.",
-        other: "conversations étaient déjà là.",
-      }),
-    today: "Aujourd’hui",
-    yesterday: "Hier",
-    longAgo: "Il y a quelque temps",
-  },
-
-  file: {
-    notJson: "le fichier n’est pas du JSON",
-    notExport: "le fichier est du JSON, mais pas un export de conversations",
-    newer: (version) =>
-      `le fichier est de la version ${version}, plus récente que ce que cette page connaît`,
-    wrong: (where, found, wanted) => `${where} est ${found} ; il faut ${wanted}`,
-    missing: "absent",
-    twice: (where, id) => `${where} est ${id}, comme dans une autre conversation de ce fichier`,
-    tooLarge: (size) => `le fichier fait ${bytes(size)}, plus que la page ne peut lire`,
-    unread: "le fichier est illisible",
-    hint: "Rien n’a été importé. Choisissez un fichier que cette page a exporté, inchangé.",
-    newerHint:
-      "Rien n’a été importé. Rechargez la page pour en avoir la dernière version, et réessayez.",
-    object: "un objet",
-    list: "une liste",
-    string: "un texte",
-    boolean: "true ou false",
-    id: "1 à 64 lettres, chiffres ou traits d’union",
-    date: "une date comme 2026-11-22T08:15:00.000Z",
-    either: (...values) => `${values.slice(0, -1).join(", ")} ou ${values.at(-1)}`,
-    stats: "cinq nombres qui ne sont pas négatifs",
   },
 
   device: {
@@ -811,5 +667,155 @@ export const panels: PanelWords = {
     copy: "Copier la liste",
     copied: "Copié dans votre presse-papiers ; rien n’a été envoyé.",
     notCopied: "Le navigateur a refusé son presse-papiers : sélectionnez la liste et copiez-la.",
+  },
+
+  library: {
+    looking: "Examen de cet appareil…",
+    measuring: "Mesure de la vitesse de cet appareil…",
+    fit: {
+      well: "Fonctionne bien ici",
+      tight: "Risque de peiner ici",
+      unknown: "Impossible à dire d’avance",
+      no: "Ne fonctionne pas ici",
+    },
+    suggested: {
+      only: "Conseillé : le seul qui fonctionne ici",
+      "best-fit": "Conseillé : celui qui convient le mieux à cet appareil",
+      largest: "Conseillé : le plus grand de ceux qui conviennent le mieux à cet appareil",
+    },
+    because: {
+      memoryUnknown: (needed) =>
+        `il prend ${bytes(needed)} de mémoire, et les navigateurs ne disent pas si cet appareil les a de reste`,
+      ranOut: "la dernière fois, la mémoire de cet appareil n’a pas suffi",
+      ranOutAt: (context) =>
+        `la dernière fois, la mémoire de cet appareil n’a pas suffi, avec un contexte de ${tokens(context)}`,
+      disk: (missing, free) =>
+        `il ne peut pas être gardé : il manque ${bytes(missing)} et le navigateur a de la place pour ${bytes(free)} ; il serait téléchargé à chaque visite`,
+      slow: "les réponses viendront plus lentement qu’on ne lit",
+      unread: (title) => `sa composition n’a pas pu être lue (${title})`,
+      limit: (name, needed, offered) =>
+        offered === undefined
+          ? `le navigateur ne connaît pas la limite ${name}`
+          : `il lui faut ${name} de ${number(needed)}, et la carte graphique offre ${number(offered)}`,
+    },
+    size: "Taille",
+    toFetch: (total, missing) => {
+      if (missing === 0) return `${bytes(total)}, tout est dans ce navigateur`;
+      const rest =
+        missing < total
+          ? `, encore ${bytes(missing)} à télécharger`
+          : " à télécharger une seule fois";
+      return `${bytes(total)}${rest}`;
+    },
+    speed: "Vitesse",
+    estimated: (rate) => `environ ${speed(rate)}, estimée`,
+    measured: (rate) => `${speed(rate)}, mesurée ici`,
+    memory: "Mémoire",
+    licence: "Licence",
+    terms: "Conditions",
+    languages: "Langues",
+    data: "Données d’entraînement",
+    base: "Tiré de",
+    authors: "Auteurs",
+    quantization: "Quantification",
+    coded: (bits) => `codes de ${bits} bits`,
+    plain: (bits) => `nombres de ${bits} bits`,
+    share: (name, share) => `${name} (${number(share * 100)} %)`,
+    original: (types) => `dans le point de contrôle ${types.join(", ")}`,
+    parameters: "Paramètres",
+    count: (count) => number(count),
+    context: "Contexte",
+    tokens: (usual, most) => `${number(usual)} sur ${tokens(most)} au plus`,
+    source: "Source",
+    unknown: "inconnue",
+    unstated: "non précisé",
+    wrong: "Ses réponses peuvent être fausses. Vérifiez ce qui compte.",
+    embeds: "Il transforme des textes en vecteurs et ne converse pas.",
+    choose: "Converser avec lui",
+    chosen: "Choisi",
+    download: "Télécharger et converser",
+    of: (action, model) => `${action} : ${model}`,
+    remove: "Supprimer",
+    removeAsk: (model, kept) =>
+      `Supprimer ${model} (${bytes(kept)}) de ce navigateur ? Vos conversations restent.`,
+    removeYes: "Le supprimer",
+    removeNo: "Le garder",
+    removed: (model, freed) => `${model} est supprimé : ${bytes(freed)} sont de nouveau libres.`,
+    space: (used, free) =>
+      free === null
+        ? `Les modèles prennent ${bytes(used)} dans ce navigateur.`
+        : `Les modèles prennent ${bytes(used)} dans ce navigateur ; il y a de la place pour ${bytes(free)} de plus.`,
+    persist: "Garder les modèles durablement",
+    persistWhy:
+      "Quand la place manque, le navigateur peut effacer ce que ce site garde, et les modèles seraient téléchargés de nouveau. Vous pouvez lui demander de ne pas le faire.",
+    persisted: "Le navigateur garde les modèles jusqu’à ce que vous les supprimiez.",
+    persistRefused:
+      "Le navigateur n’a pas accepté. Il le fera peut-être quand vous utiliserez cette page plus souvent.",
+  },
+
+  history: {
+    anew: "Nouvelle conversation",
+    search: "Chercher dans les titres et les textes",
+    none: "Aucune conversation pour l’instant.",
+    notKept: (why) =>
+      `Il n’y a pas de liste : les conversations finissent avec leur onglet. ${why}`,
+    untitled: "Sans titre",
+    more: (title) => `Plus pour ${title}`,
+    rename: "Renommer",
+    newTitle: "Nouveau titre",
+    exportOne: (title, form) => `${form} : exporter ${title}`,
+    remove: "Supprimer",
+    doTo: (action, title) => `${action} : ${title}`,
+    removed: (title) => `Supprimée : ${title}.`,
+    undo: "Annuler",
+    putBack: (title) => `Rétablie : ${title}.`,
+    tools: "Exporter, importer, supprimer",
+    exportAll: (form) => `Tout exporter (${form})`,
+    importFile: "Importer…",
+    removeAll: "Tout supprimer…",
+    confirm: (count) => `Supprimer ${conversations(count)} de ce navigateur ? C’est irréversible.`,
+    confirmRemove: "Tout supprimer",
+    keep: "Garder",
+    allRemoved: "Toutes les conversations ont été supprimées.",
+    searching: "Recherche…",
+    found: (count) =>
+      count === 0
+        ? "Rien trouvé."
+        : counted(count, { one: "conversation trouvée.", other: "conversations trouvées." }),
+    imported: (count) =>
+      count === 0
+        ? "Rien n’était nouveau."
+        : counted(count, { one: "conversation importée.", other: "conversations importées." }),
+    known: (count) =>
+      counted(count, {
+        one: "conversation était déjà là.",
+        other: "conversations étaient déjà là.",
+      }),
+    today: "Aujourd’hui",
+    yesterday: "Hier",
+    longAgo: "Il y a quelque temps",
+  },
+
+  file: {
+    notJson: "le fichier n’est pas du JSON",
+    notExport: "le fichier est du JSON, mais pas un export de conversations",
+    newer: (version) =>
+      `le fichier est de la version ${version}, plus récente que ce que cette page connaît`,
+    wrong: (where, found, wanted) => `${where} est ${found} ; il faut ${wanted}`,
+    missing: "absent",
+    twice: (where, id) => `${where} est ${id}, comme dans une autre conversation de ce fichier`,
+    tooLarge: (size) => `le fichier fait ${bytes(size)}, plus que la page ne peut lire`,
+    unread: "le fichier est illisible",
+    hint: "Rien n’a été importé. Choisissez un fichier que cette page a exporté, inchangé.",
+    newerHint:
+      "Rien n’a été importé. Rechargez la page pour en avoir la dernière version, et réessayez.",
+    object: "un objet",
+    list: "une liste",
+    string: "un texte",
+    boolean: "true ou false",
+    id: "1 à 64 lettres, chiffres ou traits d’union",
+    date: "une date comme 2026-11-22T08:15:00.000Z",
+    either: (...values) => `${values.slice(0, -1).join(", ")} ou ${values.at(-1)}`,
+    stats: "cinq nombres qui ne sont pas négatifs",
   },
 };

@@ -169,87 +169,6 @@ export const words: Words = {
     title: "Modelli",
     about: "Informazioni su questo modello",
     compare: "Confronta i modelli",
-    looking: "Esame di questo dispositivo…",
-    measuring: "Misura della velocità di questo dispositivo…",
-    fit: {
-      well: "Qui funziona bene",
-      tight: "Qui può faticare",
-      unknown: "Non si può dire in anticipo",
-      no: "Qui non funziona",
-    },
-    suggested: {
-      only: "Consigliato: l’unico che funziona qui",
-      "best-fit": "Consigliato: è il più adatto a questo dispositivo",
-      largest: "Consigliato: il più grande tra i più adatti a questo dispositivo",
-    },
-    because: {
-      memoryUnknown: (needed) =>
-        `occupa ${bytes(needed)} di memoria, e i browser non dicono se questo dispositivo li ha liberi`,
-      ranOut: "l’ultima volta la memoria di questo dispositivo non è bastata",
-      ranOutAt: (context) =>
-        `l’ultima volta la memoria di questo dispositivo non è bastata, con un contesto di ${tokens(context)}`,
-      disk: (missing, free) =>
-        `non può essere conservato: mancano ${bytes(missing)} e il browser ha posto per ${bytes(free)}; verrebbe scaricato a ogni visita`,
-      slow: "le risposte arriveranno più lentamente di quanto si legge",
-      unread: (title) => `non si è potuto leggere come è composto (${title})`,
-      limit: (name, needed, offered) =>
-        offered === undefined
-          ? `il browser non conosce il limite ${name}`
-          : `richiede ${name} di ${number(needed)}, e la scheda grafica offre ${number(offered)}`,
-    },
-    size: "Dimensione",
-    toFetch: (total, missing) => {
-      if (missing === 0) return `${bytes(total)}, tutto in questo browser`;
-      const rest =
-        missing < total
-          ? `, ancora ${bytes(missing)} da scaricare`
-          : " da scaricare una sola volta";
-      return `${bytes(total)}${rest}`;
-    },
-    speed: "Velocità",
-    estimated: (rate) => `circa ${speed(rate)}, stimata`,
-    measured: (rate) => `${speed(rate)}, misurata qui`,
-    memory: "Memoria",
-    licence: "Licenza",
-    terms: "Condizioni",
-    languages: "Lingue",
-    data: "Dati di addestramento",
-    base: "Derivato da",
-    authors: "Autori",
-    quantization: "Quantizzazione",
-    coded: (bits) => `codici a ${bits} bit`,
-    plain: (bits) => `numeri a ${bits} bit`,
-    share: (name, share) => `${name} (${number(share * 100)}%)`,
-    original: (types) => `nel checkpoint ${types.join(", ")}`,
-    parameters: "Parametri",
-    count: (count) => number(count),
-    context: "Contesto",
-    tokens: (usual, most) => `${number(usual)} su al massimo ${tokens(most)}`,
-    source: "Fonte",
-    unknown: "non nota",
-    unstated: "non indicato",
-    wrong: "Le sue risposte possono essere sbagliate. Verifica ciò che conta.",
-    embeds: "Trasforma testi in vettori e non conversa.",
-    choose: "Conversa con questo",
-    chosen: "Scelto",
-    download: "Scarica e conversa",
-    of: (action, model) => `${action}: ${model}`,
-    remove: "Elimina",
-    removeAsk: (model, kept) =>
-      `Eliminare ${model} (${bytes(kept)}) da questo browser? Le tue conversazioni restano.`,
-    removeYes: "Elimina",
-    removeNo: "Conserva",
-    removed: (model, freed) => `${model} è eliminato: ${bytes(freed)} sono di nuovo liberi.`,
-    space: (used, free) =>
-      free === null
-        ? `I modelli occupano ${bytes(used)} in questo browser.`
-        : `I modelli occupano ${bytes(used)} in questo browser; c’è posto per altri ${bytes(free)}.`,
-    persist: "Conserva i modelli in modo duraturo",
-    persistWhy:
-      "Quando lo spazio scarseggia il browser può cancellare ciò che questo sito conserva, e i modelli verrebbero scaricati di nuovo. Puoi chiedergli di non farlo.",
-    persisted: "Il browser conserva i modelli finché non li elimini.",
-    persistRefused:
-      "Il browser non ha acconsentito. Forse lo farà quando userai questa pagina più spesso.",
   },
 
   progress: {
@@ -346,7 +265,7 @@ export const words: Words = {
 
   offline: {
     title: "Senza rete",
-    preparing: "In preparazione per l’uso senza rete…",
+    preparing: "Conservata per l’uso senza rete appena un modello è pronto.",
     kept: "Questa pagina funziona senza rete, e così i modelli già caricati qui.",
     impossible: (why) => `L’uso senza rete non è possibile: ${why}`,
     problems: {
@@ -447,66 +366,6 @@ export const words: Words = {
 
   history: {
     title: "Conversazioni",
-    anew: "Nuova conversazione",
-    search: "Cerca nei titoli e nei testi",
-    none: "Ancora nessuna conversazione.",
-    notKept: (why) => `Non c’è un elenco: le conversazioni finiscono con la loro scheda. ${why}`,
-    untitled: "Senza titolo",
-    more: (title) => `Altro per ${title}`,
-    rename: "Rinomina",
-    newTitle: "Nuovo titolo",
-    exportOne: (title, form) => `${form}: esporta ${title}`,
-    remove: "Elimina",
-    doTo: (action, title) => `${action}: ${title}`,
-    removed: (title) => `Eliminata: ${title}.`,
-    undo: "Annulla",
-    putBack: (title) => `Ripristinata: ${title}.`,
-    tools: "Esporta, importa, elimina",
-    exportAll: (form) => `Esporta tutto (${form})`,
-    importFile: "Importa…",
-    removeAll: "Elimina tutto…",
-    confirm: (count) =>
-      `Eliminare ${conversations(count)} da questo browser? Non si può annullare.`,
-    confirmRemove: "Elimina tutto",
-    keep: "Tieni",
-    allRemoved: "Tutte le conversazioni sono state eliminate.",
-    searching: "Ricerca…",
-    found: (count) =>
-      count === 0
-        ? "Nessun risultato."
-        : counted(count, { one: "conversazione trovata.", other: "conversazioni trovate." }),
-    imported: (count) =>
-      count === 0
-        ? "Non c’era nulla di nuovo."
-        : counted(count, { one: "conversazione importata.", other: "conversazioni importate." }),
-    known: (count) =>
-      counted(count, { one: "conversazione c’era già.", other: "conversazioni c’erano già." }),
-    today: "Oggi",
-    yesterday: "Ieri",
-    longAgo: "Tempo fa",
-  },
-
-  file: {
-    notJson: "il file non è JSON",
-    notExport: "il file è JSON, ma non un’esportazione di conversazioni",
-    newer: (version) =>
-      `il file ha la versione ${version}, più recente di quelle che questa pagina conosce`,
-    wrong: (where, found, wanted) => `${where} è ${found}; dev’essere ${wanted}`,
-    missing: "assente",
-    twice: (where, id) => `${where} è ${id}, come in un’altra conversazione di questo file`,
-    tooLarge: (size) => `il file ha ${bytes(size)}, più di quanto la pagina possa leggere`,
-    unread: "il file non si può leggere",
-    hint: "Non è stato importato nulla. Scegli un file che questa pagina ha esportato, senza modifiche.",
-    newerHint:
-      "Non è stato importato nulla. Ricarica la pagina per averne la versione più recente, e riprova.",
-    object: "un oggetto",
-    list: "un elenco",
-    string: "un testo",
-    boolean: "true o false",
-    id: "da 1 a 64 lettere, cifre o trattini",
-    date: "una data come 2026-11-22T08:15:00.000Z",
-    either: (...values) => `${values.slice(0, -1).join(", ")} o ${values.at(-1)}`,
-    stats: "cinque numeri non negativi",
   },
 
   device: {
@@ -811,5 +670,152 @@ export const panels: PanelWords = {
     copy: "Copia l’elenco",
     copied: "Copiato negli appunti; niente è stato inviato.",
     notCopied: "Il browser ha rifiutato gli appunti: seleziona l’elenco e copialo.",
+  },
+
+  library: {
+    looking: "Esame di questo dispositivo…",
+    measuring: "Misura della velocità di questo dispositivo…",
+    fit: {
+      well: "Qui funziona bene",
+      tight: "Qui può faticare",
+      unknown: "Non si può dire in anticipo",
+      no: "Qui non funziona",
+    },
+    suggested: {
+      only: "Consigliato: l’unico che funziona qui",
+      "best-fit": "Consigliato: è il più adatto a questo dispositivo",
+      largest: "Consigliato: il più grande tra i più adatti a questo dispositivo",
+    },
+    because: {
+      memoryUnknown: (needed) =>
+        `occupa ${bytes(needed)} di memoria, e i browser non dicono se questo dispositivo li ha liberi`,
+      ranOut: "l’ultima volta la memoria di questo dispositivo non è bastata",
+      ranOutAt: (context) =>
+        `l’ultima volta la memoria di questo dispositivo non è bastata, con un contesto di ${tokens(context)}`,
+      disk: (missing, free) =>
+        `non può essere conservato: mancano ${bytes(missing)} e il browser ha posto per ${bytes(free)}; verrebbe scaricato a ogni visita`,
+      slow: "le risposte arriveranno più lentamente di quanto si legge",
+      unread: (title) => `non si è potuto leggere come è composto (${title})`,
+      limit: (name, needed, offered) =>
+        offered === undefined
+          ? `il browser non conosce il limite ${name}`
+          : `richiede ${name} di ${number(needed)}, e la scheda grafica offre ${number(offered)}`,
+    },
+    size: "Dimensione",
+    toFetch: (total, missing) => {
+      if (missing === 0) return `${bytes(total)}, tutto in questo browser`;
+      const rest =
+        missing < total
+          ? `, ancora ${bytes(missing)} da scaricare`
+          : " da scaricare una sola volta";
+      return `${bytes(total)}${rest}`;
+    },
+    speed: "Velocità",
+    estimated: (rate) => `circa ${speed(rate)}, stimata`,
+    measured: (rate) => `${speed(rate)}, misurata qui`,
+    memory: "Memoria",
+    licence: "Licenza",
+    terms: "Condizioni",
+    languages: "Lingue",
+    data: "Dati di addestramento",
+    base: "Derivato da",
+    authors: "Autori",
+    quantization: "Quantizzazione",
+    coded: (bits) => `codici a ${bits} bit`,
+    plain: (bits) => `numeri a ${bits} bit`,
+    share: (name, share) => `${name} (${number(share * 100)}%)`,
+    original: (types) => `nel checkpoint ${types.join(", ")}`,
+    parameters: "Parametri",
+    count: (count) => number(count),
+    context: "Contesto",
+    tokens: (usual, most) => `${number(usual)} su al massimo ${tokens(most)}`,
+    source: "Fonte",
+    unknown: "non nota",
+    unstated: "non indicato",
+    wrong: "Le sue risposte possono essere sbagliate. Verifica ciò che conta.",
+    embeds: "Trasforma testi in vettori e non conversa.",
+    choose: "Conversa con questo",
+    chosen: "Scelto",
+    download: "Scarica e conversa",
+    of: (action, model) => `${action}: ${model}`,
+    remove: "Elimina",
+    removeAsk: (model, kept) =>
+      `Eliminare ${model} (${bytes(kept)}) da questo browser? Le tue conversazioni restano.`,
+    removeYes: "Elimina",
+    removeNo: "Conserva",
+    removed: (model, freed) => `${model} è eliminato: ${bytes(freed)} sono di nuovo liberi.`,
+    space: (used, free) =>
+      free === null
+        ? `I modelli occupano ${bytes(used)} in questo browser.`
+        : `I modelli occupano ${bytes(used)} in questo browser; c’è posto per altri ${bytes(free)}.`,
+    persist: "Conserva i modelli in modo duraturo",
+    persistWhy:
+      "Quando lo spazio scarseggia il browser può cancellare ciò che questo sito conserva, e i modelli verrebbero scaricati di nuovo. Puoi chiedergli di non farlo.",
+    persisted: "Il browser conserva i modelli finché non li elimini.",
+    persistRefused:
+      "Il browser non ha acconsentito. Forse lo farà quando userai questa pagina più spesso.",
+  },
+
+  history: {
+    anew: "Nuova conversazione",
+    search: "Cerca nei titoli e nei testi",
+    none: "Ancora nessuna conversazione.",
+    notKept: (why) => `Non c’è un elenco: le conversazioni finiscono con la loro scheda. ${why}`,
+    untitled: "Senza titolo",
+    more: (title) => `Altro per ${title}`,
+    rename: "Rinomina",
+    newTitle: "Nuovo titolo",
+    exportOne: (title, form) => `${form}: esporta ${title}`,
+    remove: "Elimina",
+    doTo: (action, title) => `${action}: ${title}`,
+    removed: (title) => `Eliminata: ${title}.`,
+    undo: "Annulla",
+    putBack: (title) => `Ripristinata: ${title}.`,
+    tools: "Esporta, importa, elimina",
+    exportAll: (form) => `Esporta tutto (${form})`,
+    importFile: "Importa…",
+    removeAll: "Elimina tutto…",
+    confirm: (count) =>
+      `Eliminare ${conversations(count)} da questo browser? Non si può annullare.`,
+    confirmRemove: "Elimina tutto",
+    keep: "Tieni",
+    allRemoved: "Tutte le conversazioni sono state eliminate.",
+    searching: "Ricerca…",
+    found: (count) =>
+      count === 0
+        ? "Nessun risultato."
+        : counted(count, { one: "conversazione trovata.", other: "conversazioni trovate." }),
+    imported: (count) =>
+      count === 0
+        ? "Non c’era nulla di nuovo."
+        : counted(count, { one: "conversazione importata.", other: "conversazioni importate." }),
+    known: (count) =>
+      counted(count, { one: "conversazione c’era già.", other: "conversazioni c’erano già." }),
+    today: "Oggi",
+    yesterday: "Ieri",
+    longAgo: "Tempo fa",
+  },
+
+  file: {
+    notJson: "il file non è JSON",
+    notExport: "il file è JSON, ma non un’esportazione di conversazioni",
+    newer: (version) =>
+      `il file ha la versione ${version}, più recente di quelle che questa pagina conosce`,
+    wrong: (where, found, wanted) => `${where} è ${found}; dev’essere ${wanted}`,
+    missing: "assente",
+    twice: (where, id) => `${where} è ${id}, come in un’altra conversazione di questo file`,
+    tooLarge: (size) => `il file ha ${bytes(size)}, più di quanto la pagina possa leggere`,
+    unread: "il file non si può leggere",
+    hint: "Non è stato importato nulla. Scegli un file che questa pagina ha esportato, senza modifiche.",
+    newerHint:
+      "Non è stato importato nulla. Ricarica la pagina per averne la versione più recente, e riprova.",
+    object: "un oggetto",
+    list: "un elenco",
+    string: "un testo",
+    boolean: "true o false",
+    id: "da 1 a 64 lettere, cifre o trattini",
+    date: "una data come 2026-11-22T08:15:00.000Z",
+    either: (...values) => `${values.slice(0, -1).join(", ")} o ${values.at(-1)}`,
+    stats: "cinque numeri non negativi",
   },
 };
