@@ -47,8 +47,10 @@ const page = { page: "src/page/main.ts" };
 /** Runs before the first paint, so it is no module. */
 const early = { wait: "src/page/wait.ts" };
 const style = { page: "src/page/page.css" };
-const cut = { splitting: true, chunkNames: "[name]-[hash]" };
 const serviceWorker = { sw: "src/sw/sw.ts", "sw-remove": "src/sw/remove.ts" };
+
+/** Pieces are named by their content; the page tells the engine's by how their names begin. */
+const cut = (beginning = "") => ({ splitting: true, chunkNames: `${beginning}[name]-[hash]` });
 
 /** The output files of some entries: [name, bytes]. */
 async function bundled(entries, more = {}) {
@@ -66,8 +68,8 @@ async function bundled(entries, more = {}) {
 
 async function build() {
   const groups = await Promise.all([
-    bundled(engine, cut),
-    bundled(page, cut),
+    bundled(engine, cut("engine-")),
+    bundled(page, cut()),
     bundled(early, { format: "iife" }),
     bundled(style),
   ]);

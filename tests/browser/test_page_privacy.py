@@ -46,6 +46,8 @@ def test_the_panel_lists_every_request(climber: ChatPage, backend: str) -> None:
         re.compile("the model's worker · .* over the network")
     )
     expect(panel.said("engine")).to_contain_text("engine.js")
+    expect(panel.said("engine")).to_contain_text(re.compile(rf"/engine-{backend}-\w+\.js"))
+    expect(panel.said("model")).not_to_contain_text("/assets/")
     expect(climber.get("privacy-origins")).to_have_text(f"{climber.address} (this site)")
     expect(climber.get("privacy-blind")).to_contain_text("extensions")
 

@@ -16,7 +16,7 @@ export interface SiteFacts {
   servers: string[];
 }
 
-const ENGINE = /\/(engine|worker|thread)\.js$/;
+const ENGINE = /\/assets\/[^/]+\/(engine|engine-[\w-]+|worker|thread|pace)\.js$/;
 const ORDER: Why[] = ["server", "model", "engine", "page", "offline"];
 
 export function why({ address, by }: RequestRecord, site: SiteFacts): Why {
