@@ -33,8 +33,12 @@ def fits(manifest: Manifest) -> None:
     manifest["card"] = {
         **CARD,
         "datasets": ["someone/texts"],
-        "license": {"id": "mit", "name": "", "link": "https://example.org/mit", "terms": ""},
+        "license": {
+            **{"id": "mit", "name": "", "link": "https://example.org/mit"},
+            "terms": "Keep the notice.",
+        },
     }
+    manifest["notes"] = ["Some layers were made plain."]
 
 
 def larger(manifest: Manifest) -> None:

@@ -243,7 +243,11 @@ def test_in_french(chromium: Browser, shelf_site: str) -> None:
         chat.climb(model="fits")
         open_library(chat)
         expect(card(chat, "tight").get_by_test_id("fit")).to_have_text("Risque de peiner ici")
-        expect(card(chat, "fits")).to_contain_text("anglais")
+        fits = card(chat, "fits")
+        expect(fits).to_contain_text("anglais")
+        # What the compiler and the licence say is English still, and marked as such.
+        english = fits.locator("[lang=en]")
+        expect(english).to_have_text(["Keep the notice.", "Some layers were made plain."])
         chat.assert_clean()
 
 

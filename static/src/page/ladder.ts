@@ -139,7 +139,7 @@ function missed({ backend }: Rung, rungs: Rung[], instead: Rung): string {
 
 /** What the least demanding rung lacks: with that, at least one would do. */
 function because(rungs: Rung[]): string {
-  return [...new Set(rungs.slice(-1).flatMap(plain))].join("; ");
+  return words.ladder.together([...new Set(rungs.slice(-1).flatMap(plain))]);
 }
 
 /** What crashed may be tried again, and what is only slow may be used, if the person says so. */

@@ -56,7 +56,7 @@ function facts(assessment: Assessment, about: About): HTMLElement {
     [library.size, size(assessment)],
     [library.speed, speed(assessment)],
     [library.licence, licenceNode(card)],
-    ...(card.license.terms ? [[library.terms, card.license.terms] as [string, string]] : []),
+    ...(card.license.terms ? [[library.terms, english(card.license.terms)] as [string, Node]] : []),
     [library.languages, listed(card.languages.map(language))],
     [library.data, listed(card.datasets)],
     [library.base, listed(card.base_models)],
@@ -115,7 +115,15 @@ function listed(texts: string[]): string {
 
 function notes({ notes, embedding }: About): HTMLElement[] {
   const general = embedding ? panels.library.embeds : panels.library.wrong;
-  return [general, ...notes].map(muted);
+  const compilers = notes.map((text) =>
+    element("p", { class: "muted", text, attributes: { lang: "en" } }),
+  );
+  return [muted(general), ...compilers];
+}
+
+/** Licence terms come as they are: in English, whatever the page speaks. */
+function english(text: string): HTMLElement {
+  return element("span", { text, attributes: { lang: "en" } });
 }
 
 function muted(text: string): HTMLElement {

@@ -435,6 +435,8 @@ export const en = {
     addressOverrules: (what: string) =>
       `This page's address asks for it (${what}), which goes before your setting “Run on”.`,
     settingAsks: "Your setting “Run on” asks for it.",
+    /** Several reasons in one sentence. */
+    together: (reasons: string[]) => reasons.join("; "),
     youAsked: "You asked for it here.",
     startedAgain: (place: string) => `The model was started again ${place}`,
     nowRuns: (place: string) => `The model now runs ${place}`,

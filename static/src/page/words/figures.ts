@@ -53,18 +53,5 @@ export function figures(locale: string) {
     },
     seconds: (value: number) => unit(value, "second", 1),
     list: (items: string[]) => new Intl.ListFormat(locale).format(items),
-    /** A moment in milliseconds as "yesterday" or "3 weeks ago", seen from `now`. */
-    ago(at: number, now: number): string {
-      const days = Math.round((at - now) / 86_400_000);
-      const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
-      const [size, name] = AGES.find(([least]) => Math.abs(days) >= least) ?? [1, "day"];
-      return relative.format(Math.trunc(days / size), name);
-    },
   };
 }
-
-const AGES: [number, Intl.RelativeTimeFormatUnit][] = [
-  [365, "year"],
-  [30, "month"],
-  [7, "week"],
-];

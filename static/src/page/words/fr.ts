@@ -13,17 +13,17 @@ const conversations = (count: number) =>
 const speed = (rate: number) => `${number(rate, rate < 10 ? 1 : 0)} tokens/s`;
 
 const FEATURES: Record<string, string> = {
-  "shader-f16": "des nombres en demi-précision",
-  subgroups: "des échanges entre ses cœurs",
-  simd128: "des vecteurs (simd128)",
-  "relaxed-simd": "des vecteurs assouplis (relaxed-simd)",
+  "shader-f16": "la prise en charge des nombres en demi-précision",
+  subgroups: "la communication directe entre ses cœurs",
+  simd128: "la prise en charge des vecteurs (simd128)",
+  "relaxed-simd": "la prise en charge des vecteurs assouplis (relaxed-simd)",
 };
 
 const faults: Record<ErrorCode, Fault> = {
   "insecure-context": {
     title: "Cette page demande une adresse sécurisée",
     text: () => "Les navigateurs n’offrent ce qu’il faut au modèle qu’aux pages sécurisées.",
-    hint: "Ouvrez-la en https, ou comme localhost sur la machine qui la sert.",
+    hint: "Ouvrez-la en https, ou à l’adresse localhost sur la machine qui la sert.",
   },
   "webgpu-unavailable": {
     title: "Ce navigateur n’offre pas WebGPU",
@@ -59,10 +59,10 @@ const faults: Record<ErrorCode, Fault> = {
       const name = file ?? "un fichier";
       if (status) return `Le serveur a répondu ${status} à la demande de ${name}.`;
       if (origin)
-        return `${name} n’est pas arrivé : ${origin} est injoignable, ou ne laisse pas ce site lire ses fichiers (Access-Control-Allow-Origin).`;
-      return `La connexion s’est interrompue sur ${name}.`;
+        return `${name} n’est pas arrivé : ${origin} est injoignable, ou ne laisse pas ce site lire ses fichiers (Access-Control-Allow-Origin).`;
+      return `La connexion s’est interrompue pendant le téléchargement de ${name}.`;
     },
-    hint: "Vérifiez la connexion et réessayez ; ce qui est arrivé est gardé.",
+    hint: "Vérifiez la connexion et réessayez ; ce qui est déjà arrivé est conservé.",
   },
   integrity: {
     title: "Un fichier n’est pas celui attendu",
@@ -81,7 +81,7 @@ const faults: Record<ErrorCode, Fault> = {
     hint: "Fermez d’autres onglets, ou choisissez un modèle ou un contexte plus petit.",
   },
   "device-lost": {
-    title: "La carte graphique a été perdue",
+    title: "La carte graphique n’est plus disponible",
     text: () => "Le navigateur a retiré la carte graphique au milieu de son travail.",
     hint: "Rechargez le modèle ; si cela se répète, choisissez un modèle ou un contexte plus petit.",
   },
@@ -101,8 +101,8 @@ const faults: Record<ErrorCode, Fault> = {
     hint: "Rechargez le modèle ; si rien ne change, merci de le signaler en joignant les détails.",
   },
   "wrong-answer": {
-    title: "Cet appareil calcule faux",
-    text: () => "Il a donné de mauvaises réponses à un test dont les résultats sont connus.",
+    title: "Cet appareil se trompe dans ses calculs",
+    text: () => "Il a donné de mauvais résultats dans un test dont les réponses sont connues.",
     hint: "Mettez à jour le navigateur et le pilote graphique, ou faites fonctionner le modèle autrement.",
   },
   "context-overflow": {
@@ -111,7 +111,7 @@ const faults: Record<ErrorCode, Fault> = {
       taken && context
         ? `Elle prend ${tokens(taken)} ; le contexte du modèle en contient ${number(context)}.`
         : "Elle prend plus que ce que contient le contexte du modèle.",
-    hint: "Laissez de côté les échanges les plus anciens, ou commencez une nouvelle discussion.",
+    hint: "Laissez de côté les échanges les plus anciens, ou commencez une nouvelle conversation.",
   },
   "bad-request": {
     title: "Le modèle ne peut pas traiter cette demande",
@@ -119,7 +119,7 @@ const faults: Record<ErrorCode, Fault> = {
       context && fits
         ? `Un contexte de ${tokens(context)} a été demandé ; ce modèle en prend au plus ${number(fits)}.`
         : "Quelque chose dans la demande n’est pas possible avec ce modèle.",
-    hint: "Les détails disent quoi ; modifiez-le et recommencez.",
+    hint: "Les détails précisent quoi ; modifiez-le et recommencez.",
   },
   aborted: {
     title: "Arrêté",
@@ -128,7 +128,7 @@ const faults: Record<ErrorCode, Fault> = {
   },
   internal: {
     title: "Quelque chose n’a pas fonctionné",
-    text: () => "La page a rencontré un défaut qu’elle ne connaît pas.",
+    text: () => "La page a rencontré une erreur qu’elle ne connaît pas.",
     hint: "Rechargez la page et réessayez ; si cela se reproduit, merci de le signaler en joignant les détails.",
   },
 };
@@ -140,7 +140,7 @@ export const words: Words = {
     description: "Un modèle de langage qui fonctionne dans cet onglet du navigateur.",
     skip: "Aller au champ de message",
     model: "Modèle",
-    newChat: "Nouvelle discussion",
+    newChat: "Nouvelle conversation",
     settings: "Réglages",
     close: "Fermer",
     details: "Détails",
@@ -162,7 +162,7 @@ export const words: Words = {
     siteHas: (names) => `Ce site propose : ${names.join(", ")}.`,
     embedderTitle: "Ce modèle ne converse pas",
     embedder: "Il transforme des textes en vecteurs, pour chercher et pour comparer leur sens.",
-    embedderUse: "Utilisez-le depuis une page à vous : engine.embed(texts).",
+    embedderUse: "Utilisez-le depuis l’une de vos pages : engine.embed(texts).",
   },
 
   library: {
@@ -181,12 +181,12 @@ export const words: Words = {
     resume: "Reprendre",
     waiting: {
       paused: "suspendu",
-      offline: "pas de réseau ; cela reprendra dès qu’il y en aura",
-      retry: "le serveur ne répond pas ; nouvel essai en cours",
+      offline: "pas de réseau ; cela reprendra dès qu’il y en aura",
+      retry: "le serveur ne répond pas ; nouvel essai en cours",
       tab: "un autre onglet est en train de le télécharger",
     },
     loaded: (some, all) => `${bytes(some)} sur ${bytes(all)}`,
-    cached: (size) => `${bytes(size)} de ce navigateur`,
+    cached: (size) => `${bytes(size)} déjà dans ce navigateur`,
     rate: (perSecond) => bytesPerSecond(perSecond),
     left: (time) => `encore ${duration(time)}`,
     kernels: (done, all) => `noyaux ${number(done)} sur ${number(all)}`,
@@ -248,7 +248,7 @@ export const words: Words = {
     reload: "Recharger le modèle",
     next: "Ce qui suit vaut à partir de la prochaine réponse.",
     system: "Consigne générale",
-    systemPlaceholder: "Ce que le modèle apprend avant la conversation",
+    systemPlaceholder: "Ce que le modèle lit avant la conversation",
     reset: "Rétablir les valeurs par défaut",
     none: "aucune",
     slider: (label) => `${label}, curseur`,
@@ -259,20 +259,20 @@ export const words: Words = {
       `L’adresse de cette page demande ${what}, ce qui l’emporte sur ce réglage.`,
     automatic: "Automatique prend la manière la plus rapide qui fonctionne sur cet appareil.",
     stillRuns: (place) =>
-      `Le modèle fonctionne encore ${place}. Le recharger ne perd rien de la conversation.`,
+      `Le modèle fonctionne encore ${place}. Le recharger conserve la conversation.`,
     runs: (place) => `Le modèle fonctionne ${place}.`,
   },
 
   offline: {
     title: "Sans réseau",
-    preparing: "Mise en réserve pour l’usage sans réseau dès qu’un modèle est prêt.",
+    preparing: "Cette page sera gardée pour l’usage sans réseau dès qu’un modèle sera prêt.",
     kept: "Cette page fonctionne sans réseau, de même que les modèles déjà chargés ici.",
-    impossible: (why) => `L’usage sans réseau n’est pas possible : ${why}`,
+    impossible: (why) => `L’usage sans réseau n’est pas possible : ${why}`,
     problems: {
       unsupported: () =>
         "ce navigateur ne le permet pas ici, comme dans une fenêtre de navigation privée.",
       off: () => "ce site l’a désactivé.",
-      storage: () => "le navigateur n’a pas la place, ou son stockage est fermé.",
+      storage: () => "le navigateur n’a pas assez de place, ou son stockage est inaccessible.",
       network: (file) => `impossible de télécharger ${file}.`,
       integrity: (file) => `${file} n’a pas le contenu annoncé par la liste des fichiers du site.`,
       internal: () => "la page a rencontré une erreur qu’elle ne connaît pas.",
@@ -280,7 +280,7 @@ export const words: Words = {
     newVersion:
       "Une nouvelle version de cette page est prête. Les onglets ouverts gardent la leur jusqu’à leur fermeture.",
     newerModel:
-      "Une nouvelle version de cette page est prête ; elle connaît les modèles que le site propose maintenant.",
+      "Une nouvelle version de cette page est prête ; elle connaît les modèles que le site propose maintenant.",
     update: "Mettre à jour",
     install: "Installer comme application",
   },
@@ -323,7 +323,8 @@ export const words: Words = {
 
   address: {
     title: "Une partie de l’adresse n’a pas été comprise",
-    leftOut: (name, value, allowed) => `${name}=${value} n’est pas ${allowed} ; c’est ignoré.`,
+    leftOut: (name, value, allowed) =>
+      `${name}=${value} n’est pas ${allowed} ; il n’en est pas tenu compte.`,
     backends: "webgpu ou wasm",
     threads: "un nombre entier de fils d’exécution",
     context: "un nombre entier de tokens",
@@ -336,11 +337,11 @@ export const words: Words = {
     older:
       "Le modèle ne voit pas plus loin en arrière. On peut laisser de côté d’anciens échanges, ou recommencer.",
     drop: "Laisser de côté les plus anciens échanges",
-    anew: "Commencer une nouvelle discussion",
+    anew: "Commencer une nouvelle conversation",
   },
 
   conversation: {
-    notKept: "Rien n’est conservé ici : les conversations finissent avec cet onglet.",
+    notKept: "Rien n’est conservé ici : les conversations disparaissent avec cet onglet.",
     silent: "la base de données du navigateur ne répond pas",
     silentHint: "Fermez les autres onglets de ce site et rechargez la page.",
     newer:
@@ -348,7 +349,7 @@ export const words: Words = {
     newerHint: "Rechargez la page pour obtenir cette version.",
     shut: (reason) => `ce navigateur ne conserve pas de données pour cette page (${reason})`,
     shutHint:
-      "C’est le cas des fenêtres privées et des données de site bloquées ; autorisez-les pour conserver vos conversations.",
+      "C’est le cas dans les fenêtres privées et quand les données de site sont bloquées ; autorisez ces données pour conserver vos conversations.",
     notSaved: "Les derniers mots n’ont pas pu être conservés.",
     noRoom:
       "Cet appareil n’a plus de place : supprimez des conversations ou des modèles, ou exportez ce que vous voulez garder.",
@@ -395,12 +396,12 @@ export const words: Words = {
     tokens,
     notes: "Bon à savoir",
     copy: "Copier en JSON",
-    notSent: "Rien n’en est envoyé où que ce soit.",
+    notSent: "Rien de tout cela n’est envoyé.",
     copied: "Copié dans votre presse-papiers ; rien n’a été envoyé.",
     reportTitle: "Ce qui a été examiné, en JSON",
     refused:
       "Le navigateur a refusé son presse-papiers. Le texte est sélectionné : copiez-le avec " +
-      "Ctrl+C ou ⌘C. Rien n’en est envoyé où que ce soit.",
+      "Ctrl+C ou ⌘C. Rien de tout cela n’est envoyé.",
   },
 
   ladder: {
@@ -417,6 +418,7 @@ export const words: Words = {
     addressOverrules: (what) =>
       `L’adresse de cette page le demande (${what}), ce qui l’emporte sur votre réglage « Exécution ».`,
     settingAsks: "Votre réglage « Exécution » le demande.",
+    together: (reasons) => reasons.join(" ; "),
     youAsked: "Vous l’avez demandé ici.",
     startedAgain: (place) => `Le modèle a été redémarré ${place}`,
     nowRuns: (place) => `Le modèle fonctionne désormais ${place}`,
@@ -440,7 +442,7 @@ export const words: Words = {
     otherwise: "Il peut fonctionner ici d’une autre manière.",
     choose: "Choisir automatiquement",
     insecure: "Cette page demande une adresse sécurisée",
-    insecureHint: "Ouvrez-la en https, ou comme localhost sur la machine qui la sert.",
+    insecureHint: "Ouvrez-la en https, ou à l’adresse localhost sur la machine qui la sert.",
     noWebGpu: "WebGPU n’est pas disponible ici",
     noWebGpuHint:
       "Prenez une version récente de Chrome, Edge, Firefox ou Safari, activez l’accélération " +
@@ -453,7 +455,7 @@ export const words: Words = {
 
   /** Notes that the engine adds to what is good to know. */
   metered: {
-    title: "Cette connexion peut vous coûter",
+    title: "Cette connexion peut vous coûter de l’argent",
     line: (size) =>
       `Votre navigateur indique qu’il faut économiser les données, ou que le réseau est mobile. Il manque encore ${bytes(size)} au modèle.`,
     download: "Télécharger",
@@ -462,17 +464,17 @@ export const words: Words = {
 
   remarks: {
     notKept: (needed, free) =>
-      `Il n’y a pas la place de garder ce modèle : il lui faut encore ${bytes(needed)}${free === null ? "" : `, et ce site dispose de ${bytes(free)}`}. Il fonctionne quand même, mais la prochaine visite téléchargera le reste à nouveau. Libérez de la place, ou supprimez un modèle.`,
+      `La place manque pour conserver ce modèle : il lui faut encore ${bytes(needed)}${free === null ? "" : `, et ce site dispose de ${bytes(free)}`}. Il fonctionne quand même, mais le reste sera de nouveau téléchargé à la prochaine visite. Libérez de la place ou supprimez un modèle.`,
     notStored:
-      "Le navigateur n’a pas gardé les fichiers du modèle ; la prochaine visite les téléchargera à nouveau.",
+      "Le navigateur n’a pas gardé les fichiers du modèle ; ils seront de nouveau téléchargés à la prochaine visite.",
     damaged:
-      "Une partie de ce que ce navigateur avait gardé du modèle était abîmée ; elle a été téléchargée à nouveau.",
+      "Une partie de ce que ce navigateur avait gardé du modèle était endommagée ; elle a été téléchargée à nouveau.",
     evicted: (lost) =>
       `${bytes(lost)} de ce modèle, gardés par le navigateur, avaient disparu et ont été téléchargés à nouveau. Les navigateurs effacent ce qu’ils gardent quand le disque est plein, sauf s’ils ont promis de ne pas le faire.`,
     mirror: (served, total, mirror) =>
       `${number(served)} fichiers sur ${number(total)} viennent du miroir ${mirror}.`,
     tunedRefused: (vendor) =>
-      `Les noyaux réglés pour ${vendor} ne tiennent pas ici ; les noyaux généraux les remplacent.`,
+      `Les noyaux optimisés pour ${vendor} ne conviennent pas ici ; les noyaux généraux les remplacent.`,
     recovered: (cause, moved, rung) =>
       `${cause} ; ${moved ? `la réponse a continué en ${rung}` : "la réponse a continué après un rechargement"}.`,
   },
@@ -486,7 +488,7 @@ export const words: Words = {
 
   server: {
     offer: "Faire répondre un serveur",
-    host: (host) => `Serveur : ${host}`,
+    host: (host) => `Serveur : ${host}`,
     sign: (origin) => `Ce que vous envoyez part vers ${origin}.`,
     change: "Adresse et jeton",
     leave: "Ne plus envoyer",
@@ -527,7 +529,7 @@ export const words: Words = {
       "out-of-memory": "l’appareil n’avait plus de mémoire",
       "device-too-small": "il faut plus que ce que cet appareil permet d’un seul tenant",
       "gpu-validation": "le pilote graphique a refusé une commande",
-      "kernel-fault": "le programme du modèle s’est arrêté sur un défaut",
+      "kernel-fault": "le programme du modèle s’est arrêté sur une erreur",
     },
     failed: "l’essai a échoué",
   },
@@ -544,14 +546,14 @@ export const panels: PanelWords = {
     allowed: (origins) => `Ce site peut contacter ${list(origins)}, et rien d’autre.`,
     token: "Jeton d’accès",
     tokenHelp:
-      "Vide si le serveur n’en demande pas. Il n’est envoyé qu’à ce serveur et ne figure dans aucune exportation.",
+      "À laisser vide si le serveur n’en demande pas. Il n’est envoyé qu’à ce serveur et ne figure dans aucune exportation.",
     keepToken: "Le garder dans cet onglet quand la page est rechargée",
     connect: "Afficher ses modèles",
-    connecting: "Le serveur est interrogé…",
+    connecting: "Interrogation du serveur…",
     model: "Modèle",
     sends: (origin) =>
-      `Dès lors, à chaque message envoyé, toute cette conversation part vers ${origin} : ce que vous ` +
-      "avez écrit auparavant, les réponses et l’invite système. Ce qu’il en advient là-bas dépend de " +
+      `Dès lors, à chaque message envoyé, toute cette conversation part vers ${origin} : ce que vous ` +
+      "avez écrit auparavant, les réponses et la consigne générale. Ce qu’il en advient là-bas dépend de " +
       "qui exploite ce serveur.",
     thisDevice: "D’après son adresse, ce serveur tourne sur cet appareil.",
     onlyHere: "Les nouvelles conversations n’y sont pas envoyées.",
@@ -559,7 +561,7 @@ export const panels: PanelWords = {
     faults: {
       "server-address": {
         title: "Ce n’est pas l’adresse d’un serveur",
-        text: ({ address }) => `« ${address} » ne peut pas être interrogé.`,
+        text: ({ address }) => `« ${address} » ne peut pas être interrogé.`,
         hint: () => "Écrivez-la comme http://localhost:11434.",
       },
       "server-not-allowed": {
@@ -570,35 +572,35 @@ export const panels: PanelWords = {
       "server-mixed": {
         title: "Le navigateur l’interdit",
         text: ({ address }) =>
-          `Cette page est venue par https ; ${address} serait interrogé en simple http.`,
+          `Cette page a été chargée en https ; ${address} serait interrogé en simple http.`,
         hint: () =>
-          "Donnez https au serveur, ou exécutez-le sur cet appareil sous le nom localhost.",
+          "Activez https sur le serveur, ou exécutez-le sur cet appareil sous le nom localhost.",
       },
       "server-unreachable": {
         title: "Le serveur n’a donné aucune réponse lisible par cette page",
         text: ({ address, permission }) =>
           permission === "denied"
-            ? `Le navigateur ne doit pas laisser ce site atteindre des serveurs sur cet appareil ou dans son réseau, comme ${address}.`
-            : `Soit rien ne répond à ${address}, soit il n’admet pas ce site. Les navigateurs ne disent pas lequel des deux.`,
+            ? `Il a été demandé au navigateur de ne pas laisser ce site atteindre des serveurs sur cet appareil ou dans son réseau, comme ${address}.`
+            : `Soit rien ne répond à ${address}, soit le serveur n’admet pas ce site. Les navigateurs ne disent pas lequel des deux cas se présente.`,
         hint: ({ permission }) =>
           permission === "denied"
             ? "Autorisez-le dans les réglages du navigateur pour ce site, puis réessayez."
-            : `Vérifiez que le serveur tourne. Faites-lui ensuite admettre ce site (CORS) : son origine est ${location.origin}.`,
+            : `Vérifiez que le serveur tourne. Faites-lui ensuite admettre ce site (CORS) : son origine est ${location.origin}.`,
       },
       "server-token": {
         title: "Le serveur demande un jeton d’accès",
-        text: ({ address, said }) => `${address} a refusé la requête${said ? ` : ${said}` : ""}.`,
+        text: ({ address, said }) => `${address} a refusé la requête${said ? ` : ${said}` : ""}.`,
         hint: () => "Entrez le jeton avec lequel le serveur a été démarré.",
       },
       "server-missing": {
-        title: "Le serveur ne connaît pas cela",
-        text: ({ address, said }) => `${address} n’existe pas${said ? ` : ${said}` : ""}.`,
+        title: "Le serveur n’a pas trouvé ce qui était demandé",
+        text: ({ address, said }) => `${address} n’existe pas${said ? ` : ${said}` : ""}.`,
         hint: () => "Vérifiez l’adresse et choisissez l’un des modèles du serveur.",
       },
       "server-refused": {
         title: "Le serveur signale une erreur",
         text: ({ address, status, said }) =>
-          [address, status && String(status), said].filter(Boolean).join(" : "),
+          [address, status && String(status), said].filter(Boolean).join(" : "),
         hint: () => "Le journal du serveur peut en dire plus.",
       },
       "server-strange": {
@@ -608,8 +610,8 @@ export const panels: PanelWords = {
       },
       "server-broke-off": {
         title: "La réponse s’est interrompue",
-        text: ({ address }) => `${address} y a mis fin avant qu’elle soit entière.`,
-        hint: () => "Redemandez ; le journal du serveur peut en dire plus.",
+        text: ({ address }) => `${address} y a mis fin avant qu’elle ne soit complète.`,
+        hint: () => "Posez de nouveau la question ; le journal du serveur peut en dire plus.",
       },
     },
   },
@@ -618,15 +620,15 @@ export const panels: PanelWords = {
     title: "Ce que cette page a demandé",
     requests: (count) => counted(count, { one: "requête", other: "requêtes" }),
     allHere: (requests) =>
-      `${requests}, toutes vers ce site ; rien de ce que vous avez tapé n’a été envoyé.`,
+      `${requests}, toutes vers ce site ; rien de ce que vous avez tapé n’a été envoyé.`,
     listed: (requests, origins) =>
-      `${requests} : vers ce site et vers ${list(origins)}, où il garde ses modèles. Rien de ce que ` +
+      `${requests} : vers ce site et vers ${list(origins)}, où il garde ses modèles. Rien de ce que ` +
       "vous avez tapé n’a été envoyé.",
     toServer: (requests, origin) =>
       `${requests}. Les conversations auxquelles ${origin} a répondu y ont été envoyées, et nulle part ailleurs.`,
     unlisted: (origins) =>
       `Il y a eu des requêtes vers ${list(origins)}, que ce site n’annonce pas. Signalez-le à son propriétaire.`,
-    since: "Depuis le chargement de la page ; le compte continue tant que ce panneau est ouvert.",
+    since: "Depuis le chargement de la page ; le compte continue tant que ce panneau est ouvert.",
     network: (size) => `${bytes(size)} par le réseau`,
     kept: "de ce navigateur",
     untold: "taille non communiquée",
@@ -656,17 +658,17 @@ export const panels: PanelWords = {
     silentWorker: "Le service worker n’a pas répondu.",
     blind: "Ce que cette liste ne voit pas",
     blindItems: [
-      "Les requêtes que le navigateur fait de lui-même : pour le script du service worker, pour remplir des formulaires, pour son propre compte.",
+      "Les requêtes que le navigateur fait de lui-même : pour le script du service worker, pour remplir des formulaires, pour son propre compte.",
       "Celles d’autres onglets et des extensions, qui peuvent voir et envoyer ce que vous tapez.",
-      "Le contenu d’une requête : elle connaît adresses et tailles. Ce que vous tapez n’est envoyé qu’au serveur que vous avez choisi.",
+      "Le contenu d’une requête : elle connaît adresses et tailles. Ce que vous tapez n’est envoyé qu’au serveur que vous avez choisi.",
       "Les tailles que d’autres origines gardent pour elles, et ce qu’une partie de la page demandait au moment où elle a été arrêtée.",
-      "Ce que note le serveur du site : votre adresse, et quand vous avez demandé quel fichier.",
+      "Ce que note le serveur du site : votre adresse, et quand vous avez demandé quel fichier.",
     ],
     check:
       "Pour vérifier sans passer par cette page, ouvrez la vue réseau des outils de développement du navigateur et rechargez.",
     copy: "Copier la liste",
-    copied: "Copié dans votre presse-papiers ; rien n’a été envoyé.",
-    notCopied: "Le navigateur a refusé son presse-papiers : sélectionnez la liste et copiez-la.",
+    copied: "Copié dans votre presse-papiers ; rien n’a été envoyé.",
+    notCopied: "Le navigateur a refusé son presse-papiers : sélectionnez la liste et copiez-la.",
   },
 
   library: {
@@ -679,18 +681,18 @@ export const panels: PanelWords = {
       no: "Ne fonctionne pas ici",
     },
     suggested: {
-      only: "Conseillé : le seul qui fonctionne ici",
-      "best-fit": "Conseillé : celui qui convient le mieux à cet appareil",
-      largest: "Conseillé : le plus grand de ceux qui conviennent le mieux à cet appareil",
+      only: "Conseillé : le seul qui fonctionne ici",
+      "best-fit": "Conseillé : celui qui convient le mieux à cet appareil",
+      largest: "Conseillé : le plus grand de ceux qui conviennent le mieux à cet appareil",
     },
     because: {
       memoryUnknown: (needed) =>
-        `il prend ${bytes(needed)} de mémoire, et les navigateurs ne disent pas si cet appareil les a de reste`,
+        `il occupe ${bytes(needed)} de mémoire, et les navigateurs ne disent pas si cet appareil en dispose`,
       ranOut: "la dernière fois, la mémoire de cet appareil n’a pas suffi",
       ranOutAt: (context) =>
         `la dernière fois, la mémoire de cet appareil n’a pas suffi, avec un contexte de ${tokens(context)}`,
       disk: (missing, free) =>
-        `il ne peut pas être gardé : il manque ${bytes(missing)} et le navigateur a de la place pour ${bytes(free)} ; il serait téléchargé à chaque visite`,
+        `il ne peut pas être gardé : il manque ${bytes(missing)} et le navigateur a de la place pour ${bytes(free)} ; il serait téléchargé à chaque visite`,
       slow: "les réponses viendront plus lentement qu’on ne lit",
       unread: (title) => `sa composition n’a pas pu être lue (${title})`,
       limit: (name, needed, offered) =>
@@ -708,19 +710,19 @@ export const panels: PanelWords = {
       return `${bytes(total)}${rest}`;
     },
     speed: "Vitesse",
-    estimated: (rate) => `environ ${speed(rate)}, estimée`,
-    measured: (rate) => `${speed(rate)}, mesurée ici`,
+    estimated: (rate) => `environ ${speed(rate)} (estimation)`,
+    measured: (rate) => `${speed(rate)} (mesure faite ici)`,
     memory: "Mémoire",
     licence: "Licence",
     terms: "Conditions",
     languages: "Langues",
     data: "Données d’entraînement",
-    base: "Tiré de",
+    base: "Dérivé de",
     authors: "Auteurs",
     quantization: "Quantification",
     coded: (bits) => `codes de ${bits} bits`,
     plain: (bits) => `nombres de ${bits} bits`,
-    share: (name, share) => `${name} (${number(share * 100)} %)`,
+    share: (name, share) => `${name} (${number(share * 100)} %)`,
     original: (types) => `dans le point de contrôle ${types.join(", ")}`,
     parameters: "Paramètres",
     count: (count) => number(count),
@@ -734,17 +736,17 @@ export const panels: PanelWords = {
     choose: "Converser avec lui",
     chosen: "Choisi",
     download: "Télécharger et converser",
-    of: (action, model) => `${action} : ${model}`,
+    of: (action, model) => `${action} : ${model}`,
     remove: "Supprimer",
     removeAsk: (model, kept) =>
-      `Supprimer ${model} (${bytes(kept)}) de ce navigateur ? Vos conversations restent.`,
+      `Supprimer ${model} (${bytes(kept)}) de ce navigateur ? Vos conversations restent.`,
     removeYes: "Le supprimer",
     removeNo: "Le garder",
-    removed: (model, freed) => `${model} est supprimé : ${bytes(freed)} sont de nouveau libres.`,
+    removed: (model, freed) => `${model} a été supprimé : ${bytes(freed)} sont de nouveau libres.`,
     space: (used, free) =>
       free === null
         ? `Les modèles prennent ${bytes(used)} dans ce navigateur.`
-        : `Les modèles prennent ${bytes(used)} dans ce navigateur ; il y a de la place pour ${bytes(free)} de plus.`,
+        : `Les modèles prennent ${bytes(used)} dans ce navigateur ; il y a de la place pour ${bytes(free)} de plus.`,
     persist: "Garder les modèles durablement",
     persistWhy:
       "Quand la place manque, le navigateur peut effacer ce que ce site garde, et les modèles seraient téléchargés de nouveau. Vous pouvez lui demander de ne pas le faire.",
@@ -758,9 +760,9 @@ export const panels: PanelWords = {
     search: "Chercher dans les titres et les textes",
     none: "Aucune conversation pour l’instant.",
     notKept: (why) =>
-      `Il n’y a pas de liste : les conversations finissent avec leur onglet. ${why}`,
+      `Il n’y a pas de liste : les conversations disparaissent avec leur onglet. ${why}`,
     untitled: "Sans titre",
-    more: (title) => `Plus pour ${title}`,
+    more: (title) => `Autres actions pour ${title}`,
     rename: "Renommer",
     newTitle: "Nouveau titre",
     exportOne: (title, form) => `${form} : exporter ${title}`,
@@ -780,11 +782,11 @@ export const panels: PanelWords = {
     searching: "Recherche…",
     found: (count) =>
       count === 0
-        ? "Rien trouvé."
+        ? "Aucun résultat."
         : counted(count, { one: "conversation trouvée.", other: "conversations trouvées." }),
     imported: (count) =>
       count === 0
-        ? "Rien n’était nouveau."
+        ? "Il n’y avait rien de nouveau."
         : counted(count, { one: "conversation importée.", other: "conversations importées." }),
     known: (count) =>
       counted(count, {
@@ -800,7 +802,7 @@ export const panels: PanelWords = {
     notJson: "le fichier n’est pas du JSON",
     notExport: "le fichier est du JSON, mais pas un export de conversations",
     newer: (version) =>
-      `le fichier est de la version ${version}, plus récente que ce que cette page connaît`,
+      `le fichier est de la version ${version}, plus récente que celles que cette page connaît`,
     wrong: (where, found, wanted) => `${where} est ${found} ; il faut ${wanted}`,
     missing: "absent",
     twice: (where, id) => `${where} est ${id}, comme dans une autre conversation de ce fichier`,

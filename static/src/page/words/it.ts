@@ -14,7 +14,7 @@ const speed = (rate: number) => `${number(rate, rate < 10 ? 1 : 0)} token/s`;
 
 const FEATURES: Record<string, string> = {
   "shader-f16": "i numeri a mezza precisione",
-  subgroups: "gli scambi tra i suoi nuclei",
+  subgroups: "gli scambi diretti tra i suoi core",
   simd128: "i vettori (simd128)",
   "relaxed-simd": "i vettori rilassati (relaxed-simd)",
 };
@@ -71,7 +71,7 @@ const faults: Record<ErrorCode, Fault> = {
     hint: "Aggiorna questa pagina se lo propone, altrimenti ricaricala. Se non cambia nulla, la copia sul server è danneggiata o superata.",
   },
   storage: {
-    title: "Lo spazio del browser ha rifiutato un file",
+    title: "L’archivio del browser ha rifiutato un file",
     text: () => "Forse su questo dispositivo non c’è più posto.",
     hint: "Libera dello spazio e riprova.",
   },
@@ -81,7 +81,7 @@ const faults: Record<ErrorCode, Fault> = {
     hint: "Chiudi altre schede, oppure scegli un modello o un contesto più piccolo.",
   },
   "device-lost": {
-    title: "La scheda grafica è andata persa",
+    title: "La scheda grafica non è più disponibile",
     text: () => "Il browser ha tolto la scheda grafica a metà del lavoro.",
     hint: "Ricarica il modello; se succede di nuovo, scegli un modello o un contesto più piccolo.",
   },
@@ -101,7 +101,7 @@ const faults: Record<ErrorCode, Fault> = {
     hint: "Ricarica il modello; se non cambia nulla, segnalalo allegando i dettagli.",
   },
   "wrong-answer": {
-    title: "Questo dispositivo calcola male",
+    title: "Questo dispositivo sbaglia i calcoli",
     text: () => "Ha dato risposte sbagliate in una prova con risultati noti.",
     hint: "Aggiorna il browser e il driver grafico, oppure fai funzionare il modello in un altro modo.",
   },
@@ -128,7 +128,7 @@ const faults: Record<ErrorCode, Fault> = {
   },
   internal: {
     title: "Qualcosa è andato storto",
-    text: () => "La pagina ha incontrato un difetto che non conosce.",
+    text: () => "La pagina ha incontrato un errore che non conosce.",
     hint: "Ricarica la pagina e riprova; se succede di nuovo, segnalalo allegando i dettagli.",
   },
 };
@@ -186,7 +186,7 @@ export const words: Words = {
       tab: "un’altra scheda lo sta scaricando",
     },
     loaded: (some, all) => `${bytes(some)} di ${bytes(all)}`,
-    cached: (size) => `${bytes(size)} da questo browser`,
+    cached: (size) => `${bytes(size)} già in questo browser`,
     rate: (perSecond) => bytesPerSecond(perSecond),
     left: (time) => `ancora ${duration(time)}`,
     kernels: (done, all) => `kernel ${number(done)} di ${number(all)}`,
@@ -265,14 +265,14 @@ export const words: Words = {
 
   offline: {
     title: "Senza rete",
-    preparing: "Conservata per l’uso senza rete appena un modello è pronto.",
+    preparing: "Sarà conservata per l’uso senza rete appena un modello sarà pronto.",
     kept: "Questa pagina funziona senza rete, e così i modelli già caricati qui.",
     impossible: (why) => `L’uso senza rete non è possibile: ${why}`,
     problems: {
       unsupported: () =>
         "questo browser non lo permette qui, come in una finestra di navigazione privata.",
       off: () => "questo sito lo ha disattivato.",
-      storage: () => "il browser non ha spazio, o la sua memoria è chiusa.",
+      storage: () => "il browser non ha spazio, o il suo archivio non è accessibile.",
       network: (file) => `non è stato possibile scaricare ${file}.`,
       integrity: (file) => `${file} non ha il contenuto che indica l’elenco dei file del sito.`,
       internal: () => "la pagina ha incontrato un errore che non conosce.",
@@ -325,7 +325,7 @@ export const words: Words = {
   },
 
   address: {
-    title: "Una parte dell’indirizzo non è stata capita",
+    title: "Una parte dell’indirizzo non è stata compresa",
     leftOut: (name, value, allowed) => `${name}=${value} non è ${allowed}; viene ignorato.`,
     backends: "webgpu o wasm",
     threads: "un numero intero di thread",
@@ -343,7 +343,7 @@ export const words: Words = {
   },
 
   conversation: {
-    notKept: "Qui non si conserva nulla: le conversazioni finiscono con questa scheda.",
+    notKept: "Qui non si conserva nulla: le conversazioni vanno perse con questa scheda.",
     silent: "il database del browser non risponde",
     silentHint: "Chiudi le altre schede di questo sito e ricarica la pagina.",
     newer:
@@ -352,11 +352,11 @@ export const words: Words = {
     shut: (reason) => `questo browser non conserva dati per questa pagina (${reason})`,
     shutHint:
       "Succede nelle finestre private e con i dati del sito bloccati; consentili per conservare le conversazioni.",
-    notSaved: "Le ultime parole non si sono potute conservare.",
+    notSaved: "Non è stato possibile conservare le ultime parole.",
     noRoom:
       "Su questo dispositivo non c’è più spazio: elimina conversazioni o modelli, o esporta ciò che vuoi tenere.",
     refused: (reason) => `Il database del browser segnala: ${reason}.`,
-    unread: "La conversazione non si può mostrare",
+    unread: "Impossibile mostrare la conversazione",
     missing: "La conversazione indicata dall’indirizzo non è in questo browser.",
     elsewhere: "Questa conversazione è aperta in un’altra scheda, che la porta avanti.",
     takeOver: "Continua qui",
@@ -383,7 +383,7 @@ export const words: Words = {
     subgroups: "I suoi sottogruppi",
     extensions: "WebAssembly",
     noExtensions: "senza estensioni",
-    cores: "Nuclei del processore",
+    cores: "Core del processore",
     secure: "Contesto sicuro",
     isolated: "Isolata da altre origini",
     yes: "sì",
@@ -420,6 +420,7 @@ export const words: Words = {
     addressOverrules: (what) =>
       `Lo chiede l’indirizzo di questa pagina (${what}), che prevale sulla tua impostazione «Esecuzione».`,
     settingAsks: "Lo chiede la tua impostazione «Esecuzione».",
+    together: (reasons) => reasons.join("; "),
     youAsked: "Lo hai chiesto qui.",
     startedAgain: (place) => `Il modello è stato riavviato ${place}`,
     nowRuns: (place) => `Ora il modello funziona ${place}`,
@@ -456,16 +457,16 @@ export const words: Words = {
 
   /** Notes that the engine adds to what is good to know. */
   metered: {
-    title: "Questa connessione può costare",
+    title: "Questa connessione potrebbe avere un costo",
     line: (size) =>
-      `Il browser dice di risparmiare dati, oppure che la rete è mobile. Al modello mancano ancora ${bytes(size)}.`,
+      `Il browser chiede di risparmiare dati, o segnala che la rete è mobile. Al modello mancano ancora ${bytes(size)}.`,
     download: "Scarica",
     later: "Non ora",
   },
 
   remarks: {
     notKept: (needed, free) =>
-      `Non c’è posto per conservare questo modello: gli servono ancora ${bytes(needed)}${free === null ? "" : `, e per questo sito sono liberi ${bytes(free)}`}. Funziona lo stesso, ma la prossima visita scaricherà di nuovo il resto. Liberi spazio, o elimini un modello.`,
+      `Non c’è posto per conservare questo modello: gli servono ancora ${bytes(needed)}${free === null ? "" : `, e per questo sito sono liberi ${bytes(free)}`}. Funziona lo stesso, ma la prossima visita scaricherà di nuovo il resto. Libera spazio o elimina un modello.`,
     notStored:
       "Il browser non ha conservato i file del modello; la prossima visita li scaricherà di nuovo.",
     damaged:
@@ -473,9 +474,9 @@ export const words: Words = {
     evicted: (lost) =>
       `${bytes(lost)} di questo modello, conservati dal browser, erano spariti e sono stati scaricati di nuovo. I browser cancellano ciò che conservano quando il disco è pieno, salvo promessa contraria.`,
     mirror: (served, total, mirror) =>
-      `${number(served)} file su ${number(total)} vengono dallo specchio ${mirror}.`,
+      `${number(served)} file su ${number(total)} vengono dal mirror ${mirror}.`,
     tunedRefused: (vendor) =>
-      `I kernel regolati per ${vendor} qui non reggono; al loro posto girano quelli generali.`,
+      `I kernel ottimizzati per ${vendor} qui non vanno bene; al loro posto girano quelli generali.`,
     recovered: (cause, moved, rung) =>
       `${cause}; ${moved ? `la risposta è continuata come ${rung}` : "la risposta è continuata dopo un ricaricamento"}.`,
   },
@@ -505,7 +506,7 @@ export const words: Words = {
 
   reasons: {
     insecure:
-      "la pagina è stata aperta con semplice http, dove i browser non offrono né WebGPU né spazio",
+      "la pagina è stata aperta con semplice http, dove i browser non offrono né WebGPU né archiviazione",
     "no-webgpu": "questo browser non offre WebGPU, oppure WebGPU è disattivato",
     "no-adapter":
       "WebGPU non ha trovato una scheda grafica utilizzabile: non c’è, oppure è bloccata o disattivata",
@@ -546,14 +547,14 @@ export const panels: PanelWords = {
     allowed: (origins) => `Questo sito può contattare ${list(origins)}, e nient’altro.`,
     token: "Token di accesso",
     tokenHelp:
-      "Vuoto se il server non ne chiede. Viene inviato solo a questo server e non fa parte di nessuna esportazione.",
+      "Da lasciare vuoto se il server non ne chiede. Viene inviato solo a questo server e non fa parte di nessuna esportazione.",
     keepToken: "Tienilo in questa scheda quando la pagina viene ricaricata",
     connect: "Mostra i suoi modelli",
-    connecting: "Si interroga il server…",
+    connecting: "Interrogazione del server…",
     model: "Modello",
     sends: (origin) =>
       `Da allora, a ogni messaggio inviato, l’intera conversazione va a ${origin}: ciò che hai ` +
-      "scritto prima, le risposte e il prompt di sistema. Che cosa ne sia là dipende da chi gestisce " +
+      "scritto prima, le risposte e le istruzioni generali. Che cosa ne sarà là dipende da chi gestisce " +
       "quel server.",
     thisDevice: "A giudicare dall’indirizzo, quel server gira su questo dispositivo.",
     onlyHere: "Le nuove conversazioni non vengono inviate là.",
@@ -573,14 +574,15 @@ export const panels: PanelWords = {
         title: "Il browser lo vieta",
         text: ({ address }) =>
           `Questa pagina è arrivata via https; ${address} verrebbe interrogato in semplice http.`,
-        hint: () => "Dai https al server, o eseguilo su questo dispositivo con il nome localhost.",
+        hint: () =>
+          "Attiva https sul server, o eseguilo su questo dispositivo con il nome localhost.",
       },
       "server-unreachable": {
         title: "Il server non ha dato una risposta che questa pagina possa leggere",
         text: ({ address, permission }) =>
           permission === "denied"
             ? `Al browser è stato detto di non far raggiungere a questo sito server su questo dispositivo o nella sua rete, come ${address}.`
-            : `O niente risponde a ${address}, o non ammette questo sito. I browser non dicono quale dei due.`,
+            : `O niente risponde a ${address}, o il server non ammette questo sito. I browser non dicono quale dei due casi si presenta.`,
         hint: ({ permission }) =>
           permission === "denied"
             ? "Permettilo nelle impostazioni del browser per questo sito e riprova."
@@ -593,7 +595,7 @@ export const panels: PanelWords = {
         hint: () => "Inserisci il token con cui il server è stato avviato.",
       },
       "server-missing": {
-        title: "Il server non lo conosce",
+        title: "Il server non ha trovato ciò che era richiesto",
         text: ({ address, said }) => `${address} non c’è${said ? `: ${said}` : ""}.`,
         hint: () => "Controlla l’indirizzo e scegli uno dei modelli del server.",
       },
@@ -610,7 +612,7 @@ export const panels: PanelWords = {
       },
       "server-broke-off": {
         title: "La risposta si è interrotta",
-        text: ({ address }) => `${address} l’ha chiusa prima che fosse intera.`,
+        text: ({ address }) => `${address} l’ha interrotta prima che fosse completa.`,
         hint: () => "Chiedi di nuovo; il registro del server può dire di più.",
       },
     },
@@ -659,7 +661,7 @@ export const panels: PanelWords = {
     silentWorker: "Il service worker non ha risposto.",
     blind: "Che cosa questo elenco non vede",
     blindItems: [
-      "Le richieste che il browser fa da sé: per lo script del service worker, per compilare moduli, per il proprio account.",
+      "Le richieste che il browser fa da sé: per lo script del service worker, per compilare moduli, per conto proprio.",
       "Quelle di altre schede e delle estensioni, che possono vedere e inviare ciò che scrivi.",
       "Il contenuto di una richiesta: conosce indirizzi e dimensioni. Ciò che scrivi viene inviato solo al server che hai scelto.",
       "Le dimensioni che altre origini tengono per sé, e ciò che una parte della pagina richiedeva nel momento in cui è stata chiusa.",
@@ -674,7 +676,7 @@ export const panels: PanelWords = {
 
   library: {
     looking: "Esame di questo dispositivo…",
-    measuring: "Misura della velocità di questo dispositivo…",
+    measuring: "Misurazione della velocità di questo dispositivo…",
     fit: {
       well: "Qui funziona bene",
       tight: "Qui può faticare",
@@ -688,14 +690,14 @@ export const panels: PanelWords = {
     },
     because: {
       memoryUnknown: (needed) =>
-        `occupa ${bytes(needed)} di memoria, e i browser non dicono se questo dispositivo li ha liberi`,
+        `occupa ${bytes(needed)} di memoria, e i browser non dicono se questo dispositivo ne dispone`,
       ranOut: "l’ultima volta la memoria di questo dispositivo non è bastata",
       ranOutAt: (context) =>
         `l’ultima volta la memoria di questo dispositivo non è bastata, con un contesto di ${tokens(context)}`,
       disk: (missing, free) =>
         `non può essere conservato: mancano ${bytes(missing)} e il browser ha posto per ${bytes(free)}; verrebbe scaricato a ogni visita`,
       slow: "le risposte arriveranno più lentamente di quanto si legge",
-      unread: (title) => `non si è potuto leggere come è composto (${title})`,
+      unread: (title) => `non è stato possibile leggerne la composizione (${title})`,
       limit: (name, needed, offered) =>
         offered === undefined
           ? `il browser non conosce il limite ${name}`
@@ -711,8 +713,8 @@ export const panels: PanelWords = {
       return `${bytes(total)}${rest}`;
     },
     speed: "Velocità",
-    estimated: (rate) => `circa ${speed(rate)}, stimata`,
-    measured: (rate) => `${speed(rate)}, misurata qui`,
+    estimated: (rate) => `circa ${speed(rate)} (stima)`,
+    measured: (rate) => `${speed(rate)} (misurati qui)`,
     memory: "Memoria",
     licence: "Licenza",
     terms: "Condizioni",
@@ -728,13 +730,13 @@ export const panels: PanelWords = {
     parameters: "Parametri",
     count: (count) => number(count),
     context: "Contesto",
-    tokens: (usual, most) => `${number(usual)} su al massimo ${tokens(most)}`,
+    tokens: (usual, most) => `${number(usual)}, al massimo ${tokens(most)}`,
     source: "Fonte",
     unknown: "non nota",
     unstated: "non indicato",
     wrong: "Le sue risposte possono essere sbagliate. Verifica ciò che conta.",
     embeds: "Trasforma testi in vettori e non conversa.",
-    choose: "Conversa con questo",
+    choose: "Conversa con questo modello",
     chosen: "Scelto",
     download: "Scarica e conversa",
     of: (action, model) => `${action}: ${model}`,
@@ -743,7 +745,7 @@ export const panels: PanelWords = {
       `Eliminare ${model} (${bytes(kept)}) da questo browser? Le tue conversazioni restano.`,
     removeYes: "Elimina",
     removeNo: "Conserva",
-    removed: (model, freed) => `${model} è eliminato: ${bytes(freed)} sono di nuovo liberi.`,
+    removed: (model, freed) => `${model} è stato eliminato: ${bytes(freed)} sono di nuovo liberi.`,
     space: (used, free) =>
       free === null
         ? `I modelli occupano ${bytes(used)} in questo browser.`
@@ -760,7 +762,7 @@ export const panels: PanelWords = {
     anew: "Nuova conversazione",
     search: "Cerca nei titoli e nei testi",
     none: "Ancora nessuna conversazione.",
-    notKept: (why) => `Non c’è un elenco: le conversazioni finiscono con la loro scheda. ${why}`,
+    notKept: (why) => `Non c’è un elenco: le conversazioni vanno perse con la loro scheda. ${why}`,
     untitled: "Senza titolo",
     more: (title) => `Altro per ${title}`,
     rename: "Rinomina",

@@ -25,14 +25,6 @@ describe("figures", () => {
     [3840, "1 hr 4 min"],
   ])("%d seconds", (seconds, text) => expect(duration(seconds)).toBe(text));
 
-  test.each([
-    [-3_600_000, "today"],
-    [-86_400_000, "yesterday"],
-    [-3 * 86_400_000, "3 days ago"],
-    [-20 * 86_400_000, "2 weeks ago"],
-    [-800 * 86_400_000, "2 years ago"],
-  ])("%d milliseconds from now", (from, text) => expect(words.figures.ago(from, 0)).toBe(text));
-
   test("speed has the digits that mean something", () => {
     const { speed } = words.chat;
     expect(speed(1.84)).toBe("1.8 tok/s");
