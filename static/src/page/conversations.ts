@@ -11,6 +11,7 @@ import { addressedChat, firstChat, setAddress } from "./address";
 import type { Chat } from "./chat";
 import type { ChatNote } from "./chat-note";
 import { find } from "./dom";
+import { sentence } from "./notice";
 import { Channel, type News } from "./store/channel";
 import { type Hold, takeHold } from "./store/hold";
 import { blank, TAB } from "./store/new";
@@ -119,7 +120,7 @@ export class Conversations {
       this.show(next ?? (await fresh()), visit, next ? push : false);
       if (!next) this.note.show("missing", words.conversation.missing);
     } catch (error) {
-      if (visit === this.visit) await this.stay(visit);
+      if (visit === this.visit) await this.stay(visit, error);
       this.events.failed(error);
     }
   }
@@ -140,19 +141,22 @@ export class Conversations {
       this.notKept = whyNot(error);
       this.note.show("storage", `${words.conversation.notKept} ${this.notKept}`);
     }
-    const id = this.notKept === null ? await this.first() : null;
+    let fault: unknown = null;
+    const former = await this.restore().catch((error) => {
+      fault = error;
+      return null;
+    });
+    const id = this.notKept === null ? (former ?? firstChat()) : null;
     if (id === null) await this.anew(false);
     else await this.open(id, false);
+    if (fault !== null) this.events.failed(fault);
   }
 
-  private async first(): Promise<string | null> {
-    try {
-      await recover(this.store);
-      return (await takeOverFormer(this.store)) ?? firstChat();
-    } catch (error) {
-      this.events.failed(error);
-      return firstChat();
-    }
+  /** What closed pages left behind; the conversation that this tab kept by itself, or null. */
+  private async restore(): Promise<string | null> {
+    if (this.notKept !== null) return null;
+    await recover(this.store);
+    return takeOverFormer(this.store);
   }
 
   /** Reads it, and takes the right to write it unless another tab has that; null: there is none. */
@@ -190,13 +194,18 @@ export class Conversations {
   }
 
   /** Reading another one failed: what is open goes on, as far as it is this tab's. */
-  private async stay(visit: number): Promise<void> {
+  private async stay(visit: number, error: unknown): Promise<void> {
     const { record, hold } = this.current;
     const { id } = record.summary;
     // The address of the tab's first conversation stays: reloading tries again.
     if (hold || !this.empty) this.name(this.empty ? null : id, false);
     if (hold) return;
-    if (this.empty) return this.show(await fresh(), visit, null);
+    if (this.empty) {
+      this.show(await fresh(), visit, null);
+      // A notice goes when the model begins to load; this stays as long as the conversation does.
+      this.note.show("missing", `${sentence(words.conversation.unread)} ${whyNot(error)}`);
+      return;
+    }
     this.chat.open(record, true);
     this.events.opened();
     void this.waitFor(id, visit);

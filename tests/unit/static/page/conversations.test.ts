@@ -118,9 +118,10 @@ test.each(["read", "claim"] as const)(
 
 test("a first conversation that cannot be read leaves its address, and a new one is kept", async () => {
   database.faults.read = new Error("damaged");
-  const { conversations, events, place, say } = visit("#chat=aaaa");
+  const { conversations, events, notes, place, say } = visit("#chat=aaaa");
   await conversations.ready;
   expect(events.failed).toHaveBeenCalledOnce();
+  expect(notes.get("missing")).toMatch(/cannot be shown\. .*reports: Error: damaged/);
   expect(place.hash).toBe("#chat=aaaa"); // reloading the page tries again
   expect(conversations.writable).toBe(true);
   await say("Anyway");
@@ -168,4 +169,17 @@ test("a conversation that has begun has a system prompt of its own", async () =>
   expect(conversations.summary.system).toBe("Be brief.");
   await conversations.anew();
   expect(conversations.instructed("Be long.")).toBe(false);
+});
+
+test("what cannot be taken over is told when the conversation is there", async () => {
+  const former = JSON.stringify([turn("of an older page")]);
+  const storage = { getItem: (key: string) => (key === "webkiln.conversation" ? former : null) };
+  vi.stubGlobal("sessionStorage", storage);
+  const { conversations, events } = visit("#chat=aaaa"); // whose database takes nothing over
+  await conversations.ready;
+  vi.stubGlobal("sessionStorage", undefined);
+  expect(conversations.summary.id).toBe("aaaa");
+  const [opened = 0] = events.opened.mock.invocationCallOrder;
+  const [failed = 0] = events.failed.mock.invocationCallOrder;
+  expect(failed).toBeGreaterThan(opened); // opening takes notices away
 });
