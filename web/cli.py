@@ -59,6 +59,13 @@ Servers = Annotated[
 Shared = Annotated[
     bool, typer.Option("--shared", help="Let pages of other origins use engine and models.")
 ]
+Offline = Annotated[
+    bool,
+    typer.Option(
+        "--offline/--no-offline",
+        help="Visitors keep the page, by a service worker. Without, those who have one lose it.",
+    ),
+]
 
 VERIFY_INSTALL = "pip install 'webkiln[verify,compile]'"
 
@@ -77,13 +84,25 @@ def serve(
     mirrors: Mirrors = None,
     servers: Servers = None,
     shared: Shared = False,
-    reload: Annotated[bool, typer.Option(help="Restart when Python code changes.")] = False,
+    offline: Offline = True,
+    reload: Annotated[
+        bool,
+        typer.Option(
+            "--reload",
+            help="Restart when Python code changes, with --no-offline. Changed templates, builds "
+            "and bundles show at the next visit in any case.",
+        ),
+    ] = False,
 ) -> None:
     """Serve the page and the models in DIR."""
     with _translated():
         logging.basicConfig(level=logging.WARNING, handlers=[RichHandler(console=console)])
         options = site_options(
-            models_url=models_url, mirrors=mirrors or (), servers=servers or (), shared=shared
+            models_url=models_url,
+            mirrors=mirrors or (),
+            servers=servers or (),
+            shared=shared,
+            offline=offline,
         )
         find_page()
         Models(models).require_any()
@@ -109,6 +128,7 @@ def export(
     mirrors: Mirrors = None,
     servers: Servers = None,
     shared: Shared = False,
+    offline: Offline = True,
 ) -> None:
     """Write the same site as a folder for any static host or CDN."""
     with _translated():
@@ -118,6 +138,7 @@ def export(
             mirrors=mirrors or (),
             servers=servers or (),
             shared=shared,
+            offline=offline,
         )
         found = Models(models)
         found.require_any()

@@ -58,6 +58,7 @@ def site_options(
     mirrors: Sequence[str] = (),
     servers: Sequence[str] = (),
     shared: bool = False,
+    offline: bool = True,
 ) -> SiteOptions:
     """The options as a person gave them. Raises SiteError for what cannot be meant.
 
@@ -71,6 +72,7 @@ def site_options(
         mirrors=tuple(_folder("--mirror", address) for address in mirrors),
         servers=tuple(_server(address) for address in servers),
         shared=shared,
+        offline=offline,
     )
 
 

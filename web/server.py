@@ -10,6 +10,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -26,6 +27,8 @@ from web.site import ENGINE, HEADERS, Site
 # How `serve --reload` reaches the process that uvicorn starts.
 MODELS_VARIABLE = "WEBKILN_MODELS"
 OPTIONS_VARIABLE = "WEBKILN_SITE_OPTIONS"
+
+A_DAY = 24 * 3600  # seconds
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -44,7 +47,11 @@ def create_app(
     headers = security_headers(options)
     return Starlette(
         routes=_routes(site),
-        middleware=[Middleware(SecurityHeaders, headers), Middleware(CompressText)],
+        middleware=[
+            Middleware(SecurityHeaders, headers),
+            *_preflight(options),
+            Middleware(CompressText),
+        ],
         # Answered outside the middleware, so it carries the headers itself.
         exception_handlers={Exception: _fault(headers)},
     )
@@ -69,6 +76,21 @@ def _routes(site: Site) -> list[BaseRoute]:
     if site.options.models_url is None:
         routes.append(Mount("/models", BundleFiles(site.models.folder)))
     return [*routes, Mount("/", PageFiles(site.built, offline=site.options.offline))]
+
+
+def _preflight(options: SiteOptions) -> list[Middleware]:
+    """Answers browsers that ask before they send a request for part of a file."""
+    if not options.shared:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=["*"],
+            allow_methods=["GET", "HEAD"],
+            allow_headers=["Range", "If-Range"],
+            max_age=A_DAY,
+        )
+    ]
 
 
 def _document(make: Callable[[], bytes], media_type: str) -> Endpoint:

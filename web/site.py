@@ -65,6 +65,7 @@ class Site:
             "models": [self._entry(model) for model in self.models.list()],
             "origins": self.options.origins,
             "server": {"origins": servers} if servers else None,
+            "offline": self.options.offline,
         }
 
     def model_list(self) -> bytes:

@@ -29,10 +29,15 @@ SETTLE = """() => {
     if (each.effect.getComputedTiming().endTime !== Infinity) each.finish();
   }
 }"""
-# What reaches beyond the edge of the screen, where the page itself cannot be scrolled to.
+# What reaches beyond the edge of the screen, or of an open dialog: nobody scrolls sideways but in
+# code and tables.
 TOO_WIDE = """() => {
-  const { scrollWidth, clientWidth } = document.documentElement;
-  return scrollWidth > clientWidth ? [`${scrollWidth} > ${clientWidth}`] : [];
+  const dialogs = [...document.querySelectorAll("dialog[open], dialog[open] *")].filter((node) =>
+    node.checkVisibility() && /auto|scroll/.test(getComputedStyle(node).overflowX) &&
+    !node.matches("pre, input, textarea, select"));
+  return [document.documentElement, ...dialogs]
+    .filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)
+    .map((node) => `${node.outerHTML.slice(0, 80)}: ${node.scrollWidth} > ${node.clientWidth}`);
 }"""
 
 ANSWER = """# A heading

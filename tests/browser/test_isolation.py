@@ -95,6 +95,26 @@ def test_the_policy_of_a_host_is_kept(chromium: Browser, plain_site: Path, tmp_p
         assert response.headers[OPENER] == "same-origin"
 
 
+def test_workers_get_the_sites_policy_where_the_host_sends_none(guest: ChatPage) -> None:
+    """A worker has the policy of its own script's answer, which <meta> in the page cannot set."""
+    arrive(guest)
+    kept(guest)
+    again = guest.page.reload()
+    assert again
+    ours = security_headers(SiteOptions(base_path=f"/{BELOW}/"))
+    assert {name: again.headers[name.lower()] for name in ours} == ours
+    guest.start()
+    end = guest.worker.evaluate(
+        """() => new Promise((end) => {
+          addEventListener("securitypolicyviolation", (e) => end(e.violatedDirective));
+          fetch("https://elsewhere.example/").then(() => end("done"), () => {});
+        })"""
+    )
+    assert end == "connect-src"
+    guest.expect_running(TWO_THREADS)
+    talk(guest)
+
+
 def test_a_host_that_forbids_isolation_is_no_reason_to_reload(
     chromium: Browser, plain_site: Path, tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.chat_page import ChatPage, visit
 from tests.browser.offline_site import (
+    BELOW,
     Host,
     arrive,
     deploy,
@@ -20,6 +21,7 @@ from tests.browser.offline_site import (
     version,
 )
 from tests.browser.site import DIST
+from web.options import SiteOptions
 
 CACHES = "caches.keys().then((names) => names.filter((name) => name.startsWith('webkiln http')))"
 LISTEN = """navigator.serviceWorker.addEventListener("message", ({ data }) => {
@@ -259,6 +261,23 @@ def test_files_that_were_deleted_are_kept_again(guest: ChatPage, plain_host: Hos
     plain_host.stop()
     guest.page.reload()
     kept(guest)
+
+
+def test_a_site_without_offline_use(guest: ChatPage, plain_models: Path, plain_site: Path) -> None:
+    """Who was here before loses the service worker, and who comes then gets none."""
+    arrive(guest)
+    kept(guest)
+    deploy(plain_models, plain_site, options=SiteOptions(base_path=f"/{BELOW}/", offline=False))
+    guest.page.reload()
+    until(guest.page, f"(await {REGISTRATIONS}) === 0")
+    assert guest.page.evaluate(CACHES) == []
+    guest.requests.clear()
+    guest.page.reload()
+    expect(guest.get("offline-state")).to_have_attribute("data-state", "off")
+    guest.start()
+    assert guest.page.evaluate(REGISTRATIONS) == 0
+    assert not [url for url in guest.requests if "/sw.js" in url or "/app.json" in url]
+    assert guest.page.evaluate("crossOriginIsolated") is False
 
 
 def test_a_site_that_takes_its_service_worker_away(guest: ChatPage, plain_site: Path) -> None:

@@ -27,9 +27,13 @@ SCRIPT = re.compile(r'<script type="module">(.*?)</script>', re.DOTALL)
 TRUSTED = "; require-trusted-types-for 'script'; trusted-types webkiln-engine"
 # Ends up in the document, which tests can wait for under any policy.
 NOTE_FAULTS = """
-const note = (fault) => { document.documentElement.dataset.ended = String(fault); };
+const note = (fault) => {
+  document.documentElement.dataset.hint = fault.hint ?? "";
+  document.documentElement.dataset.ended = String(fault);
+};
 addEventListener("unhandledrejection", ({ reason }) => note(reason));
-addEventListener("error", ({ message }) => note(message ?? "a file did not load"), true);
+addEventListener(
+  "error", ({ error, message }) => note(error ?? message ?? "a file did not load"), true);
 """
 
 
@@ -73,6 +77,11 @@ def policy(page: str, engine: str) -> str:
     allowed = re.sub(r"\bE\b", origin[0], given)
     allowed = allowed.replace("script-src", f"script-src 'sha256-{digest}'")
     return f"default-src 'none'; {allowed}"
+
+
+def forbidding(page: str, engine: str) -> str:
+    """The same without leave for workers from blobs."""
+    return policy(page, engine).replace("worker-src blob:", "worker-src")
 
 
 @contextmanager
@@ -130,3 +139,18 @@ def test_on_another_origin(chromium: Browser, shared: str, name: str, isolated: 
         assert variant == expected[name]
         assert (threads > 1) is (name == "wasm" and isolated)
         assert set(site.hits) <= {"/", "/favicon.ico"}
+
+
+def test_a_page_that_forbids_the_worker_is_told_what_to_allow(
+    chromium: Browser, shared: str
+) -> None:
+    page = example(f"{shared}/engine.js", f"{shared}/models/mini/", backend="wasm")
+    site = Site({"/": page.encode()})
+    site.headers = {**site.headers, "Content-Security-Policy": forbidding(page, shared)}
+    with serve(site), opened(chromium, site.address) as shown:
+        expect(shown.locator("html")).to_have_attribute("data-ended", re.compile("could not be"))
+        hint = shown.locator("html").get_attribute("data-hint")
+        origin = re.match(r"https?://[^/]+", shared)
+        assert hint
+        assert origin
+        assert f"worker-src blob: {origin[0]}" in hint

@@ -2,6 +2,7 @@
 
 import type { Backend, CapabilityReport, Cause } from "../engine/api";
 import type { Assessment, Fit, FitCause, Speed } from "../engine/assessment";
+import { MOST_TOLD } from "./judge";
 
 /** Below it an answer comes more slowly than people read, tokens a second. */
 export const READING = 5;
@@ -9,8 +10,6 @@ export const READING = 5;
 const GIB = 2 ** 30;
 /** Bytes that any device which runs a current browser has to spare. */
 const MODEST = GIB;
-/** `navigator.deviceMemory` says no more than this on many devices that have more. */
-const MOST_TOLD = 8;
 const MOST = 0.75; // of a device's memory: the rest is the system's and other tabs'
 const SHARED = 0.25; // of a device's memory: as much a graphics card surely may take or has itself
 

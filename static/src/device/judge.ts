@@ -17,6 +17,9 @@ const NOT_ISOLATED = "the page is not cross-origin isolated, so WebAssembly gets
 
 const ADDRESSABLE = 2 ** 32; // bytes of linear memory a wasm32 module can have
 
+/** GiB; `navigator.deviceMemory` says no more than this on many devices that have more. */
+export const MOST_TOLD = 8;
+
 /** A cause, and the sentence that tells of it. */
 type Reason = [Cause, string];
 
@@ -101,8 +104,9 @@ function unmetByWasm(variant: Variant, report: CapabilityReport, context: number
 function scarceMemory(memory: Memory, context: number, device: number | undefined): Reason[] {
   const needed = neededBytes(memory, context);
   if (device === undefined || needed <= device * 2 ** 30 * 0.75) return [];
+  const told = device >= MOST_TOLD ? `${device} GiB or more` : `${device} GiB`;
   const sentence =
-    `it takes about ${formatBytes(needed)}, much of the ${device} GiB this device has: ` +
+    `it takes about ${formatBytes(needed)}, and the browser says that this device has ${told}: ` +
     "it may run out of memory";
   return [[{ code: "scarce-memory", needed }, sentence]];
 }

@@ -5,7 +5,7 @@ import { type EngineInfo, type Progress, WebkilnError } from "./api";
 import { LocalCrew } from "./crew";
 import { aborted, fromWire } from "./errors";
 import type { Answer, CallName, Calls, FromWorker, ToWorker } from "./protocol";
-import { startWorker } from "./start-worker";
+import { notStarted, startWorker } from "./start-worker";
 import type { RequestRecord } from "./traffic";
 
 interface Pending {
@@ -172,10 +172,12 @@ export class WorkerClient {
   }
 }
 
+/** An error that says nothing is of a script that never ran. */
 function workerLost(cause: string): WebkilnError {
+  if (!cause) return notStarted("the engine's worker could not be started");
   return new WebkilnError(
     "worker-lost",
-    `the engine's worker is gone: ${cause || "it could not be started"}`,
+    `the engine's worker is gone: ${cause}`,
     "Create the engine again; if it was out of memory, choose a smaller model or context.",
   );
 }

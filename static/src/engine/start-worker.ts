@@ -23,12 +23,21 @@ export function startWorker(file: WorkerFile, name: string): Worker {
   try {
     return new Worker(addressOf(file), { type: "module", name });
   } catch (error) {
-    throw new WebkilnError(
-      "worker-lost",
-      `the page does not let the engine start its worker: ${String(error)}`,
-      `Allow it in the page's Content-Security-Policy: worker-src, and "${POLICY}" in trusted-types.`,
-    );
+    throw notStarted(`the page does not let the engine start its worker: ${String(error)}`);
   }
+}
+
+/** A worker that never was: most often the page's policy forbids it. */
+export function notStarted(message: string): WebkilnError {
+  const { origin } = new URL(import.meta.url);
+  const abroad = origin !== globalThis.location.origin;
+  const needed = abroad ? `script-src ${origin}; worker-src blob: ${origin}` : "worker-src 'self'";
+  return new WebkilnError(
+    "worker-lost",
+    message,
+    `Allow it in the page's Content-Security-Policy, if it has one: ${needed}; and "${POLICY}" in ` +
+      "trusted-types, if it requires them.",
+  );
 }
 
 const blobs = new Map<string, string>();

@@ -3,6 +3,7 @@
 import { lockName, type Problem } from "../sw/protocol";
 import { find } from "./dom";
 import { isolate } from "./isolation";
+import { readSite } from "./site";
 import { SiteWorker } from "./site-worker";
 import { words } from "./words";
 
@@ -27,6 +28,11 @@ export async function keepOffline(): Promise<void> {
     say({ cause: "unsupported", detail: "there is no navigator.serviceWorker" });
     return;
   }
+  if (!readSite().offline) {
+    say({ cause: "off", detail: "the site has switched it off" });
+    await giveUp(container);
+    return;
+  }
   holdVersion();
   const worker = new SiteWorker(container, {
     status: ({ problem, isolates }) => {
@@ -38,6 +44,12 @@ export async function keepOffline(): Promise<void> {
   siteWorker = worker;
   await worker.check();
   recheck(worker);
+}
+
+/** Who was here before may have a service worker yet: its script is now one that takes it away. */
+async function giveUp(container: ServiceWorkerContainer): Promise<void> {
+  const registration = await container.getRegistration("./").catch(() => undefined);
+  if (registration?.scope === new URL("./", document.baseURI).href) await registration.update();
 }
 
 export function offlineText(problem: Problem | null): string {

@@ -8,6 +8,8 @@ export interface Site {
   origins: string[];
   /** Servers that a person may choose to ask; null: none were allowed when the site was made. */
   server: { origins: string[] } | null;
+  /** Visitors may keep the page, by a service worker. */
+  offline: boolean;
 }
 
 /** Throws where the HTML is not one that `llm-site` made. */

@@ -1,6 +1,6 @@
 /** Which files of a site are kept, and which requests they answer. Knows nothing of the browser. */
 
-import { INDEX, LIST } from "./protocol";
+import { HEADERS, INDEX, LIST } from "./protocol";
 
 export interface Entry {
   bytes: number;
@@ -15,7 +15,7 @@ export interface SiteList {
 
 /** Folders and files below the scope that are answered from what is kept. */
 const FOLDERS = ["assets/", "icons/"];
-const FILES = [INDEX, "engine.js", "manifest.webmanifest", "models.json"];
+const FILES = [INDEX, HEADERS, "engine.js", "manifest.webmanifest", "models.json"];
 
 /** Throws on what is no app.json of a site. */
 export function parseList(text: string): SiteList {

@@ -24,14 +24,27 @@ function value(headers: Headers, name: string): string {
   return headers.get(name)?.split(";")[0]?.trim() ?? "";
 }
 
+/** Headers by name, as headers.json of a site has them. */
+export type Listed = Readonly<Record<string, string>>;
+
+/** Throws on what is no list of headers. */
+export function parseHeaders(text: string): Listed {
+  const listed = JSON.parse(text) as Listed;
+  new Headers(listed); // which knows the names and values there can be
+  return listed;
+}
+
 /**
- * The headers that a page gets: all of the host's, its security policy above all, and what it
- * lacks for isolation. Where the host isolates, nothing is added.
+ * The headers that a page gets: all of the host's, its security policy above all, and of what the
+ * site wants (`listed`) those that the host does not send. Above all workers need the policy: it is
+ * their own script's that binds them, not the page's. Where the host isolates, it sets headers by
+ * itself, and nothing is added.
  */
-export function passedOn(headers: Headers): Headers {
+export function passedOn(headers: Headers, listed: Listed = {}): Headers {
   const all = new Headers(headers);
   for (const name of OF_THE_TRANSFER) all.delete(name);
   if (isolates(all)) return all;
-  for (const [name, value] of Object.entries(ISOLATION)) if (!all.has(name)) all.set(name, value);
+  const wanted = Object.entries({ ...ISOLATION, ...listed });
+  for (const [name, value] of wanted) if (!all.has(name)) all.set(name, value);
   return all;
 }

@@ -1,9 +1,9 @@
 /** Fetches a version of the site: all of it, each file as app.json has it, or none. */
 
 import { sha256 } from "../load/hash";
-import { addressOf, type Entry, keptFiles, parseList } from "./files";
-import { passedOn } from "./headers";
-import { LIST, type Problem } from "./protocol";
+import { addressOf, type Entry, keptFiles, parseList, type SiteList } from "./files";
+import { type Listed, parseHeaders, passedOn } from "./headers";
+import { HEADERS, LIST, type Problem } from "./protocol";
 import type { Versions } from "./versions";
 
 export class Refused extends Error {
@@ -23,12 +23,13 @@ export async function keepVersion(versions: Versions): Promise<void> {
   if (await versions.isWhole()) return;
   const list = await fetchList(versions);
   const cache = await stored(versions.open());
-  const files = keptFiles(parseList(await list.clone().text()));
+  const site = parseList(await list.clone().text());
+  const listed = await fetchHeaders(site, versions.scope);
   await Promise.all(
-    files.map(async ([path, entry]) => {
+    keptFiles(site).map(async ([path, entry]) => {
       const key = versions.address(path);
       if (await stored(cache.match(key))) return;
-      const response = await fetchFile(path, entry, versions.scope);
+      const response = await fetchFile(path, entry, versions.scope, listed);
       await stored(cache.put(key, response));
     }),
   );
@@ -39,17 +40,29 @@ export async function keepVersion(versions: Versions): Promise<void> {
 async function fetchList({ scope, app }: Versions): Promise<Response> {
   const { bytes, headers } = await fetchBytes(LIST, scope, "no-cache");
   if ((await sha256(bytes)) !== app) throw damaged(LIST);
-  return new Response(bytes, { headers });
+  return new Response(bytes, { headers: passedOn(headers) });
 }
 
-async function fetchFile(path: string, entry: Entry, scope: string): Promise<Response> {
+/** What the site wants every answer to carry; sites of before did not say. */
+async function fetchHeaders({ files }: SiteList, scope: string): Promise<Listed> {
+  const entry = files[HEADERS];
+  if (!entry) return {};
+  return parseHeaders(await (await fetchFile(HEADERS, entry, scope, {})).text());
+}
+
+async function fetchFile(
+  path: string,
+  entry: Entry,
+  scope: string,
+  listed: Listed,
+): Promise<Response> {
   // Assets never change, and the page has just loaded most of them; the browser's own cache may
   // hold a damaged copy, so the second time goes around it.
   const first = path.startsWith("assets/") ? "default" : "no-cache";
   for (const mode of [first, "reload"] as const) {
     const { bytes, headers } = await fetchBytes(path, scope, mode);
     if (bytes.length === entry.bytes && (await sha256(bytes)) === entry.sha256) {
-      return new Response(bytes, { headers });
+      return new Response(bytes, { headers: passedOn(headers, listed) });
     }
   }
   throw damaged(path);
@@ -65,7 +78,7 @@ async function fetchBytes(path: string, scope: string, cache: RequestCache): Pro
     const response = await fetch(addressOf(path, scope), { cache });
     if (!response.ok) throw new Error(`the server answered ${response.status}`);
     const bytes = new Uint8Array(await response.arrayBuffer());
-    return { bytes, headers: passedOn(response.headers) };
+    return { bytes, headers: response.headers };
   } catch (error) {
     throw new Refused({ cause: "network", file: path, detail: `${path}: ${error}` });
   }

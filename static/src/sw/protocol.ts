@@ -6,6 +6,8 @@ import type { RequestRecord } from "../engine/traffic";
 export const APP = "app";
 export const LIST = "app.json";
 export const INDEX = "index.html";
+/** What every answer of the site should carry, for whoever can add it. */
+export const HEADERS = "headers.json";
 
 /** The version that a service worker of this address stands for. */
 export function appOf(address: string): string {

@@ -10,11 +10,11 @@
 import { Route } from "workbox-routing/Route.js";
 import { Router } from "workbox-routing/Router.js";
 import { type RequestRecord, watchRequests } from "../engine/traffic";
-import { fileFor } from "./files";
-import { isolates, passedOn } from "./headers";
+import { addressOf, fileFor } from "./files";
+import { isolates, type Listed, parseHeaders, passedOn } from "./headers";
 import { asProblem, keepVersion } from "./install";
 import { tellPages, tellProblem } from "./pages";
-import { appOf, INDEX, type Status, type ToServiceWorker } from "./protocol";
+import { appOf, HEADERS, INDEX, type Status, type ToServiceWorker } from "./protocol";
 import { Versions } from "./versions";
 
 declare const self: ServiceWorkerGlobalScope;
@@ -64,7 +64,21 @@ async function answer(request: Request): Promise<Response> {
   // Redirections of navigations are opaque, and the browser's to follow.
   if (response.type !== "basic") return response;
   const { status, statusText, headers } = response;
-  return new Response(response.body, { status, statusText, headers: passedOn(headers) });
+  const all = passedOn(headers, isolates(headers) ? {} : await siteHeaders());
+  return new Response(response.body, { status, statusText, headers: all });
+}
+
+let listed: Promise<Listed> | null = null;
+
+/** What the site wants every answer to carry; nothing where it cannot be had. */
+function siteHeaders(): Promise<Listed> {
+  listed ??= readHeaders().catch(() => ({}));
+  return listed;
+}
+
+async function readHeaders(): Promise<Listed> {
+  const found = (await versions.find(HEADERS)) ?? (await fetch(addressOf(HEADERS, scope)));
+  return found.ok ? parseHeaders(await found.text()) : {};
 }
 
 async function listen({ data, ports }: ExtendableMessageEvent): Promise<void> {

@@ -392,6 +392,9 @@ def test_the_command(models: Path, page: Path, out: Path, monkeypatch: pytest.Mo
     assert result.exit_code == 0
     assert f"{out}: {len(_listed(out))} files" in result.stderr
     assert "connect-src 'self' http://localhost:11434;" in (out / "_headers").read_text()
+    kept = _export(str(out), "--models", str(models), "--no-offline")
+    assert kept.exit_code == 0
+    assert (out / "sw.js").read_bytes() == (page / "sw-remove.js").read_bytes()
     refused = _export(str(models), "--models", str(models))
     assert refused.exit_code == 1
     assert refused.stderr.startswith(f"llm-site: {models} exists and is no earlier export")

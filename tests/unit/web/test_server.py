@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,7 +12,7 @@ from starlette.testclient import TestClient
 
 from tests.unit.bundle.sample import write_bundle
 from tests.unit.web.conftest import ASSETS, assets
-from web import server
+from web import server, site
 from web.compression import WHOLE
 from web.headers import content_security_policy, security_headers
 from web.options import SiteOptions
@@ -138,6 +142,66 @@ def test_a_site_without_offline_use_serves_the_remover(models: Path, page: Path)
         listed = client.get("/app.json").json()["files"]["sw.js"]
     assert served.content == (page / "sw-remove.js").read_bytes()
     assert listed["sha256"] == hashlib.sha256(served.content).hexdigest()
+
+
+def test_the_page_knows_whether_it_may_be_kept(models: Path, page: Path) -> None:
+    for offline in (True, False):
+        with TestClient(create_app(models, page, SiteOptions(offline=offline))) as client:
+            block = re.search(r'id="site">(.*?)</script>', client.get("/").text)
+        assert block
+        assert json.loads(block[1])["offline"] is offline
+
+
+PREFLIGHT = {
+    "Origin": "https://elsewhere.example",
+    "Access-Control-Request-Method": "GET",
+    "Access-Control-Request-Headers": "range",
+}
+SHARD = "/models/tiny/manifest.json"
+
+
+def test_a_shared_site_answers_who_asks_before(models: Path, page: Path) -> None:
+    with TestClient(create_app(models, page, SiteOptions(shared=True))) as client:
+        asked = client.options(SHARD, headers=PREFLIGHT)
+        assert asked.status_code == 200
+        assert asked.headers["Access-Control-Allow-Origin"] == "*"
+        assert "range" in asked.headers["Access-Control-Allow-Headers"].lower().split(", ")
+        assert asked.headers["Access-Control-Allow-Methods"] == "GET, HEAD"
+        assert "Content-Security-Policy" in asked.headers
+        assert "Access-Control-Allow-Credentials" not in asked.headers
+        part = client.get(SHARD, headers={"Origin": PREFLIGHT["Origin"], "Range": "bytes=0-9"})
+        assert part.status_code == 206
+        assert part.headers.get_list("Access-Control-Allow-Origin") == ["*"]
+        for name, value in (
+            ("Access-Control-Request-Method", "DELETE"),
+            ("Access-Control-Request-Headers", "authorization"),
+        ):
+            assert client.options(SHARD, headers={**PREFLIGHT, name: value}).status_code == 400
+
+
+def test_a_site_that_is_not_shared_answers_nobody(client: TestClient) -> None:
+    asked = client.options(SHARD, headers=PREFLIGHT)
+    assert asked.status_code == 405
+    assert not [name for name in asked.headers if name.startswith("access-control")]
+
+
+def test_an_edited_template_shows_without_a_restart(
+    models: Path, page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    templates = tmp_path / "templates"
+    shutil.copytree(site.TEMPLATES, templates)
+    monkeypatch.setattr(site, "TEMPLATES", templates)
+    with TestClient(create_app(models, page)) as client:
+        before = client.get("/")
+        for name in ("chat.html", "header.html"):  # the page's own, and one that it includes
+            text = (templates / name).read_text()
+            (templates / name).write_text(f"{text}<!-- edited {name} -->")
+            os.utime(templates / name, (0, len(name)))  # whatever the clock's grain
+            again = client.get("/", headers={"If-None-Match": before.headers["ETag"]})
+            assert again.status_code == 200
+            assert f"<!-- edited {name} -->" in again.text
+        listed = client.get("/app.json").json()["files"]["index.html"]["sha256"]
+        assert listed == hashlib.sha256(again.content).hexdigest()
 
 
 def test_a_changed_file_gets_another_tag(client: TestClient, page: Path) -> None:

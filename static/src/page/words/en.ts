@@ -537,7 +537,7 @@ export const en = {
       `the model takes ${bytes(needed)} and WebAssembly has ${bytes(available)}: ` +
       (fits > 0 ? `a context of at most ${tokens(fits)} fits` : "no context fits"),
     "scarce-memory": (needed: number) =>
-      `it takes about ${bytes(needed)}, much of what this device has: it may run out of memory`,
+      `it takes about ${bytes(needed)}, much of what this device is known to have: it may run out of memory`,
     crashed: "the last attempt to load on it ended in a crash",
     emulated: "the graphics adapter is emulated in software: it works, but slowly",
     "emulated-passed-over":

@@ -518,7 +518,7 @@ export const words: Words = {
       `le modèle prend ${bytes(needed)} et WebAssembly a ${bytes(available)} : ` +
       (fits > 0 ? `un contexte d’au plus ${tokens(fits)} y tient` : "aucun contexte n’y tient"),
     "scarce-memory": (needed) =>
-      `il prend environ ${bytes(needed)}, une grande part de ce que cet appareil possède : la mémoire peut manquer`,
+      `il prend environ ${bytes(needed)}, une grande part de ce que l’on sait de la mémoire de cet appareil : la mémoire peut manquer`,
     crashed: "le dernier chargement de cette manière s’est terminé par un plantage",
     emulated: "la carte graphique est émulée par logiciel : cela fonctionne, mais lentement",
     "emulated-passed-over":

@@ -519,7 +519,7 @@ export const words: Words = {
       `il modello occupa ${bytes(needed)} e WebAssembly ha ${bytes(available)}: ` +
       (fits > 0 ? `ci sta un contesto di al massimo ${tokens(fits)}` : "non ci sta alcun contesto"),
     "scarce-memory": (needed) =>
-      `occupa circa ${bytes(needed)}, gran parte di ciò che questo dispositivo ha: la memoria può mancare`,
+      `occupa circa ${bytes(needed)}, gran parte di ciò che si sa della memoria di questo dispositivo: la memoria può mancare`,
     crashed: "l’ultimo caricamento in questo modo è finito con un arresto anomalo",
     emulated: "la scheda grafica è emulata via software: funziona, ma lentamente",
     "emulated-passed-over":

@@ -65,6 +65,16 @@ test("scarce memory is said, not refused", async () => {
   expect(report.rungs[1]?.reasons).toEqual([expect.stringMatching(/376 bytes/)]);
 });
 
+test.each([
+  [4, "4 GiB:"],
+  [8, "8 GiB or more:"], // browsers tell no more of devices that have more
+])("of a device with %i GiB is said what the browser says", async (deviceMemory, told) => {
+  const source = manifest();
+  for (const variant of Object.values(source.variants)) variant.memory.weights = 7 * 2 ** 30;
+  const { report } = await checkDevice(source, WISHES, here({}, { deviceMemory }));
+  expect(report.rungs[1]?.reasons).toEqual([expect.stringContaining(`this device has ${told}`)]);
+});
+
 /** f32 on WebGPU, then WebAssembly with threads and without. */
 function both(memory: Partial<Variant["memory"]> = {}): Manifest {
   const source = manifest();

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { isolates, passedOn } from "../../../../static/src/sw/headers";
+import { isolates, parseHeaders, passedOn } from "../../../../static/src/sw/headers";
 
 const OPENER = "cross-origin-opener-policy";
 const EMBEDDER = "cross-origin-embedder-policy";
 const RESOURCE = "cross-origin-resource-policy";
 
-function passed(headers: Record<string, string>) {
-  return Object.fromEntries(passedOn(new Headers(headers)));
+function passed(headers: Record<string, string>, listed: Record<string, string> = {}) {
+  return Object.fromEntries(passedOn(new Headers(headers), listed));
 }
 
 describe("headers that are passed on", () => {
@@ -32,11 +32,39 @@ describe("headers that are passed on", () => {
     expect(all[EMBEDDER]).toBe("require-corp");
   });
 
+  test("get what the site wants and the host does not send", () => {
+    const listed = {
+      "Content-Security-Policy": "default-src 'none'",
+      "Referrer-Policy": "no-referrer",
+      "Cross-Origin-Resource-Policy": "cross-origin",
+    };
+    expect(passed({ "Referrer-Policy": "origin" }, listed)).toEqual({
+      "content-security-policy": "default-src 'none'",
+      "referrer-policy": "origin",
+      [OPENER]: "same-origin",
+      [EMBEDDER]: "require-corp",
+      [RESOURCE]: "cross-origin",
+    });
+  });
+
+  test("leave a host's own policy alone, and a host that isolates", () => {
+    const listed = { "Content-Security-Policy": "default-src 'none'" };
+    const own = { "Content-Security-Policy": "default-src 'self'" };
+    expect(passed(own, listed)["content-security-policy"]).toBe("default-src 'self'");
+    const isolating = { [OPENER]: "same-origin", [EMBEDDER]: "require-corp" };
+    expect(passed(isolating, listed)).toEqual(isolating);
+  });
+
   test("say nothing of the way over the network", () => {
     const transfer = { "Content-Encoding": "gzip", "Content-Length": "3", Vary: "*" };
     expect(Object.keys(passed(transfer)).sort()).toEqual([EMBEDDER, OPENER, RESOURCE].sort());
   });
 });
+
+test.each(["", "[1]", '{"a header": "x"}', '{"X": "a\\nb"}', "<!doctype html>"])(
+  "%s lists no headers",
+  (text) => expect(() => parseHeaders(text)).toThrow(),
+);
 
 describe("a page", () => {
   test.each([
