@@ -35,7 +35,7 @@ GPU_SHAPES := $(SHAPES:%=build/bench-gpu/models/%/manifest.json)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build test check soak faults coverage shapes fuzz bench bench-page bench-gpu bench-experts budgets wheel clean prerequisites browser test-browsers lint types units quick
+.PHONY: help run build test check soak faults coverage shapes fuzz bench bench-page bench-gpu bench-experts budgets screenshots wheel clean prerequisites browser test-browsers lint types units quick
 
 help: ## List the commands.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -101,6 +101,10 @@ bench-gpu: $(GPU_PROGRAM) $(GPU_SHAPES) $(MANIFEST) ## Measure the engine on a g
 bench-experts: browser $(PAGE) ## Compile and run 1 GB of experts with random weights; half an hour.
 	$(SAY) "Experts"
 	@$(PYTHON) -m tests.bench.experts build/bench-experts $(BENCH)
+
+screenshots: browser $(PAGE) $(MANIFEST) ## Take the pictures of docs/screens.md anew.
+	$(SAY) "Pictures of the page"
+	@$(PYTHON) -m tests.walk.screenshots
 
 wheel: $(DEV_READY) $(PAGE) ## Build the wheel, page included, into dist/.
 	@$(PYTHON) -m pip wheel . --no-deps --wheel-dir dist

@@ -32,6 +32,9 @@ REFUSE = """(name) => {
   };
   window.restore = () => Object.assign(prototype, { [name]: works });
 }"""
+# Pixels between the panel's head and a card.
+ABOVE = """(card) => card.getBoundingClientRect().top -
+  document.querySelector("#library-dialog .panel-head").getBoundingClientRect().bottom"""
 DARK_PHONE: dict[str, Any] = {
     "viewport": {"width": 360, "height": 640},
     "color_scheme": "dark",
@@ -188,6 +191,8 @@ def test_with_one_model_it_is_about_that(climber: ChatPage) -> None:
     expect(one).to_have_count(1)
     expect(one.get_by_test_id("fit")).to_have_text("Runs well here")
     expect(climber.page.locator(".suggested")).to_have_count(0)
+    expect(climber.get("library-dialog").get_by_role("status")).to_have_text("")
+    assert one.evaluate(ABOVE) < 24  # nothing to say takes no room
     assert climber.requested("weights") == []
 
 

@@ -7,6 +7,7 @@ import re
 from playwright.sync_api import expect
 
 from tests.browser.library import card, open_library
+from tests.browser.privacy import PrivacyPanel
 from tests.walk.journey import Journey
 
 
@@ -51,6 +52,16 @@ def takes_the_small_one(journey: Journey) -> None:
     journey.chat.expect_running(journey.where)
 
 
+def sees_what_it_took(journey: Journey) -> None:
+    """The service worker is asked about its files, and leaves them to the browser."""
+    panel = PrivacyPanel(journey.chat)
+    panel.open("privacy")
+    expect(panel.said("model")).to_contain_text("the model's worker · ")
+    expect(panel.said("model").locator("summary")).to_contain_text("kB over the network")
+    expect(panel.said("model")).not_to_contain_text("answered by the service worker")
+    panel.close()
+
+
 def asks_the_browser_to_keep_them(journey: Journey) -> None:
     """The browser may refuse; either answer is told."""
     open_library(journey.chat, "models")
@@ -80,4 +91,4 @@ def deletes_a_model(journey: Journey) -> None:
     journey.get("library-close").click()
 
 
-STEPS = [compares_the_models, reads_a_model_card, takes_the_small_one]
+STEPS = [compares_the_models, reads_a_model_card, takes_the_small_one, sees_what_it_took]

@@ -19,7 +19,7 @@ export interface RequestRecord {
   size: number;
   /** 0 where it is not known, and where there was no answer. */
   status: number;
-  /** The service worker was asked: what it fetched for this, it tells itself. */
+  /** The service worker was asked. Whether it answered, this does not tell. */
   relayed: boolean;
 }
 

@@ -11,7 +11,8 @@ export function readServers(): string[] {
 export function siteFacts(): SiteFacts {
   const folders = siteOrNull()?.models.flatMap(({ urls }) => urls) ?? [];
   const models = folders.map((url) => new URL(url, document.baseURI).href);
-  return { origin: location.origin, models, servers: readServers() };
+  const home = new URL("./", document.baseURI).href;
+  return { origin: location.origin, home, models, servers: readServers() };
 }
 
 /** Whoever needs the models says that there are none. */

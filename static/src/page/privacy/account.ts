@@ -1,5 +1,6 @@
 /** What the requests come to: which are why, where they went, and what that means. */
 
+import { fileFor } from "../../sw/files";
 import type { RequestRecord } from "../engine";
 import { panels } from "../panel-words";
 import { words } from "../words";
@@ -10,6 +11,8 @@ export type Why = "page" | "engine" | "model" | "offline" | "server";
 /** What the page knows of its site. */
 export interface SiteFacts {
   origin: string;
+  /** Its folder, below which the service worker is asked. */
+  home: string;
   /** Addresses below which the models' files lie. */
   models: string[];
   /** Servers that a person may choose. */
@@ -40,14 +43,22 @@ export function groups(requests: RequestRecord[], sent: Sent[], site: SiteFacts)
   const bodies = sent.reduce((sum, { bytes }) => sum + bytes, 0);
   return ORDER.map((reason) => {
     const own = requests.filter((request) => why(request, site) === reason);
-    const bytes = own.reduce((sum, request) => sum + overNetwork(request), 0);
+    const bytes = own.reduce((sum, request) => sum + overNetwork(request, site), 0);
     return { why: reason, requests: own, bytes, sent: reason === "server" ? bodies : 0 };
   }).filter((group) => group.requests.length > 0);
 }
 
-/** What a service worker hands on, it tells of itself. */
-function overNetwork({ bytes, relayed }: RequestRecord): number {
-  return relayed ? 0 : (bytes ?? 0);
+function overNetwork(request: RequestRecord, site: SiteFacts): number {
+  return isAnswered(request, site) ? 0 : (request.bytes ?? 0);
+}
+
+/**
+ * By the service worker, which tells itself what it fetched for that. It is asked about all that
+ * its pages request, and leaves to the browser what is no file of the site, models above all.
+ */
+function isAnswered({ address, initiator, relayed }: RequestRecord, { home }: SiteFacts): boolean {
+  const mode = initiator === "navigation" ? "navigate" : "cors";
+  return relayed && fileFor({ url: address, mode, headers: new Headers() }, home) !== null;
 }
 
 export interface Conclusion {
@@ -78,16 +89,17 @@ function originsOf(requests: RequestRecord[]): string[] {
 }
 
 /** "the model's worker · 1.2 MB over the network". */
-export function detail(request: RequestRecord): string {
+export function detail(request: RequestRecord, site: SiteFacts): string {
   const { by, failed } = panels.privacy;
-  const parts = [by[request.by], sizeOf(request)];
+  const parts = [by[request.by], sizeOf(request, site)];
   if (request.status >= 400) parts.push(`${failed} (${request.status})`);
   return parts.join(" · ");
 }
 
-function sizeOf({ bytes, relayed }: RequestRecord): string {
+function sizeOf(request: RequestRecord, site: SiteFacts): string {
   const { network, kept, untold, byWorker } = panels.privacy;
-  if (relayed) return byWorker;
+  const { bytes } = request;
+  if (isAnswered(request, site)) return byWorker;
   if (bytes === null) return untold;
   return bytes > 0 ? network(bytes) : kept;
 }
@@ -95,8 +107,8 @@ function sizeOf({ bytes, relayed }: RequestRecord): string {
 /** One request a line, for a file or a letter. */
 export function asText(requests: RequestRecord[], sent: Sent[], site: SiteFacts): string {
   const lines = requests.map((request) => {
-    const { address, at, bytes, by, status, relayed } = request;
-    const size = relayed ? "relayed" : (bytes ?? "unknown");
+    const { address, at, bytes, by, status } = request;
+    const size = isAnswered(request, site) ? "relayed" : (bytes ?? "unknown");
     return [new Date(at).toISOString(), by, why(request, site), status, size, address].join("\t");
   });
   const bodies = sent.map(({ address, bytes }) => `sent\t${bytes}\t${address}`);

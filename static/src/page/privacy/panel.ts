@@ -105,7 +105,7 @@ export class PrivacyPanel {
   }
 }
 
-function groupView(group: Group, { origin }: SiteFacts, open: Set<string>): HTMLElement {
+function groupView(group: Group, site: SiteFacts, open: Set<string>): HTMLElement {
   const { requests, network, sent } = panels.privacy;
   const facts = [requests(group.requests.length)];
   if (group.bytes > 0) facts.push(network(group.bytes));
@@ -113,8 +113,8 @@ function groupView(group: Group, { origin }: SiteFacts, open: Set<string>): HTML
   const rows = group.requests.slice(-MOST).map((request) =>
     element("li", {
       children: [
-        element("span", { class: "privacy-address", text: shown(request.address, origin) }),
-        element("span", { class: "muted", text: detail(request) }),
+        element("span", { class: "privacy-address", text: shown(request.address, site.origin) }),
+        element("span", { class: "muted", text: detail(request, site) }),
       ],
     }),
   );
