@@ -83,7 +83,6 @@ def arrives(session: Session) -> None:
     chat = session.chat
     chat.page.goto(f"{chat.address}/")
     expect(chat.get("load")).to_be_enabled()
-    kept(chat)
     session.take("start")
     chat.get("about-model").click()
     expect(chat.page.locator(".suggested")).to_have_count(1)
