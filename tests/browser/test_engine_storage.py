@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.engine_page import EnginePage, engine_page
+from tests.browser.foreign import keep_foreign
 from tests.browser.miniature import MODEL, SHARDS, Miniature, continuation, encode
 
 MANIFEST = f"{MODEL}/manifest.json"
@@ -164,7 +164,7 @@ def test_models_of_another_format_are_another_versions(page: EnginePage) -> None
     """Its tabs may run them: they stay until somebody deletes them."""
     page.loaded()
     mine = integrity(page.site.files[MANIFEST])
-    foreign = keep_foreign(page, b"weights of an older format")
+    foreign = keep_foreign(page.page, b"weights of an older format")
     listed = {each["name"]: each for each in call(page, "storedModels")}
     assert listed.keys() == {"mini", "theirs"}
     assert (listed["theirs"]["integrity"], listed["theirs"]["kept"]) == (foreign, 26)
@@ -175,34 +175,11 @@ def test_models_of_another_format_are_another_versions(page: EnginePage) -> None
     assert call(page, "storedModels") == []
 
 
-def keep_foreign(page: EnginePage, weights: bytes) -> str:
-    """Keeps a model whose manifest this version cannot read; its integrity."""
-    hashed = hashlib.sha256(weights).hexdigest()
-    manifest = json.dumps({"format": 1, "name": "theirs", "files": {"w": {"sha256": hashed}}})
-    keep(page, "files", hashed, weights.decode())
-    keep(page, "manifests", integrity(manifest.encode()).removeprefix("sha256-"), manifest)
-    return integrity(manifest.encode())
-
-
-def keep(page: EnginePage, folder: str, name: str, text: str) -> None:
-    page.value(
-        """
-        const root = await navigator.storage.getDirectory();
-        const folder = await (await root.getDirectoryHandle("webkiln")).getDirectoryHandle(arg[0]);
-        const file = await folder.getFileHandle(arg[1], { create: true });
-        const stream = await file.createWritable();
-        await stream.write(arg[2]);
-        await stream.close();
-        """,
-        [folder, name, text],
-    )
-
-
 def test_nothing_is_deleted_where_a_manifest_cannot_be_read(page: EnginePage) -> None:
     """Its weights would count as nobody's."""
     page.loaded()
     mine = integrity(page.site.files[MANIFEST])
-    foreign = keep_foreign(page, b"weights of an older format")
+    foreign = keep_foreign(page.page, b"weights of an older format")
     error = page.error(
         """
         const { arrayBuffer } = File.prototype;

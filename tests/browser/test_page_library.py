@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.chat_page import ChatPage, visit
+from tests.browser.foreign import keep_foreign
 from tests.browser.library import card, open_library
 from tests.browser.shelf import SMALL_DEVICE, shelf
 from tests.browser.site import write_files
@@ -240,6 +241,23 @@ def test_a_device_that_cannot_measure_shows_verdicts_all_the_same(
         open_library(chat)
         speed = card(chat, "fits").locator("dt:text-is('Speed') + dd")
         expect(speed).to_have_text("not known")
+
+
+def test_a_model_that_the_site_no_longer_has_can_be_deleted(browsing: ChatPage) -> None:
+    browsing.climb(model="fits")
+    expect(browsing.get("load")).to_be_enabled()
+    keep_foreign(browsing.page, b"weights of an older format")
+    open_library(browsing)
+    other = browsing.get("library-other")
+    expect(other).to_contain_text("theirs · 26 bytes")
+    assert violations(browsing, "others") == []
+    other.get_by_test_id("library-delete").click()
+    expect(other).to_contain_text("Delete theirs (26 bytes) from this browser?")
+    other.get_by_test_id("library-delete-yes").click()
+    expect(other).to_have_count(0)
+    expect(browsing.get("library-dialog").get_by_role("status")).to_contain_text(
+        "theirs is deleted"
+    )
 
 
 def test_in_french(chromium: Browser, shelf_site: str) -> None:

@@ -65,6 +65,7 @@ export interface EngineModule {
   Download: new () => Download;
   assess(models: ModelQuestion[], options?: AssessOptions): Promise<Assessment[]>;
   suggestModel(assessments: Assessment[]): Suggestion | null;
+  storedModels(): Promise<StoredModel[]>;
   deleteModel(integrity: string): Promise<number>;
   storageUse(): Promise<StorageUse>;
   persistStorage(): Promise<boolean>;

@@ -74,7 +74,8 @@ export class SiteWorker {
       this.registration = registration;
       registration.addEventListener("updatefound", () => this.follow(registration.installing));
     }
-    this.follow(registration.installing);
+    // A worker is neither installing nor active for a moment in between.
+    this.follow(registration.installing ?? registration.waiting);
     this.offer();
     if (registration.active) await this.ask(registration.active);
   }

@@ -5,6 +5,7 @@ import { element } from "../dom";
 import type { Model } from "../models";
 import { panels } from "../panel-words";
 import { words } from "../words";
+import { button, deletion } from "./delete";
 import { followable, licence, quantization, reasons } from "./said";
 
 export interface CardEvents {
@@ -144,43 +145,9 @@ function buttons(shown: Shown, events: CardEvents): HTMLElement {
     choose.addEventListener("click", () => events.choose(model));
     row.append(choose);
   }
-  if (kept > 0) {
-    const remove = button(library.remove, "library-delete", "quiet");
-    remove.addEventListener("click", () => confirm(row, model, kept, events));
-    row.append(remove);
-  }
+  if (kept > 0) row.append(deletion(row, model.name, kept, () => events.delete(model)));
   for (const each of row.querySelectorAll("button")) {
     each.setAttribute("aria-label", library.of(each.textContent ?? "", model.name));
   }
   return row;
-}
-
-/** Asks once more, in place of the buttons. */
-function confirm(row: HTMLElement, model: Model, kept: number, events: CardEvents): void {
-  const { library } = panels;
-  const before = [...row.childNodes];
-  const yes = button(library.removeYes, "library-delete-yes", "primary");
-  const no = button(library.removeNo, "library-delete-no", "quiet");
-  const ask = element("p", { text: library.removeAsk(model.name, kept) });
-  row.replaceChildren(ask, yes, no);
-  no.addEventListener("click", () => {
-    row.replaceChildren(...before);
-    row.querySelector<HTMLButtonElement>("[data-testid=library-delete]")?.focus();
-  });
-  yes.addEventListener("click", () => {
-    yes.disabled = no.disabled = true;
-    void events.delete(model).finally(() => {
-      yes.disabled = no.disabled = false;
-    });
-  });
-  yes.focus();
-}
-
-function button(text: string, testid: string, kind: string): HTMLButtonElement {
-  return element("button", {
-    class: `button ${kind} small`,
-    testid,
-    text,
-    attributes: { type: "button" },
-  });
 }

@@ -1,6 +1,7 @@
 /** The library: every model of the site with its verdict for this device. */
 
 import type { Assessment, Fit, ModelQuestion } from "../../engine/assessment";
+import type { StoredModel } from "../../load/stored";
 import { element } from "../dom";
 import { asTrouble, importEngine, isServerTrouble } from "../engine";
 import type { Model } from "../models";
@@ -9,6 +10,8 @@ import { panels } from "../panel-words";
 import type { Asked } from "../wish";
 import { words } from "../words";
 import { card, type Shown } from "./card";
+import { button } from "./delete";
+import { others } from "./others";
 
 export interface Visit {
   models: Model[];
@@ -23,10 +26,11 @@ export interface Visit {
 
 export class LibraryPanel {
   private readonly list = element("div", { class: "library-list", testid: "library-list" });
+  private readonly others = element("div", { class: "library-others" });
   private readonly space = element("div", { class: "library-space", testid: "library-space" });
   private readonly status = element("p", { class: "muted", attributes: { role: "status" } });
-  private readonly again = button(words.trouble.retry, "library-retry");
-  private readonly dialog = dialog([this.status, this.again, this.list, this.space]);
+  private readonly again = button(words.trouble.retry, "library-retry", "quiet");
+  private readonly dialog = dialog([this.status, this.again, this.list, this.others, this.space]);
   private visit: Visit | null = null;
   private found: Assessment[] | null = null;
 
@@ -48,6 +52,7 @@ export class LibraryPanel {
     this.again.hidden = true;
     try {
       await this.assess(false);
+      await this.showOthers();
       await this.showSpace();
       // A model that is loaded, or loading, would be in the way of the measurement.
       if (document.body.dataset.state === "start") await this.assess(true);
@@ -115,11 +120,21 @@ export class LibraryPanel {
   }
 
   private async delete(model: Model): Promise<void> {
-    const outcome = await this.visit
-      ?.delete(model)
-      .then((freed) => panels.library.removed(model.name, freed), fault);
-    if (outcome && (await this.refresh())) this.status.textContent = outcome;
+    if (this.visit) await this.deleted(model.name, this.visit.delete(model));
+  }
+
+  private async deleted(name: string, deletion: Promise<number>): Promise<void> {
+    const outcome = await deletion.then((freed) => panels.library.removed(name, freed), fault);
+    if (await this.refresh()) this.status.textContent = outcome;
     this.dialog.querySelector<HTMLElement>("[data-testid=library-close]")?.focus();
+  }
+
+  private async showOthers(): Promise<void> {
+    const { storedModels, deleteModel } = await importEngine();
+    const offered = new Set(this.visit?.models.map(({ integrity }) => integrity));
+    const kept = (await storedModels()).filter(({ integrity }) => !offered.has(integrity));
+    const remove = (model: StoredModel) => this.deleted(model.name, deleteModel(model.integrity));
+    this.others.replaceChildren(...others(kept, remove));
   }
 
   private async showSpace(): Promise<void> {
@@ -130,7 +145,7 @@ export class LibraryPanel {
     if (models > 0 && persisted === true) {
       parts.push(element("p", { class: "muted", text: library.persisted }));
     } else if (models > 0 && persisted === false) {
-      const keep = button(library.persist, "library-persist");
+      const keep = button(library.persist, "library-persist", "quiet");
       keep.addEventListener("click", async () => {
         const agreed = await persistStorage();
         await this.showSpace();
@@ -154,14 +169,6 @@ function fault(error: unknown): string {
   if (isServerTrouble(trouble)) return ""; // no server is asked
   const { title, lines } = told(trouble);
   return [title, ...lines].map(sentence).join(" ");
-}
-
-function button(text: string, testid: string): HTMLButtonElement {
-  return element("button", {
-    class: "button quiet small",
-    attributes: { type: "button" },
-    ...{ text, testid },
-  });
 }
 
 const FITS: Fit[] = ["well", "tight", "unknown", "no"];

@@ -216,6 +216,9 @@ export const panels = {
     chosen: "Chosen",
     download: "Download and chat",
     of: (action: string, model: string) => `${action}: ${model}`,
+    others: "Also kept in this browser",
+    othersWhy:
+      "This site does not offer them, or not any more: earlier versions of its models, and those of other sites at this address.",
     remove: "Delete",
     removeAsk: (model: string, kept: number) =>
       `Delete ${model} (${bytes(kept)}) from this browser? Your conversations stay.`,

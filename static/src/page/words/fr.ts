@@ -737,6 +737,9 @@ export const panels: PanelWords = {
     chosen: "Choisi",
     download: "Télécharger et converser",
     of: (action, model) => `${action} : ${model}`,
+    others: "Aussi gardés dans ce navigateur",
+    othersWhy:
+      "Ce site ne les propose pas, ou plus : d’anciennes versions de ses modèles, et ceux d’autres sites à cette adresse.",
     remove: "Supprimer",
     removeAsk: (model, kept) =>
       `Supprimer ${model} (${bytes(kept)}) de ce navigateur ? Vos conversations restent.`,

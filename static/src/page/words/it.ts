@@ -740,6 +740,9 @@ export const panels: PanelWords = {
     chosen: "Scelto",
     download: "Scarica e conversa",
     of: (action, model) => `${action}: ${model}`,
+    others: "Conservati anche in questo browser",
+    othersWhy:
+      "Questo sito non li offre, o non li offre più: versioni precedenti dei suoi modelli e quelli di altri siti a questo indirizzo.",
     remove: "Elimina",
     removeAsk: (model, kept) =>
       `Eliminare ${model} (${bytes(kept)}) da questo browser? Le tue conversazioni restano.`,
