@@ -110,6 +110,7 @@ def test_an_open_tab_goes_on_beside_a_new_version(
     expect(tab).to_have_title("Other")
     kept(guest, tab)
     plain_host.requests.clear()
+    guest.page.bring_to_front()  # what lies behind another tab takes its time
     talk(guest)
     lazy = next((DIST / "assets" / version(DIST)).glob("it-*.js")).name
     script = f"import('./assets/{old}/{lazy}').then(({{ words }}) => words.site.settings)"
