@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import count, product
+from itertools import count, islice, product
 from string import ascii_lowercase
 
 _BINDING = re.compile(r"let (\w+) : [\w<>]+ = (.*);")
@@ -21,6 +21,7 @@ _ANNOTATED = re.compile(r"\b(let|var) (\w+) : [\w<>]+ =")
 _NAME = re.compile(r"\b(?:v_\w*|cse_v\w*|\w+_ptr|v|condval\w*)\b")
 _INDEX = re.compile(r"i32\((threadIdx|blockIdx)\.([xyz])\)")
 _BRACE = re.compile(r"[{}]")
+_NAME_OR_BRACE = re.compile(rf"{_NAME.pattern}|{_BRACE.pattern}")
 _FLOAT = re.compile(r"\b(\d+\.\d+e[+-]\d+)([fh])\b")
 _INTEGER = re.compile(r"\b(\d+)i\b")  # what an integer is without a suffix
 _SPACES = re.compile(r" *([=+*/%<>&|^!,;:(){}\[\]?]) *")
@@ -155,11 +156,23 @@ def _matching(line: str, start: int) -> int:
 
 
 def _renamed(text: str) -> str:
-    names, made = _short_names(), {}
-    for name in _NAME.findall(text):
-        if name not in made:
-            made[name] = next(names)
-    return _NAME.sub(lambda m: made[m.group()], text)
+    """What a block has declared is gone at its end: the next one takes the same names again."""
+    names = list(islice(_short_names(), 1 + len(set(_NAME.findall(text)))))
+    made: dict[str, str] = {}  # in the order of `names`
+    outside: list[int] = []  # how many there were where each open block begins
+
+    def short(match: re.Match[str]) -> str:
+        token = match.group()
+        if token == "{":
+            outside.append(len(made))
+        elif token == "}":
+            for name in list(made)[outside.pop() :]:
+                del made[name]
+        else:
+            return made.setdefault(token, names[len(made)])
+        return token
+
+    return _NAME_OR_BRACE.sub(short, text)
 
 
 def _short_names() -> Iterator[str]:

@@ -61,6 +61,33 @@ def test_names_end_with_their_block_and_unused_ones_go() -> None:
     ]
 
 
+def test_a_block_takes_the_names_of_one_that_has_ended() -> None:
+    assert body(
+        "for (var v_1 : i32 = 0; v_1 < 2i; v_1++) {",
+        "let v_2 : f32 = x_ptr[v_1];",
+        "out_ptr[v_1] = (v_2 * v_2);",
+        "if ((v_1 < v__1)) {",
+        "let v_3 : f32 = x_ptr[(v_1 + v__1)];",
+        "out_ptr[v_1] = (v_3 * v_2);",
+        "}",
+        "}",
+        "let v_4 : f32 = x_ptr[v__1];",
+        "out_ptr[v__1] = (v_4 * v_4);",
+    ) == [
+        "let c=i32(blockIdx.x);",
+        "for(var d=0;d<2;d++){",
+        "let e=b[d];",
+        "a[d]=e*e;",
+        "if((d<c)){",
+        "let f=b[d+c];",
+        "a[d]=f*e;",
+        "}",
+        "}",
+        "let e=b[c];",
+        "a[c]=e*e;",
+    ]
+
+
 def test_what_may_have_changed_is_read_again() -> None:
     assert body(
         "var v_1 : array<f32, 1>;",
