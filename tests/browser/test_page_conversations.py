@@ -242,7 +242,7 @@ def test_a_conversation_remembers_model_and_prompt(talker: ChatPage) -> None:
     talker.get("settings-close").click()
     panel.choose(FIRST)
     talker.get("use-model").click()
-    expect(talker.page).to_have_url(f"{talker.address}/?threads=2&context=4096&model=mini#{chat}")
+    expect(talker.page).to_have_url(f"{talker.address}/?threads=2&model=mini#{chat}")
     expect(talker.page.locator(".bubble")).to_have_text([FIRST])
     # Without a model in the address, the conversation's own.
     talker.page.goto(f"{talker.address}/?threads=2#{chat}")

@@ -14,6 +14,7 @@ const MODELS = "https://weights.example/models/";
 const SERVER = "http://localhost:11434";
 const SITE: SiteFacts = {
   origin: HOME,
+  home: `${HOME}/`,
   models: [MODELS, `${HOME}/models/`],
   servers: [SERVER],
 };
@@ -107,7 +108,7 @@ test.each<[Partial<RequestRecord>, string]>([
   [{ relayed: true, bytes: 1500 }, "the page · answered by the service worker"],
   [{ status: 404, bytes: 0 }, "the page · from this browser · failed (404)"],
 ])("%j reads %s", (more, text) => {
-  expect(detail(request(`${HOME}/x`, more))).toBe(text);
+  expect(detail(request(`${HOME}/engine.js`, more), SITE)).toBe(text);
 });
 
 test("the copy has a line for each request, and what was sent", () => {
