@@ -70,6 +70,7 @@ def test_gpt2_layer(gpt2: Program) -> None:
     assert [name for name in operators(after) if not name.startswith("webkiln.")] == ["relax.add"]
 
 
+@pytest.mark.slow
 def test_gemma_norms_are_weights() -> None:
     config = tiny.small(hf.GemmaConfig, head_dim=8)
     after = optimise(traced(config), same_coding, logits=True)
@@ -101,6 +102,7 @@ def test_every_pass_is_dumped(
     assert names[-1] == "17-cache-only.py"
 
 
+@pytest.mark.slow
 def test_gpt2_computes_what_pytorch_does() -> None:
     """The passes' result, operator by operator, against the model itself."""
     model = tiny.gpt2().eval()

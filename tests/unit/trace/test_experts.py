@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from compiler.graph import ops
 from compiler.graph.program import Source
 from compiler.trace.importer import trace
@@ -9,6 +11,7 @@ from compiler.trace.model import build_model
 from tests.unit.checkpoint.tiny import mixtral
 
 
+@pytest.mark.slow
 def test_both_products_of_each_token_with_its_experts() -> None:
     program = trace(build_model(mixtral()), 3)
     first, second = ops.calls(program.module, "webkiln.expert_linear")

@@ -17,6 +17,8 @@ from compiler.trace.model import build_model
 from tests.parity.encoders import ENCODERS
 from tests.unit.checkpoint import tiny
 
+pytestmark = pytest.mark.slow  # traces models
+
 
 class Strange(torch.nn.Module):
     """Its weight goes through something TVM has no converter for."""

@@ -82,6 +82,7 @@ def test_layers_choose_among_masks() -> None:
             masks.window(Attention(), 0, 7)
 
 
+@pytest.mark.slow
 def test_the_kind_of_a_layer_decides_where_it_says_nothing() -> None:
     """As Qwen2-MoE's, whose attention leaves windows to the mask."""
     config = tiny.small(
@@ -126,6 +127,7 @@ def test_transformers_hands_its_masks_over() -> None:
     assert noted.windows == {0, 6}
 
 
+@pytest.mark.slow
 def test_window_that_only_the_mask_knows() -> None:
     """As Phi-3.5-MoE's, whose attention passes none on."""
     config = tiny.small(hf.PhimoeConfig, num_local_experts=2, sliding_window=6)

@@ -38,6 +38,7 @@ def test_buffers_are_those_of_a_real_model(name: str) -> None:
         torch.testing.assert_close(got[key], value, rtol=0, atol=0)
 
 
+@pytest.mark.slow
 def test_a_text_part_is_of_the_class_that_its_configuration_names() -> None:
     """transformers' own list has the whole model's configuration alone."""
     config = tiny.small(hf.Emu3TextConfig, num_hidden_layers=2, pad_token_id=0)
@@ -126,6 +127,7 @@ def test_untied_parameters_stay_apart() -> None:
     assert names["lm_head.weight"] == ["lm_head.weight"]
 
 
+@pytest.mark.slow
 def test_export_is_two_inputs_to_logits() -> None:
     exported = export(build_model(CONFIGS["llama"]), 3, Kept("past_key_values"))
     assert list(exported.graph_signature.user_inputs) == ["ids", "positions"]

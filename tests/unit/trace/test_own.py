@@ -44,6 +44,7 @@ def test_a_module_that_counts_positions(source: str) -> None:
     assert ops.shape(ids) == ops.shape(positions) == (1, 3)
 
 
+@pytest.mark.slow
 def test_a_module_that_takes_positions() -> None:
     model = prepared(own_models.llama(), own_models.Llama.context)
     assert (model.context, model.recomputed) == (96, "")

@@ -126,7 +126,8 @@ def _request(chance: random.Random, shard: str) -> tuple[bytes, bool]:
     """A request as nobody means it, most of them nearly valid; whether it has an end."""
     if chance.random() < 0.05:
         return chance.randbytes(chance.randrange(2000)) + b"\r\n\r\n", True
-    known = ["/", "/models.json", "/healthz", shard, "/models/tiny/manifest.json", "/engine.js"]
+    known = ["/", "/models.json", "/healthz", "/models/tiny/manifest.json", "/engine.js"]
+    known += [shard] * 5
     path = "/" + "/".join(chance.choices(PIECES, k=chance.randrange(1, 8)))
     if chance.random() < 0.4:
         path = chance.choice(known) + (chance.choice(PIECES) if chance.random() < 0.3 else "")
