@@ -264,6 +264,7 @@ def test_files_that_were_deleted_are_kept_again(guest: ChatPage, plain_host: Hos
     kept(guest)
 
 
+@pytest.mark.soak  # now and then Chromium takes five minutes to let go of the worker before
 def test_a_site_without_offline_use(guest: ChatPage, plain_models: Path, plain_site: Path) -> None:
     """Who was here before loses the service worker, and who comes then gets none."""
     arrive(guest)

@@ -221,9 +221,11 @@ def test_settings_are_checked_and_kept(chat: ChatPage, visitor: ChatPage) -> Non
         expect(chat.page.locator("#setting-max_tokens-help")).to_contain_text("from 1 to")
     limit.fill("5")
     expect(limit).to_have_attribute("aria-invalid", "false")
-    chat.get("system-prompt").fill("You are a potter.")
     chat.get("settings-close").click()
     chat.get("new-chat").click()
+    chat.get("settings").click()
+    chat.get("system-prompt").fill("You are a potter.")
+    chat.get("settings-close").click()
     chat.ask("What is clay?")
     assert chat.stats["completionTokens"] == 5
     assert chat.stats["promptTokens"] > plain
