@@ -46,7 +46,10 @@ import type { Way, Wish } from "./wish";
 
 export class ChatPage {
   private readonly query = parseQuery(location.search);
-  private readonly notice = new Notice();
+  /** The message box must not hide what a notice offers. */
+  private readonly notice = new Notice(() => {
+    if (isReady()) this.bottom.keep();
+  });
   private readonly settings = new SettingsPanel({
     changed: () => this.meterContext(),
     instructed: (system) => this.conversations.instructed(system),

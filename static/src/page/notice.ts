@@ -16,6 +16,9 @@ export class Notice {
   /** Counts what was shown: whoever comes back late finds another number. */
   private shown = 0;
 
+  /** `grown`: it takes more room than before. */
+  constructor(private readonly grown: () => void) {}
+
   /** An error with its remedy and other ways out; `act` is called for "retry" and "reload". */
   showTrouble(trouble: EngineTrouble, act: (remedy: Remedy) => void, others: Action[] = []): void {
     this.showSaid(trouble, told(trouble), act, others);
@@ -51,6 +54,7 @@ export class Notice {
       element("div", { class: "actions", children: buttons }),
     );
     this.box.hidden = false;
+    this.grown();
   }
 
   /** A page that the service worker kept comes again at every reload, until the next one is taken. */
