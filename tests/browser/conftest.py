@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.chat_page import ChatPage, visit
+from tests.browser.fault_server import FaultServer, fault_server
 from tests.browser.offline_site import BELOW, Host, deploy, hosting, write_models
 from tests.browser.site import write_files
 from tests.browser.wasm_miniature import WasmMiniature
@@ -46,6 +47,13 @@ def slow_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     other = {path.replace("/mini/", "/other/"): content for path, content in mini.items()}
     with serving(write_files({**mini, **other}, tmp_path_factory.mktemp("slow"))) as address:
         yield address
+
+
+@pytest.fixture(scope="module")
+def faults() -> Iterator[FaultServer]:
+    """A server that the page may be told to ask."""
+    with fault_server() as server:
+        yield server
 
 
 @pytest.fixture

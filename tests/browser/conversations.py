@@ -153,3 +153,22 @@ def begin_long(chat: ChatPage) -> None:
 
 def shown(chat: ChatPage) -> str:
     return chat.get("answer").last.inner_text()
+
+
+def reload_in_mid_answer(chat: ChatPage) -> str:
+    """What had been shown, all of which is there again, as an answer that was interrupted."""
+    chat.page.reload()
+    expect(chat.get("input")).to_be_visible()
+    seen: str = chat.page.evaluate("window.name.trim()")
+    assert seen != ""
+    assert shown(chat).startswith(seen)
+    expect(chat.get("finish-note").last).to_have_text("This answer was interrupted.")
+    return seen
+
+
+def go_on_and_stop(chat: ChatPage) -> str:
+    """Has an interrupted answer continued for a moment; its text."""
+    chat.get("continue").last.click()
+    expect(chat.get("message-assistant").last).to_have_attribute("data-state", "busy")
+    chat.get("stop").click()
+    return chat.answered()

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.chat_page import ChatPage, visit
 from tests.browser.conversations import FIRST, Panel, exported, write
-from tests.browser.fault_server import TOKEN, FaultServer, fault_server
+from tests.browser.fault_server import TOKEN, FaultServer
 from tests.browser.offline_site import kept
 from tests.browser.server_site import ServerDialog, allowing
 from tests.browser.shelf import SMALL_DEVICE, shelf
@@ -32,12 +32,6 @@ ROOM = 20  # tokens of an answer
 NAMES = {"fits", "larger", "tight", "raised", "embeds"}  # of models, in any language
 
 Look = Callable[[ChatPage, str], None]
-
-
-@pytest.fixture(scope="module")
-def faults() -> Iterator[FaultServer]:
-    with fault_server() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,18 @@ from playwright.sync_api import Error, expect
 
 from tests.browser.chat_page import PATIENCE, ChatPage
 from tests.browser.conftest import TALK
-from tests.browser.conversations import FIRST, LONG, SECOND, Panel, begin_long, kept, put, shown
+from tests.browser.conversations import (
+    FIRST,
+    LONG,
+    SECOND,
+    Panel,
+    begin_long,
+    go_on_and_stop,
+    kept,
+    put,
+    reload_in_mid_answer,
+    shown,
+)
 from tests.browser.outcomes import record
 
 
@@ -19,16 +30,8 @@ def test_reload_in_mid_answer(talker: ChatPage) -> None:
     whole = talker.ask(FIRST)
     talker.configure(temperature=0, max_tokens=LONG)
     begin_long(talker)
-    talker.page.reload()
-    expect(talker.get("input")).to_be_visible()
-    seen: str = talker.page.evaluate("window.name.trim()")
-    assert seen != ""
-    assert shown(talker).startswith(seen)
-    expect(talker.get("finish-note").last).to_have_text("This answer was interrupted.")
-    talker.get("continue").last.click()
-    expect(talker.get("message-assistant").last).to_have_attribute("data-state", "busy")
-    talker.get("stop").click()
-    part = talker.answered()
+    seen = reload_in_mid_answer(talker)
+    part = go_on_and_stop(talker)
     assert part.startswith(seen)
     assert len(part) > len(seen)
     assert [turn["role"] for turn in talker.turns] == ["user", "assistant"] * 2

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.chat_page import ChatPage, visit
-from tests.browser.fault_server import ANSWER, FaultServer, fault_server
+from tests.browser.fault_server import ANSWER, FaultServer
 from tests.browser.offline_site import kept, write_models
 from tests.browser.privacy import PrivacyPanel, network
 from tests.browser.server_site import ServerDialog, allowing
-
-
-@pytest.fixture(scope="module")
-def faults() -> Iterator[FaultServer]:
-    with fault_server() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -9,18 +9,12 @@ import pytest
 from playwright.sync_api import Browser, Route, expect
 
 from tests.browser.chat_page import WATCH_ANSWERS, ChatPage, visit
-from tests.browser.fault_server import ANSWER, TOKEN, FaultServer, fault_server
+from tests.browser.fault_server import ANSWER, TOKEN, FaultServer
 from tests.browser.offline_site import write_models
 from tests.browser.server_site import ServerDialog, allowing, on_server
 
 QUESTION = "What is clay?"
 DIALOG = "**/dialog-*.js"  # the script of the dialog, fetched when it is needed
-
-
-@pytest.fixture(scope="module")
-def faults() -> Iterator[FaultServer]:
-    with fault_server() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")
@@ -85,13 +79,19 @@ def test_a_conversation_with_a_server(guest: ChatPage, faults: FaultServer) -> N
     guest.assert_no_problems()
 
 
-def test_it_ends_with_the_conversation(guest: ChatPage, faults: FaultServer) -> None:
+def loaded_on_server(guest: ChatPage, faults: FaultServer) -> ServerDialog:
+    """The server is chosen for a conversation that a model in the tab could answer."""
     guest.climb()
     guest.start()
     dialog = ServerDialog(guest)
     guest.get("rung").click()
     dialog.get("offer-device").click()
     dialog.choose(faults.base("answer"))
+    return dialog
+
+
+def test_it_ends_with_the_conversation(guest: ChatPage, faults: FaultServer) -> None:
+    dialog = loaded_on_server(guest, faults)
     assert guest.ask(QUESTION) == "".join(ANSWER)
     guest.get("new-chat").click()
     expect(dialog.get("sign")).to_be_hidden()
@@ -107,12 +107,7 @@ def test_it_ends_with_the_conversation(guest: ChatPage, faults: FaultServer) -> 
 
 def test_what_comes_late_chooses_nothing(guest: ChatPage, faults: FaultServer) -> None:
     """A conversation's server is looked up while its successor is begun already."""
-    guest.climb()
-    guest.start()
-    dialog = ServerDialog(guest)
-    guest.get("rung").click()
-    dialog.get("offer-device").click()
-    dialog.choose(faults.base("answer"))
+    dialog = loaded_on_server(guest, faults)
     guest.ask(QUESTION)
     held: list[Route] = []
     guest.page.route(DIALOG, lambda route: held.append(route))

@@ -5,7 +5,14 @@ from __future__ import annotations
 from playwright.sync_api import expect
 
 from tests.browser.chat_page import WATCH_ANSWERS
-from tests.browser.conversations import FIRST, LONG, SECOND, begin_long, shown
+from tests.browser.conversations import (
+    FIRST,
+    LONG,
+    SECOND,
+    begin_long,
+    go_on_and_stop,
+    reload_in_mid_answer,
+)
 from tests.browser.offline_site import until
 from tests.walk.journey import TALK, Journey
 
@@ -50,16 +57,8 @@ def reloads_in_mid_answer(journey: Journey) -> None:
     chat = journey.chat
     journey.new_chat()
     begin_long(chat)
-    chat.page.reload()
-    expect(journey.get("input")).to_be_visible()
-    seen: str = chat.page.evaluate("window.name.trim()")
-    assert seen != ""
-    assert shown(chat).startswith(seen)
-    expect(journey.get("finish-note").last).to_have_text("This answer was interrupted.")
-    journey.get("continue").last.click()
-    expect(journey.get("message-assistant").last).to_have_attribute("data-state", "busy")
-    journey.get("stop").click()
-    assert chat.answered().startswith(seen)
+    seen = reload_in_mid_answer(chat)
+    assert go_on_and_stop(chat).startswith(seen)
 
 
 STEPS = [asks_the_small_one]

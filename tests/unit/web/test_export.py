@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import brotli
@@ -221,32 +222,34 @@ def test_nothing_is_written_beside_the_folder(tmp_path: Path) -> None:
     assert not (tmp_path / "x").exists()
 
 
+def _break_off(site: Site, out: Path, when: Callable[[Path], bool]) -> None:
+    """Exports, and is killed just before the first such file takes its place."""
+    replace = Path.replace
+
+    def stop(self: Path, target: Path) -> Path:
+        if when(target):
+            raise KeyboardInterrupt
+        return replace(self, target)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "replace", stop)
+        with pytest.raises(KeyboardInterrupt):
+            export_site(site, out)
+
+
 @pytest.mark.parametrize("first", ["app.json", "index.html"])
 def test_whenever_it_stops_some_whole_site_is_there(
-    site: Site, out: Path, page: Path, models: Path, monkeypatch: pytest.MonkeyPatch, first: str
+    site: Site, out: Path, page: Path, models: Path, first: str
 ) -> None:
     """What index.html leads to is there whether the power goes before or after it changes."""
     export_site(site, out)
     _update(page, models)
-    replace = Path.replace
-
-    def stop(self: Path, target: Path) -> Path:
-        if target == out / first:
-            raise KeyboardInterrupt
-        return replace(self, target)
-
-    monkeypatch.setattr(Path, "replace", stop)
-    with pytest.raises(KeyboardInterrupt):
-        export_site(site, out)
-    monkeypatch.undo()
+    _break_off(site, out, lambda target: target == out / first)
     assert f"{assets('v1')}page.js" in (out / "index.html").read_text()
     assert (out / assets("v1") / "page.js").is_file()
     assert (out / assets("v2") / "page.js").is_file()
     for _ in range(2):  # it may be broken off once more
-        monkeypatch.setattr(Path, "replace", stop)
-        with pytest.raises(KeyboardInterrupt):
-            export_site(site, out)
-        monkeypatch.undo()
+        _break_off(site, out, lambda target: target == out / first)
     export_site(site, out)
     assert f"{assets('v2')}page.js" in (out / "index.html").read_text()
     assert (out / assets("v1") / "page.js").is_file()  # for the pages that are open
@@ -257,22 +260,12 @@ def test_whenever_it_stops_some_whole_site_is_there(
 
 
 def test_another_site_after_one_that_was_broken_off(
-    site: Site, out: Path, page: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+    site: Site, out: Path, page: Path, models: Path
 ) -> None:
     """What it never wrote is not said to be there."""
     export_site(site, out)
     _update(page, models)
-    replace = Path.replace
-
-    def stop(self: Path, target: Path) -> Path:
-        if assets("v2") in target.as_posix():
-            raise KeyboardInterrupt
-        return replace(self, target)
-
-    monkeypatch.setattr(Path, "replace", stop)
-    with pytest.raises(KeyboardInterrupt):
-        export_site(site, out)
-    monkeypatch.undo()
+    _break_off(site, out, lambda target: assets("v2") in target.as_posix())
     build(page, "v3", {"assets/v3/page.js": "changed again", "engine.js": "changed again"})
     export_site(site, out)
     assert (out / assets("v1") / "page.js").is_file()
