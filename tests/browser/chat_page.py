@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+import pytest
 from playwright.sync_api import (
     Browser,
     BrowserContext,
@@ -102,6 +103,15 @@ class ChatPage:
         """Loads the model of the page that is open."""
         self.get("load").click()
         expect(self.get("input")).to_be_visible()
+
+    def settle(self) -> None:
+        """Waits for the last request that a page with a model makes unasked: is it the newest?"""
+        asked = "() => performance.getEntriesByName(new URL('app.json', document.baseURI)).length"
+        for _ in range(PATIENCE // 20):
+            if self.page.evaluate(asked):
+                return
+            self.page.wait_for_timeout(20)
+        pytest.fail("the page never asked for app.json")
 
     def load(self, **query: str) -> None:
         """Opens the page and loads the model, on WebGPU."""

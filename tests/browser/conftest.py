@@ -89,6 +89,7 @@ def loaded(chromium: Browser, tiny_site: str) -> Iterator[ChatPage]:
     """A page with the model, for all tests that do not care what was before."""
     with visit(chromium, tiny_site) as page:
         page.load()
+        page.settle()
         yield page
 
 

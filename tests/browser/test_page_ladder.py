@@ -290,6 +290,7 @@ def test_the_report_is_copied_or_shown(climber: ChatPage) -> None:
     assert "HeadlessChrome" in copied["page"]["userAgent"]
 
     climber.start()
+    climber.settle()
     climber.requests.clear()
     climber.page.evaluate(REFUSE_CLIPBOARD)
     climber.get("rung").click()
