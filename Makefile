@@ -5,8 +5,10 @@
 
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
-# Tests on all processors, a file's on one.
-SPREAD := --numprocesses auto --dist loadfile
+# Tests on all processors, a file's on one, in the order of the files.
+SPREAD := --numprocesses auto --dist loadfile --no-loadscope-reorder
+# Of tests, those with the longest files first: at the end no processor waits for another.
+KINDS := parity walk browser bench kernels validator fuzz unit
 PIP := $(PYTHON) -m pip install --disable-pip-version-check
 MODEL := models/smollm2-135m-instruct
 HOST := 127.0.0.1
@@ -48,10 +50,7 @@ build: $(PAGE) ## Build the browser code.
 
 test: check browser $(GPU_PROGRAM) $(VALIDATOR_READY) ## Every check and every test; sets up a browser too.
 	$(SAY) "Tests, in the browser where it matters (several minutes)"
-	@$(PYTHON) -m pytest tests/unit -m "slow and not soak" --numprocesses auto --dist worksteal
-	@$(PYTHON) -m pytest tests/fuzz
-	@$(PYTHON) -m pytest tests/validator tests/kernels -m "not soak" --numprocesses auto
-	@$(PYTHON) -m pytest tests/parity tests/browser tests/walk tests/bench -m "not soak" $(SPREAD) --durations 20
+	@$(PYTHON) -m pytest $(KINDS:%=tests/%) -m "not quick and not soak" $(SPREAD) --durations 20
 
 check: $(DEV_READY) $(NODE_READY) $(PAGE) ## Format, lint, types and quick tests, without a browser.
 	@$(MAKE) --no-print-directory -j2 $(WHOLE) quick lint types units
@@ -135,7 +134,7 @@ units: $(DEV_READY) $(NODE_READY)
 
 quick: $(DEV_READY) $(PAGE)
 	$(SAY) "Unit tests, Python"
-	@$(PYTHON) -m pytest tests/unit -m "not slow and not soak" $(SPREAD)
+	@$(PYTHON) -m pytest tests/unit -m quick $(SPREAD)
 
 # --- set-up
 

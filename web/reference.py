@@ -25,7 +25,7 @@ from compiler.trace.own import Original
 def transformer(auto: Any, checkpoint: Checkpoint) -> PreTrainedModel:
     """The model that the transformers class `auto` makes, in f32 on the CPU, not yet filled."""
     model = model_of(checkpoint.config, auto, attn_implementation="eager", dtype=torch.float32)
-    return model.eval()  # type: ignore[no-untyped-call, no-any-return]
+    return model.eval()
 
 
 def fill(model: torch.nn.Module, weights: Weights, bundle: Bundle) -> None:

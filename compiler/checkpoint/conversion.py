@@ -127,7 +127,7 @@ class Converted(Closing):
         made = self._made[name]
         converter = copy.deepcopy(made.converter)
         for pattern, stored in made.stored:
-            converter.add_tensor(made.first, stored, pattern, partial(self._tensor, stored))  # type: ignore[arg-type]
+            converter.add_tensor(made.first, stored, pattern, partial(self._tensor, stored))
         try:
             found: Mapping[str, Any] = converter.convert(
                 made.first, model=self._model, config=self._model.config

@@ -137,7 +137,7 @@ def _by_transformers(file: GgufFile, fields: Mapping[str, Any]) -> Tokenizer:
     }
     try:
         arch = str(file.metadata["general.architecture"])
-        tokenizer, _ = convert_gguf_tokenizer(arch, renamed)
+        tokenizer: Tokenizer = convert_gguf_tokenizer(arch, renamed)[0]
     except (ValueError, KeyError, TypeError) as error:
         raise UnsupportedModelError(
             f"{file.path} holds a tokenizer of the kind {fields.get('model')!r} that cannot be "

@@ -86,7 +86,7 @@ class MlcCheckpoint(Closing):
         self._files = MlcFiles(directory)
         self.config = self._read_config()
         with guarded(self._unbuilt(), _ADVICE), torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(self.config)  # type: ignore[no-untyped-call]
+            model = AutoModelForCausalLM.from_config(self.config)
         self._places = places(model, self._rows())
         self._offset = offset_norms(model)
         shapes = {name: tuple(p.shape) for name, p in model.named_parameters()}

@@ -52,7 +52,7 @@ def build_model(
         ) from error
     model.tie_weights()
     legacy.install(model)
-    return model.eval()  # type: ignore[no-untyped-call, no-any-return]
+    return model.eval()
 
 
 def _address_space(parameter: torch.Tensor) -> torch.Tensor:
@@ -109,7 +109,7 @@ def _from(
 ) -> transformers.PreTrainedModel:
     make = getattr(kind, "from_config", None) or kind._from_config
     # It notes the settings in the configuration.
-    return make(copy.deepcopy(config), **settings)  # type: ignore[no-any-return]
+    return make(copy.deepcopy(config), **settings)
 
 
 def _named(config: transformers.PretrainedConfig) -> Any:

@@ -25,7 +25,7 @@ aten = torch.ops.aten
 _UPDATED: ContextVar[int | None] = ContextVar("updated", default=None)
 
 
-class CountingCache(DynamicCache):
+class CountingCache(DynamicCache):  # type: ignore[misc]
     """A cache that keeps nothing: the attention operator has one of its own."""
 
     def get_seq_length(self, layer_idx: int = 0) -> int:

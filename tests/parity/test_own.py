@@ -38,7 +38,7 @@ def source_of(name: str, folder: Path) -> str:
     return str(folder / "llama.pt2")
 
 
-SAMPLE = ("nano", "tables", "convolved", "exported")
+SAMPLE = ("convolved", "exported")
 
 
 @pytest.mark.parametrize("name", sampled(NAMES, SAMPLE))

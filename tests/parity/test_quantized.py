@@ -20,6 +20,7 @@ from compiler.lower import targets
 from tests.coverage.configs import tiny
 from tests.support.bundles import compile_bundle
 from tests.support.gpu import assert_close
+from tests.support.tiers import sampled
 from tests.unit.checkpoint import foreign, test_mlc
 from tests.unit.checkpoint.foreign import Kind
 from web.verify import BrowserEngine
@@ -44,7 +45,10 @@ CHECKPOINTS: dict[str, Callable[[Path], Values]] = {
 }
 
 
-@pytest.mark.parametrize("name", CHECKPOINTS)
+SAMPLE = ("gptq", "mlc")
+
+
+@pytest.mark.parametrize("name", sampled(CHECKPOINTS, SAMPLE))
 def test_matches_pytorch(name: str, models: Path, engine: BrowserEngine, tmp_path: Path) -> None:
     values = CHECKPOINTS[name](tmp_path)
     bundle = compile_bundle(tmp_path, models / name, targets=(targets.WEBGPU, targets.WASM))

@@ -68,7 +68,7 @@ def engine(
 
 
 PROMPTS = {"question": QUESTION, "code": CODE, "long": LONG}
-SAMPLE = {("f32-subgroups", "long"), ("wasm-threads-relaxed", "long")}
+SAMPLE = {("wasm-threads-relaxed", "long")}
 ANSWERS = [
     pytest.param(
         variant,
@@ -111,7 +111,7 @@ def test_kernels_for_any_device(
     assert_close(logits, reference.logits(ids, len(ids) - 8), TOLERANCE, "logits")
 
 
-LOGITS = sampled(VARIANTS, ["f32", "wasm-threads-relaxed"])
+LOGITS = sampled(VARIANTS, ["wasm-threads-relaxed"])
 
 
 @pytest.mark.parametrize("engine", LOGITS, indirect=True)
