@@ -36,6 +36,7 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]:
     return folder, compile_shape("shapes", LlamaConfig(**CONFIG), folder)
 
 
+@pytest.mark.soak
 def test_shapes_are_compiled_as_weights_would_be(
     shapes: tuple[Path, Manifest], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -59,6 +60,7 @@ def test_no_weights_are_written(shapes: tuple[Path, Manifest]) -> None:
     assert manifest.files[ABSENT].bytes == sum(each.bytes for each in manifest.tensors.values())
 
 
+@pytest.mark.soak
 def test_the_program_measures_and_files(shapes: tuple[Path, Manifest], tmp_path: Path) -> None:
     adapter = software_adapter()
     if adapter is None:

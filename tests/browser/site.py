@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -32,6 +33,7 @@ class Answer:
     type: str = "application/octet-stream"
     headers: dict[str, str] = field(default_factory=dict)
     cut: int | None = None  # bytes of the body after which the connection ends
+    stall: float = 0.0  # seconds until it ends
     hold: threading.Event | None = None  # what follows `cut`, bytes or the end, waits for this
     resumes: bool = True  # whether what follows is the rest of the bytes
     length: int | None = None  # what Content-Length says instead
@@ -106,6 +108,7 @@ def serve(site: Site) -> Iterator[Site]:
             self.wfile.write(first)
             self.wfile.flush()
             site.sent[path] += len(first)
+            time.sleep(answer.stall)
             if answer.hold is not None:
                 answer.hold.wait()
                 rest = answer.body[len(first) :] if answer.resumes else b""

@@ -168,6 +168,7 @@ def test_memory_that_runs_out_in_mid_answer(tall: EnginePage) -> None:
     record("GPU memory full twice in one answer", "recovered")
 
 
+@pytest.mark.soak
 def test_a_sampled_answer_with_penalties_is_the_same(tiny_bundle: Path, chromium: Browser) -> None:
     """On compiled kernels: the seed's numbers and the penalties' counts survive a loss."""
     settings = {"seed": 7, "presence_penalty": 1, "frequency_penalty": 0.5}

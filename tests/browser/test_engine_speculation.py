@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.engine_page import EnginePage, engine_page
+from tests.support.tiers import sampled
 
 CONTEXT = 256
 NOVEL = "the potter throws the clay"
@@ -63,7 +64,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("name", sampled(SETTINGS, ["cool", "penalties"]))
 def test_answers_are_the_same(loaded: EnginePage, name: str) -> None:
     single, guessed = (answer(loaded, REPETITIVE, m, **SETTINGS[name]) for m in ("off", "on"))
     assert guessed["text"] == single["text"]
@@ -92,6 +93,7 @@ def test_the_next_turn_builds_on_what_was_taken(loaded: EnginePage) -> None:
     assert vocabulary == loaded.value("return engine.info.vocabulary")
 
 
+@pytest.mark.soak
 def test_left_to_itself_it_gives_the_same(chromium: Browser, tiny_bundle: Path) -> None:
     """Whether it guesses is left to its clock, which generate.test.ts holds; here it is any."""
     settings = {**SETTINGS["penalties"], "repetition_penalty": 0.2, "presence_penalty": 0.5}

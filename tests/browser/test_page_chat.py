@@ -16,26 +16,26 @@ def hold(route: Route) -> None:
     """Leaves a request unanswered, as a slow network would."""
 
 
-def test_first_load_shows_progress(visitor: ChatPage) -> None:
-    visitor.page.route("**/weights/*", hold)
-    visitor.open()
-    expect(visitor.get("model-name")).to_have_text("tiny")
-    expect(visitor.get("model-size")).to_contain_text("downloaded once")
-    visitor.expect_card("graphics card (WebGPU)")
-    expect(visitor.get("load")).to_have_text("Load model")
-    assert visitor.requested("weights") == []
-    visitor.get("load").click()
-    expect(visitor.get("progress-text")).to_have_text(re.compile(r"[\d.]+ kB of [\d.]+ kB"))
-    share = visitor.page.locator("#progress-bar").evaluate("(bar) => bar.value")
+def test_first_load_shows_progress(climber: ChatPage) -> None:
+    climber.page.route("**/weights/*", hold)
+    climber.open()
+    expect(climber.get("model-name")).to_have_text("mini")
+    expect(climber.get("model-size")).to_contain_text("downloaded once")
+    climber.expect_card("graphics card (WebGPU)")
+    expect(climber.get("load")).to_have_text("Load model")
+    assert climber.requested("weights") == []
+    climber.get("load").click()
+    expect(climber.get("progress-text")).to_have_text(re.compile(r"[\d.]+ kB of [\d.]+ kB"))
+    share = climber.page.locator("#progress-bar").evaluate("(bar) => bar.value")
     assert 0 < share < 1
-    visitor.get("cancel").click()
-    expect(visitor.get("load")).to_be_visible()
-    expect(visitor.page.locator("#notice")).to_be_hidden()
-    visitor.page.unroute("**/weights/*")
-    visitor.get("load").click()
-    expect(visitor.get("input")).to_be_focused()
-    expect(visitor.get("rung")).to_have_text("Graphics card · WebGPU")
-    assert visitor.requested("weights") != []
+    climber.get("cancel").click()
+    expect(climber.get("load")).to_be_visible()
+    expect(climber.page.locator("#notice")).to_be_hidden()
+    climber.page.unroute("**/weights/*")
+    climber.get("load").click()
+    expect(climber.get("input")).to_be_focused()
+    expect(climber.get("rung")).to_have_text("Graphics card · WebGPU")
+    assert climber.requested("weights") != []
 
 
 def test_answer_is_streamed(chat: ChatPage) -> None:
@@ -121,19 +121,19 @@ def test_answers_with_the_network_cut(chat: ChatPage) -> None:
     assert chat.requests == []
 
 
-def test_reload_keeps_model_and_conversation(visitor: ChatPage) -> None:
-    visitor.load()
-    visitor.configure(temperature=0, max_tokens=ANSWER)
-    answer = visitor.ask("What is clay?")
-    assert visitor.requested("weights") != []
-    visitor.requests.clear()
-    visitor.page.reload()
-    expect(visitor.get("input")).to_be_visible()  # without a click: it is known
+def test_reload_keeps_model_and_conversation(climber: ChatPage) -> None:
+    climber.load()
+    climber.configure(temperature=0, max_tokens=ANSWER)
+    answer = climber.ask("What is clay?")
+    assert climber.requested("weights") != []
+    climber.requests.clear()
+    climber.page.reload()
+    expect(climber.get("input")).to_be_visible()  # without a click: it is known
     for folder in ("weights", "kernels", "plans", "tokenizer"):
-        assert visitor.requested(folder) == [], folder
-    expect(visitor.get("answer")).to_have_text(answer)
-    visitor.ask("And a kiln?")
-    expect(visitor.get("message-assistant")).to_have_count(2)
+        assert climber.requested(folder) == [], folder
+    expect(climber.get("answer")).to_have_text(answer)
+    climber.ask("And a kiln?")
+    expect(climber.get("message-assistant")).to_have_count(2)
 
 
 def fill_context(chat: ChatPage) -> None:

@@ -78,6 +78,7 @@ def test_a_lost_device_is_no_end(climber: ChatPage) -> None:
     record("GPU device lost twice in one answer, on the page", "recovered")
 
 
+@pytest.mark.soak
 def test_compiled_kernels_take_over(visitor: ChatPage) -> None:
     """The processor's kernels go on where the graphics card's left off, with the same words."""
     length = 300

@@ -8,10 +8,11 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.chat_page import WATCH_ANSWERS, visit
+from tests.support.tiers import sampled
 from web.verify import serving
 
 
-@pytest.mark.parametrize("backend", ["webgpu", "wasm"])
+@pytest.mark.parametrize("backend", sampled(["webgpu", "wasm"], ["wasm"]))
 def test_smollm2_answers(chromium: Browser, smollm2_bundle: Path, backend: str) -> None:
     with serving(smollm2_bundle.parent) as address, visit(chromium, address) as chat:
         chat.climb(backend=backend)

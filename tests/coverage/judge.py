@@ -69,14 +69,20 @@ class Verdict:
 
 
 def judge(name: str) -> Verdict:
-    """Builds, runs and compares; whatever stops it is the reason."""
+    """In a browser of its own."""
+    with tempfile.TemporaryDirectory() as folder, browser_engine(Path(folder)) as engine:
+        return judge_in(engine, Path(folder), name)
+
+
+def judge_in(engine: BrowserEngine, models: Path, name: str) -> Verdict:
+    """Builds, runs and compares; whatever stops it is the reason. `models` is the engine's."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            source = save_random(tiny(name), Path(folder) / "source")
+            source = save_random(tiny(name), Path(folder))
         except Exception as error:  # whatever a model's own code raises
             return Verdict(name, False, f"no tiny model: {_line(error)}")
         try:
-            return _compare(name, source, Path(folder))
+            return _compare(engine, name, source, models / name)
         except (CompileError, SiteError) as error:
             return Verdict(name, False, _line(error))
 
@@ -86,16 +92,14 @@ def answer(name: str, sender: Connection) -> None:
     sender.send(judge(name))
 
 
-def _compare(name: str, source: Path, folder: Path) -> Verdict:
-    models = folder / "models"
-    bundle = compile_bundle(source, models / name, quantization="f32", targets=TARGETS)
+def _compare(engine: BrowserEngine, name: str, source: Path, output: Path) -> Verdict:
+    bundle = compile_bundle(source, output, quantization="f32", targets=TARGETS)
     dispatches = variant_facts(bundle, "f32").dispatches_per_layer["decode"]
     ids = np.random.default_rng(7).integers(0, VOCABULARY - 4, PROMPT + STEPS).tolist()
     with open_checkpoint(str(source)) as checkpoint:
         reference = Reference(checkpoint, bundle)
     expected = reference.logits(ids, PROMPT - 1)
-    with browser_engine(models) as engine:
-        errors = {v: _worst(engine, name, v, ids, expected) for v in VARIANTS}
+    errors = {v: _worst(engine, name, v, ids, expected) for v in VARIANTS}
     worst = max(errors.values())
     tolerance = TOLERANCE
     if worst > TOLERANCE:

@@ -26,7 +26,7 @@ LANGUAGES = {
 
 @pytest.hookimpl(tryfirst=True)  # before pytest looks at the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    thin_out(items, Path(__file__).parent, ["machine", "each_gpu"], every=3)
+    thin_out(items, Path(__file__).parent, ["machine", "each_gpu"], every=6)
 
 
 @pytest.fixture(scope="package")

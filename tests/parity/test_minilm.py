@@ -15,6 +15,7 @@ from compiler.lower import targets
 from tests.support.bundles import compile_bundle
 from tests.support.minilm import minilm
 from tests.support.sentences import SENTENCES
+from tests.support.tiers import sampled
 from web.similarity import cosine
 from web.verify import BrowserEngine
 
@@ -55,7 +56,7 @@ def test_manifest_says_what_it_is(bundle: Bundle) -> None:
     assert not embedding.padded
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", sampled(VARIANTS, ["wasm-threads-relaxed"]))
 def test_fifty_texts(
     variant: str, engine: BrowserEngine, expected: tuple[npt.NDArray[np.float32], list[bool]]
 ) -> None:

@@ -45,7 +45,7 @@ CHECKPOINTS: dict[str, Callable[[Path], Values]] = {
 }
 
 
-SAMPLE = ("gptq", "mlc")
+SAMPLE = ("mlc",)
 
 
 @pytest.mark.parametrize("name", sampled(CHECKPOINTS, SAMPLE))

@@ -68,20 +68,11 @@ def engine(
 
 
 PROMPTS = {"question": QUESTION, "code": CODE, "long": LONG}
-SAMPLE = {("wasm-threads-relaxed", "long")}
-ANSWERS = [
-    pytest.param(
-        variant,
-        prompt,
-        id=f"{variant}-{name}",
-        marks=() if (variant, name) in SAMPLE else pytest.mark.soak,
-    )
-    for variant in VARIANTS
-    for name, prompt in PROMPTS.items()
-]
 
 
-@pytest.mark.parametrize(("engine", "prompt"), ANSWERS, indirect=["engine"])
+@pytest.mark.soak
+@pytest.mark.parametrize("prompt", PROMPTS.values(), ids=list(PROMPTS))
+@pytest.mark.parametrize("engine", VARIANTS, indirect=True)
 def test_greedy_tokens(prompt: str, reference: Reference, engine: BrowserEngine) -> None:
     ids = engine.tokenize(prompt)
     assert (len(ids) - 1 > LARGEST_CHUNK) == (prompt == LONG)
