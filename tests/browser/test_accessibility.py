@@ -188,16 +188,13 @@ def violations(chat: ChatPage, state: str) -> list[str]:
     return [f"{state}: {each}" for each in found]
 
 
-SAMPLE = [
-    pytest.param("en", "light", DESKTOP, id="en-light-desktop"),
-    pytest.param("fr", "dark", PHONE, id="fr-dark-phone"),
-]
+SAMPLE = [pytest.param("fr", "dark", PHONE, id="fr-dark-phone")]
 OTHERS = [
     pytest.param(language, scheme, device, id=f"{language}-{scheme}-{name}")
     for language in ("en", "fr", "it")
     for scheme in ("light", "dark")
     for name, device in (("desktop", DESKTOP), ("phone", PHONE))
-    if (language, scheme, name) not in {("en", "light", "desktop"), ("fr", "dark", "phone")}
+    if (language, scheme, name) != ("fr", "dark", "phone")
 ]
 
 

@@ -165,16 +165,13 @@ def tour(chat: ChatPage, faults: FaultServer, folder: Path, look: Look) -> None:
     model(chat, check)
 
 
-SAMPLE = [
-    pytest.param("en", "light", DESKTOP, id="en-light-desktop"),
-    pytest.param("it", "dark", PHONE, id="it-dark-phone"),
-]
+SAMPLE = [pytest.param("it", "light", DESKTOP, id="it-light-desktop")]
 OTHERS = [
     pytest.param(language, scheme, device, id=f"{language}-{scheme}-{name}", marks=pytest.mark.soak)
     for language in ("en", "fr", "it")
     for scheme in ("light", "dark")
     for name, device in (("desktop", DESKTOP), ("phone", PHONE))
-    if (language, scheme, name) not in {("en", "light", "desktop"), ("it", "dark", "phone")}
+    if (language, scheme, name) != ("it", "light", "desktop")
 ]
 
 

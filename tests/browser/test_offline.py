@@ -21,6 +21,7 @@ from tests.browser.offline_site import (
     version,
 )
 from tests.browser.site import DIST
+from tests.support.tiers import sampled
 from web.options import SiteOptions
 
 CACHES = "caches.keys().then((names) => names.filter((name) => name.startsWith('webkiln http')))"
@@ -73,6 +74,7 @@ def test_a_whole_conversation_with_the_network_cut(chromium: Browser, mini_site:
         assert_clean(chat)
 
 
+@pytest.mark.soak
 def test_a_server_that_is_gone(guest: ChatPage, plain_host: Host) -> None:
     arrive(guest)
     kept(guest)
@@ -192,7 +194,10 @@ def test_a_model_compiled_anew_is_there_after_an_update(
     guest.start()
 
 
-@pytest.mark.parametrize("fault", ["the list is the next version's", "the network is lost"])
+RENEWED = ["the list is the next version's", "the network is lost"]
+
+
+@pytest.mark.parametrize("fault", sampled(RENEWED, ["the network is lost"]))
 def test_a_service_worker_that_is_renewed_takes_nothing_away(
     guest: ChatPage, plain_host: Host, plain_models: Path, other: Path, plain_site: Path, fault: str
 ) -> None:
@@ -213,6 +218,7 @@ def test_a_service_worker_that_is_renewed_takes_nothing_away(
     talk(guest)
 
 
+@pytest.mark.soak
 def test_a_damaged_file_is_never_kept(guest: ChatPage, plain_site: Path) -> None:
     script = plain_site / "assets" / version(plain_site) / "thread.js"
     script.write_bytes(script.read_bytes()[:-1] + b"\0")
@@ -251,6 +257,7 @@ def test_storage_that_is_shut(guest: ChatPage, plain_site: Path) -> None:
     talk(guest)
 
 
+@pytest.mark.soak
 def test_files_that_were_deleted_are_kept_again(guest: ChatPage, plain_host: Host) -> None:
     arrive(guest)
     kept(guest)

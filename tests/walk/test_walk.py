@@ -20,7 +20,7 @@ from tests.walk.steps import STEPS
 
 DEVICES: dict[str, dict[str, Any]] = {"desktop": DESKTOP, "phone": PHONE}
 JOURNEYS = ["-".join(each) for each in product(HOSTS, ("webgpu", "wasm"), DEVICES)]
-SAMPLE = ("serve-webgpu-desktop", "http-server-wasm-phone")
+SAMPLE = ("http-server-wasm-phone",)
 CLIPBOARD = ["clipboard-read", "clipboard-write"]
 
 
