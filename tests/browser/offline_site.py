@@ -25,6 +25,7 @@ from web.models import Models
 from web.options import SiteOptions
 from web.site import Site
 
+LAST = 330_000  # ms: for what Chromium may take five minutes to do
 BELOW = "some/path"  # the site lies below another one
 OTHER = "0123456789ab"  # version of the other build
 
@@ -150,8 +151,15 @@ def kept(chat: ChatPage, page: Page | None = None) -> None:
 
 def until(page: Page, check: str) -> None:
     """Waits for something that takes an `await` to know."""
-    pause = "await new Promise((go) => setTimeout(go, 50))"
-    page.evaluate(f"(async () => {{ while (!({check})) {pause}; }})()")
+    loop = f"""async (last) => {{
+      const start = Date.now();
+      while (!({check})) {{
+        if (Date.now() - start > last) return false;
+        await new Promise((go) => setTimeout(go, 50));
+      }}
+      return true;
+    }}"""
+    assert page.evaluate(loop, LAST), f"never: {check}"
 
 
 def arrive(chat: ChatPage, **query: str) -> None:

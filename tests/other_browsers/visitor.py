@@ -15,7 +15,7 @@ import pytest
 
 from tests.browser.chat_page import STORED_TURNS, WATCH_ANSWERS
 from tests.other_browsers.tab import PATIENCE, Tab
-from web.files import find_page
+from web.built import find_page
 from web.verify import serving
 
 # What goes wrong, kept over reloads: WebKit's driver tells nothing of the console.
