@@ -14,8 +14,9 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.browser.chat_page import STORED_TURNS, WATCH_ANSWERS
+from tests.browser.offline_site import relist
 from tests.other_browsers.tab import PATIENCE, Tab
-from web.built import find_page
+from web.built import Built, find_page
 from web.verify import serving
 
 # What goes wrong, kept over reloads: WebKit's driver tells nothing of the console.
@@ -110,8 +111,10 @@ def _by(testid: str) -> str:
 def watched_site(models: Path, scratch: Path) -> Iterator[str]:
     """The site as it is, but for a page that notes its problems; yields the address."""
     page = shutil.copytree(find_page(), scratch / "page")
-    script = page / "page.js"
+    app = Built(page).app()
+    script = page / app.source(f"{app.assets}page.js")
     script.write_text(NOTE_PROBLEMS + script.read_text())
+    relist(page)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("web.server.find_page", lambda: page)
         with serving(models) as address:
