@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-import pytest
 from playwright.sync_api import (
     Browser,
     BrowserContext,
@@ -25,6 +24,7 @@ from playwright.sync_api import (
 
 # Two cores that render, compile shaders and run a model at once: slow is not wrong.
 PATIENCE = 60_000  # ms
+LAST = 330_000  # ms: for what Chromium may take five minutes to do
 expect.set_options(timeout=PATIENCE)
 
 # Every text an answer shows on its way, in `window.seen`.
@@ -54,6 +54,19 @@ STORED_TURNS = """async () => {
 }"""
 REPORT_VIOLATIONS = """addEventListener("securitypolicyviolation", (event) =>
   console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));"""
+
+
+def until(page: Page, check: str) -> None:
+    """Waits for something that takes an `await` to know."""
+    loop = f"""async (last) => {{
+      const start = Date.now();
+      while (!({check})) {{
+        if (Date.now() - start > last) return false;
+        await new Promise((go) => setTimeout(go, 50));
+      }}
+      return true;
+    }}"""
+    assert page.evaluate(loop, LAST), f"never: {check}"
 
 
 class ChatPage:
@@ -106,12 +119,8 @@ class ChatPage:
 
     def settle(self) -> None:
         """Waits for the last request that a page with a model makes unasked: is it the newest?"""
-        asked = "() => performance.getEntriesByName(new URL('app.json', document.baseURI)).length"
-        for _ in range(PATIENCE // 20):
-            if self.page.evaluate(asked):
-                return
-            self.page.wait_for_timeout(20)
-        pytest.fail("the page never asked for app.json")
+        asked = "performance.getEntriesByName(new URL('app.json', document.baseURI)).length > 0"
+        until(self.page, asked)
 
     def load(self, **query: str) -> None:
         """Opens the page and loads the model, on WebGPU."""

@@ -25,7 +25,6 @@ from web.models import Models
 from web.options import SiteOptions
 from web.site import Site
 
-LAST = 330_000  # ms: for what Chromium may take five minutes to do
 BELOW = "some/path"  # the site lies below another one
 OTHER = "0123456789ab"  # version of the other build
 
@@ -147,19 +146,6 @@ def kept(chat: ChatPage, page: Page | None = None) -> None:
     """Waits until the page says that it can do without a network."""
     state = (page or chat.page).get_by_test_id("offline-state")
     expect(state).to_have_attribute("data-state", "kept")
-
-
-def until(page: Page, check: str) -> None:
-    """Waits for something that takes an `await` to know."""
-    loop = f"""async (last) => {{
-      const start = Date.now();
-      while (!({check})) {{
-        if (Date.now() - start > last) return false;
-        await new Promise((go) => setTimeout(go, 50));
-      }}
-      return true;
-    }}"""
-    assert page.evaluate(loop, LAST), f"never: {check}"
 
 
 def arrive(chat: ChatPage, **query: str) -> None:

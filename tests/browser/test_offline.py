@@ -8,7 +8,7 @@ from shutil import copy, copytree
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.chat_page import ChatPage, visit
+from tests.browser.chat_page import ChatPage, until, visit
 from tests.browser.offline_site import (
     BELOW,
     Host,
@@ -17,7 +17,6 @@ from tests.browser.offline_site import (
     kept,
     other_build,
     talk,
-    until,
     version,
 )
 from tests.browser.site import DIST

@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 from playwright.sync_api import Error, Route, expect
 
-from tests.browser.chat_page import PATIENCE, ChatPage
+from tests.browser.chat_page import ChatPage, until
 from tests.browser.conftest import ANSWER
 from tests.browser.outcomes import record
 from tests.browser.test_page_ladder import CARD, PROCESSOR, REAL_CARD, threads
@@ -128,11 +128,7 @@ def half_load(chat: ChatPage) -> None:
     chat.page.route("**/weights/*", hold)
     chat.get("load").click()
     marked = "(localStorage.getItem('webkiln.crashes') ?? '').includes('variant')"
-    for _ in range(PATIENCE // 20):
-        if chat.page.evaluate(marked):
-            return
-        chat.page.wait_for_timeout(20)
-    pytest.fail("loading left no mark")
+    until(chat.page, marked)
 
 
 def crash_tab(chat: ChatPage) -> None:

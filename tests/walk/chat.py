@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from tests.browser.chat_page import WATCH_ANSWERS
+from tests.browser.chat_page import WATCH_ANSWERS, until
 from tests.browser.conversations import (
     FIRST,
     LONG,
@@ -13,7 +13,6 @@ from tests.browser.conversations import (
     go_on_and_stop,
     reload_in_mid_answer,
 )
-from tests.browser.offline_site import until
 from tests.walk.journey import TALK, Journey
 
 

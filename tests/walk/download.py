@@ -7,8 +7,8 @@ import re
 
 from playwright.sync_api import expect
 
+from tests.browser.chat_page import until
 from tests.browser.library import card, open_library
-from tests.browser.offline_site import until
 from tests.browser.padded import sha256
 from tests.walk.journey import Journey
 from tests.walk.models import LARGE_SHARDS, large_shards
